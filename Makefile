@@ -1,0 +1,55 @@
+# make reproduce   both models in a small size on rendered cars: a table and pictures, in minutes
+# make test        format, lint, unit tests, notebooks
+# Each sets up what it needs. Another Python: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+BIN := .venv/bin
+NBVAL := --nbval-current-env --nbval-sanitize-with=tests/nbval.cfg --nbval-cell-timeout=300
+
+.PHONY: reproduce test test-platforms test-jax notebooks lock
+
+reproduce: .venv/installed
+	$(BIN)/python -m unet_tf reproduce
+
+# One pytest run over unit tests and notebooks, so that its summary is the last thing printed.
+test: .venv/installed
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/python -m pytest -q --nbval $(NBVAL) tests notebooks
+
+# The exact tested versions, and this project in editable mode.
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing the tested versions into .venv (3 GB, once)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -e .
+	@touch $@
+
+# What Colab and Kaggle ship (August 2026): Python 3.12 or 3.13, these versions.
+PLATFORMS := tensorflow==2.20.0 keras==3.13.2 numpy==2.0.2 kaggle==2.0.2
+test-platforms: .venv-platforms/installed
+	.venv-platforms/bin/python -m pytest -q --nbval-lax $(NBVAL) tests notebooks
+
+.venv-platforms/installed: requirements.txt
+	$(PYTHON) -m venv .venv-platforms
+	.venv-platforms/bin/python -m pip install --quiet -r requirements.txt $(PLATFORMS) -e .
+	@touch $@
+
+# models, losses and metrics are pure Keras: the same tests on another backend.
+test-jax: .venv-jax/installed
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q tests/test_models.py tests/test_losses.py
+
+.venv-jax/installed: requirements.txt
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/python -m pip install --quiet jax keras pytest
+	@touch $@
+
+# Rebuild the executed notebooks from notebooks/py.
+notebooks: .venv/installed
+	$(BIN)/python notebooks/refresh.py
+
+# One file for Python 3.11 to 3.13, with markers. Wants uv on the path.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url \
+	  --upgrade requirements.txt -o requirements.lock

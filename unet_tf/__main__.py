@@ -1,0 +1,252 @@
+"""The command line: `python -m unet_tf data | train | reproduce`."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: its start-up lines
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+EXAMPLES = """examples:
+  python -m unet_tf data                                 which data is found, and how much of it
+  python -m unet_tf data --download train_hq.zip train_masks.zip
+                                                         Carvana from Kaggle, into data/carvana
+  python -m unet_tf data --render 1918x1280 --cars 4     the rendered car studio at Carvana's size
+  python -m unet_tf reproduce                            both models, small, in minutes
+  python -m unet_tf reproduce --data data/carvana --full --seeds 3
+                                                         the published protocol
+  python -m unet_tf train --recipe article_unet --data data/carvana --to runs/unet
+                                                         one run of it
+
+Where data comes from: --data, $UNET_DATA, Kaggle's /kaggle/input, Colab's /content, ./data; where
+none of these holds images and masks, a car studio is rendered, and every output says so."""
+
+
+def image_size(text):
+    """`96x128` -> (96, 128), height first; `native` -> None."""
+    if text == "native":
+        return None
+    try:
+        height, width = (int(number) for number in text.split("x"))
+    except ValueError:
+        height = width = 0
+    if min(height, width) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size: give height x width, such as 96x128, or native"
+        )
+    return height, width
+
+
+def frame_size(text):
+    """`480x320` -> (480, 320), width first, as cameras and Kaggle name it."""
+    size = image_size(text)
+    if size is None:
+        raise argparse.ArgumentTypeError("give width x height, such as 480x320")
+    return size
+
+
+def positive(text):
+    """A whole number of at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def positive_number(text):
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def share(text):
+    """A number in [0, 1)."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give a number from 0 to below 1")
+    return number
+
+
+def parser():
+    """The whole command line."""
+    main = argparse.ArgumentParser(
+        prog="python -m unet_tf",
+        description="U-Net image segmentation in Keras 3: dice scores to learn from and to check.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("data", help="find, download or render data, and count it")
+    command.add_argument("--data", metavar="PATH", help="a folder of images and masks")
+    command.add_argument(
+        "--download", nargs="+", metavar="FILE", help="files of the Carvana competition on Kaggle"
+    )
+    command.add_argument("--render", type=frame_size, metavar="WxH", help="render a car studio")
+    command.add_argument("--cars", type=positive, default=40, help="cars to render (40)")
+    command.add_argument("--seed", type=int, default=0, help="of the rendered cars (0)")
+    command.add_argument(
+        "--to", metavar="PATH", help="where to download or render to (data/carvana; a cache folder)"
+    )
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data", metavar="PATH", help="a folder of images and masks")
+    common.add_argument("--to", metavar="PATH", help="folder of the results (runs/...)")
+    common.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+        help="auto: what the hardware computes fast",
+    )
+    settings = common.add_argument_group("settings of the recipe, where they are to differ")
+
+    def setting(flag, kind, metavar, text):
+        """An option that leaves the recipe as it is unless it is given."""
+        settings.add_argument(
+            flag, type=kind, metavar=metavar, help=text, default=argparse.SUPPRESS
+        )
+
+    setting(
+        "--image-size",
+        image_size,
+        "HxW",
+        "size in the model, height first; native: the images' own, padded inside the model",
+    )
+    setting("--images", positive, "N", "the first so many files, by name")
+    setting("--batch-size", positive, "N", "images a step")
+    setting("--epochs", positive, "N", "at most so many")
+    setting("--patience", positive, "N", "epochs without improvement before it stops")
+    setting("--learning-rate", positive_number, "X", "Adam's")
+    setting("--validation-size", share, "X", "share of the cars for early stopping")
+    setting(
+        "--test-size",
+        share,
+        "X",
+        "share of the cars held out for the score; 0: the score is the validation part's",
+    )
+
+    command = commands.add_parser("train", parents=[common], help="one run of one recipe")
+    command.add_argument("--recipe", required=True, choices=("article_simple", "article_unet"))
+    command.add_argument("--as-written", action="store_true", help="with the source's faults")
+    command.add_argument("--quick", action="store_true", help="a small size, for two CPU cores")
+    command.add_argument("--seed", type=int, default=0)
+
+    command = commands.add_parser(
+        "reproduce", parents=[common], help="all recipes, a table of scores, pictures"
+    )
+    command.add_argument(
+        "--full", action="store_true", help="the published size, as written and corrected"
+    )
+    command.add_argument("--seeds", type=positive, default=1, help="runs a recipe (1)")
+    return main
+
+
+def adjusted(recipe, arguments):
+    """The recipe with the settings that the command line names."""
+    names = {field.name for field in dataclasses.fields(recipe)} - {"variant"}
+    asked = {name: value for name, value in vars(arguments).items() if name in names}
+    return dataclasses.replace(recipe, **asked)
+
+
+def verbosity():
+    """Keras's progress bars on a terminal, a line an epoch in a file."""
+    return 1 if sys.stdout.isatty() else 2
+
+
+def run_data(arguments):
+    from unet_tf import carvana, data, toy
+
+    folder = arguments.data
+    if arguments.download:
+        folder = arguments.to or "data/carvana"
+        carvana.download(arguments.download, folder)
+    elif arguments.render:
+        folder = toy.write(
+            arguments.to, cars=arguments.cars, size=arguments.render, seed=arguments.seed
+        )
+    if arguments.download and data.layout(Path(folder)) is None:
+        return
+    folder = data.find(folder)
+    pairs = data.pair(folder)
+    cars = {data.car_of(image) for image, _ in pairs}
+    height, width = data.size_of(pairs[0].image)
+    print(f"Folder: {folder}")
+    print(f"{len(pairs)} pairs of {len(cars)} cars; the first is {width}x{height} pixels")
+
+
+def run_train(arguments):
+    from unet_tf import data, recipes
+
+    variant = "as written" if arguments.as_written else "corrected"
+    recipe = recipes.get(arguments.recipe, variant)
+    recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
+    to = Path(arguments.to or f"runs/{recipe.name}-{variant.replace(' ', '-')}")
+    result = recipes.run(
+        recipe, data.find(arguments.data), arguments.seed, to, arguments.precision, verbosity()
+    )
+    print(recipes.table([recipes.summary([result])]))
+    print(f"Written to {to}: best.keras, log.csv, result.json, picture.png")
+
+
+def run_reproduce(arguments):
+    from unet_tf import data, recipes
+
+    to = Path(arguments.to or "runs/reproduce")
+    folder = data.find(arguments.data)
+    chosen = recipes.RECIPES if arguments.full else [recipes.SIMPLE, recipes.UNET]
+    if not arguments.full:
+        chosen = [recipes.quick(recipe) for recipe in chosen]
+    summaries = []
+    for recipe in chosen:
+        recipe = adjusted(recipe, arguments)
+        name = f"{recipe.name}-{recipe.variant.replace(' ', '-')}"
+        results = []
+        for seed in range(arguments.seeds):
+            print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
+            results.append(
+                recipes.run(
+                    recipe,
+                    folder,
+                    seed,
+                    to / name / f"seed{seed}",
+                    arguments.precision,
+                    verbosity(),
+                )
+            )
+        summaries.append(recipes.save_summary(results, to / f"{name}.json"))
+    text = recipes.table(summaries)
+    recipes.write_atomically(to / "table.md", text + "\n")
+    print(f"\n{text}\n")
+    if summaries[0]["data"] == "rendered":
+        print("These scores are of rendered cars: the published ones are of Carvana's photographs.")
+    print(f"Table and records: {to}; pictures: {to}/*/seed0/picture.png")
+
+
+def main(argv=None):
+    """Run a command; the exit status is 0, or 1 after an error of the data or the download."""
+    from unet_tf.carvana import CarvanaError
+
+    arguments = parser().parse_args(argv)
+    commands = {"data": run_data, "train": run_train, "reproduce": run_reproduce}
+    try:
+        commands[arguments.command](arguments)
+    except (CarvanaError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""From files to batches: read, resize, cache, shuffle, batch, augment, prefetch (tf.data).
+
+Pillow reads, inside tf.data's parallel map: it knows every PNG and GIF encoding, is twice as fast
+as TensorFlow on a GIF, and an error can name its file.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from unet_tf.augment import augment as augment_batch
+
+AUTOTUNE = tf.data.AUTOTUNE
+FILTERS = {"area": Image.Resampling.BOX, "nearest": Image.Resampling.NEAREST}
+
+
+def read_image(path):
+    """A photograph (JPEG, PNG, GIF) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha is
+    dropped, 16 bit becomes 8.
+
+    Raises
+    ------
+    ValueError
+        Names the file when it cannot be decoded.
+    """
+    image = _open(path)
+    if image.mode.startswith("I"):  # 16-bit grey
+        image = Image.fromarray((np.asarray(image, "int64") // 257).astype("uint8"))
+    return np.asarray(image.convert("RGB"))
+
+
+def read_mask(path):
+    """A black and white mask (PNG, GIF) as uint8 `(H, W)` in {0, 1}.
+
+    The maximum over the colour channels counts, a palette is applied, alpha is dropped; white is
+    1, 255 or 65535.
+
+    Raises
+    ------
+    ValueError
+        Names the file when it cannot be decoded, or holds other values than black and one white.
+    """
+    image = _open(path)
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGB")
+    elif image.mode in ("LA", "La"):
+        image = image.convert("L")
+    values = np.asarray(image).astype("int64")
+    if values.ndim == 3:
+        values = values[..., :3].max(axis=-1)
+    found = np.unique(values)
+    if not any(set(found) <= {0, white} for white in (1, 255, 65535)):
+        shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
+        raise ValueError(
+            f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
+            f"{len(found)} values ({shown}). Save it without anti-aliasing, as PNG or GIF, not JPEG"
+        )
+    return (values > 0).astype("uint8")
+
+
+def _open(path):
+    try:
+        image = Image.open(path)
+        image.load()
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError) as error:
+        raise ValueError(
+            f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
+        ) from None
+    return image
+
+
+def resized(pixels, image_size, resize="area"):
+    """uint8 `(H, W)` or `(H, W, 3)`, resized.
+
+    Parameters
+    ----------
+    pixels : uint8 array
+    image_size : (height, width), or None to leave it as it is
+    resize : "area" (each pixel the mean of what it covers) or "nearest"
+    """
+    if image_size is None or tuple(pixels.shape[:2]) == tuple(image_size):
+        return pixels
+    if resize not in FILTERS:
+        raise ValueError(f"resize is one of {', '.join(FILTERS)}, not {resize!r}")
+    height, width = image_size
+    return np.asarray(Image.fromarray(pixels).resize((width, height), FILTERS[resize]))
+
+
+def dataset(
+    pairs,
+    image_size=(96, 128),
+    batch_size=32,
+    resize="area",
+    shuffle=False,
+    augment=False,
+    cache=None,
+    seed=0,
+):
+    """Batches of images and masks from pairs of files.
+
+    Parameters
+    ----------
+    pairs : list of (image path, mask path)
+    image_size : (height, width) or None
+        None leaves every image at its own size; a batch then wants images of one size.
+    batch_size : int
+        The last batch is as short as it must be: no image is left out.
+    resize : "area" or "nearest"
+        For the photographs. "nearest" is the article's; masks are always resized by nearest.
+    shuffle : bool
+        Another order each epoch, the same orders for the same seed.
+    augment : bool
+        Paired augmentation (`unet_tf.augment`), drawn afresh each epoch. For training data only.
+    cache : None, "memory", or a folder
+        Keeps decoded, resized uint8 images, from before shuffling and augmentation. A folder may
+        be shared: the file's name holds a hash of files and settings.
+    seed : int
+        For order and augmentation; both also depend on `keras.utils.set_random_seed`.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Of `image` float32 `(B, H, W, 3)` in [0, 1] and `mask` float32 `(B, H, W, 1)` in {0, 1}.
+
+    Raises
+    ------
+    ValueError
+        For no pairs; while iterating, tf.errors.InvalidArgumentError or UnknownError whose message
+        names the file that could not be read.
+    """
+    if not pairs:
+        raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
+
+    def load(image_path, mask_path):
+        image = resized(read_image(image_path.decode()), image_size, resize)
+        mask = resized(read_mask(mask_path.decode()), image_size, "nearest")
+        return image, mask[..., None]
+
+    def load_in_graph(image_path, mask_path):
+        image, mask = tf.numpy_function(
+            load, [image_path, mask_path], [tf.uint8, tf.uint8], stateful=False
+        )
+        height, width = image_size or (None, None)
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
+
+    def to_float(image, mask):
+        return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
+
+    images, masks = zip(*[(str(image), str(mask)) for image, mask in pairs], strict=True)
+    batches = tf.data.Dataset.from_tensor_slices((list(images), list(masks)))
+    batches = batches.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+    if cache == "memory":
+        batches = batches.cache()
+    elif cache is not None:
+        batches = batches.cache(cache_file(cache, images + masks, image_size, resize))
+    if shuffle:
+        batches = batches.shuffle(len(pairs), seed=seed, reshuffle_each_iteration=True)
+    batches = batches.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
+    if augment:
+        # One pair of random numbers a batch, drawn in order; all else follows from it, so that
+        # the same seed gives the same bits at any parallelism.
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+        batches = tf.data.Dataset.zip(batches, seeds)
+        batches = batches.map(
+            lambda pair, seed: augment_batch(*pair, seed), num_parallel_calls=AUTOTUNE
+        )
+    return batches.prefetch(AUTOTUNE)
+
+
+def unlabelled(paths, image_size=(96, 128), batch_size=32, resize="area"):
+    """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
+
+    def load(path):
+        return resized(read_image(path.decode()), image_size, resize)
+
+    def load_in_graph(path):
+        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
+        return tf.cast(tf.ensure_shape(image, (*(image_size or (None, None)), 3)), tf.float32) / 255
+
+    images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+    images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+    return images.batch(batch_size).prefetch(AUTOTUNE)
+
+
+def cache_file(folder, paths, image_size, resize):
+    """The path of a tf.data cache for exactly these files and settings, leftovers removed.
+
+    The name holds a hash of every file's path, size and time, and of the settings, so a changed
+    file or setting never meets a stale cache.
+    """
+    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
+    key = json.dumps([files, image_size, resize])
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
+        for leftover in folder.glob(f"{path.name}*"):
+            leftover.unlink()
+    return str(path)

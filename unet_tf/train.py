@@ -1,0 +1,179 @@
+"""Training: the precision that suits the hardware, and one `fit` for all recipes."""
+
+import os
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from unet_tf.losses import bce_dice_loss
+from unet_tf.metrics import hard_dice
+
+
+def precision_policy():
+    """The dtype policy that suits this hardware, and why.
+
+    Returns
+    -------
+    (policy, reason) : tuple of str
+        `mixed_bfloat16` where CPU or GPU computes it in hardware, `mixed_float16` on older
+        tensor-core GPUs (Keras then scales the loss by itself), else `float32`.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        name = details.get("device_name", "GPU")
+        capability = details.get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return "mixed_bfloat16", f"{name} computes bfloat16"
+        if capability >= (7, 0):
+            return "mixed_float16", f"{name} has float16 tensor cores"
+        return "float32", f"{name} has no tensor cores"
+    if cpu_flags() & {"avx512_bf16", "amx_bf16"}:
+        return "mixed_bfloat16", "this CPU computes bfloat16"
+    return "float32", "this CPU has no bfloat16 instructions"
+
+
+def cpu_flags():
+    """The CPU's instruction sets as Linux names them; empty on other systems."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return set()
+    return set(next((line for line in text.splitlines() if line.startswith("flags")), "").split())
+
+
+def set_precision(policy="auto"):
+    """Set Keras's dtype policy for the models built from now on; prints it.
+
+    Parameters
+    ----------
+    policy : "auto", "float32", "mixed_bfloat16" or "mixed_float16"
+
+    Returns
+    -------
+    str
+        The policy that was set.
+    """
+    reason = "as asked"
+    if policy == "auto":
+        policy, reason = precision_policy()
+    keras.config.set_dtype_policy(policy)
+    print(f"Precision: {policy} ({reason})")
+    return policy
+
+
+def hardware():
+    """One line on the hardware: the GPUs, or the CPU's model and its usable cores."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        names = [tf.config.experimental.get_device_details(g).get("device_name", "") for g in gpus]
+        return ", ".join(names)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores"
+
+
+class BestCheckpoint(keras.callbacks.Callback):
+    """Saves the model whenever `monitor` improves; a kill while writing leaves the last one whole.
+
+    `keras.callbacks.ModelCheckpoint` writes in place; this writes beside, then renames.
+    """
+
+    def __init__(self, path, monitor, mode):
+        super().__init__()
+        self.path, self.monitor, self.sign = Path(path), monitor, 1 if mode == "max" else -1
+        self.best = -float("inf")
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = self.sign * logs[self.monitor]
+        if value > self.best:
+            self.best = value
+            partial = self.path.with_name(f"partial-{self.path.name}")
+            self.model.save(partial)
+            os.replace(partial, self.path)
+
+
+def fit(
+    model,
+    train,
+    validation,
+    epochs=20,
+    loss=bce_dice_loss,
+    optimizer=None,
+    monitor="val_hard_dice",
+    patience=5,
+    folder=None,
+    callbacks=(),
+    verbose="auto",
+):
+    """Compile and train; the model ends with the weights of its best epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built under the precision policy it is to be trained in (`set_precision`).
+    train, validation : tf.data.Dataset
+        Of (image, mask), as `unet_tf.pipeline.dataset` gives them.
+    epochs : int
+        At most so many.
+    loss : callable
+        The default, cross-entropy + dice of each image, does not collapse to empty masks.
+    optimizer : keras.optimizers.Optimizer, optional
+        Adam with learning rate 1e-4.
+    monitor : str
+        What the best epoch and early stopping go by: more is better for a dice, less for a loss.
+    patience : int
+        Epochs without improvement after which training stops.
+    folder : path, optional
+        Gets `best.keras` (the best epoch) and `log.csv` (a row an epoch).
+    callbacks : sequence of keras.callbacks.Callback
+        More of them.
+    verbose : as in `keras.Model.fit`
+
+    Returns
+    -------
+    keras.callbacks.History
+        `.history` holds loss and hard_dice, val_loss and val_hard_dice by epoch.
+
+    Raises
+    ------
+    ValueError
+        When the loss was NaN from the first epoch on, so that there is no best epoch.
+    """
+    mode = "max" if "dice" in monitor else "min"
+    watchers = [
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.EarlyStopping(
+            monitor, mode=mode, patience=patience, restore_best_weights=True
+        ),
+    ]
+    if folder is not None:
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        watchers += [
+            keras.callbacks.CSVLogger(str(folder / "log.csv")),
+            BestCheckpoint(folder / "best.keras", monitor, mode),
+        ]
+    model.compile(
+        optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]
+    )
+    history = model.fit(
+        train,
+        validation_data=validation,
+        epochs=epochs,
+        shuffle=False,  # tf.data shuffles; Keras warns otherwise
+        callbacks=[*watchers, *callbacks],
+        verbose=verbose,
+    )
+    if np.isnan(history.history["loss"][0]):
+        raise ValueError(
+            "the loss was NaN from the first epoch on. Check the images for values outside [0, 1], "
+            'lower the learning rate, or train in float32: set_precision("float32")'
+        )
+    return history
