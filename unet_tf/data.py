@@ -6,13 +6,14 @@ A folder of data holds `train_hq` and `train_masks` (Carvana), `train` and `trai
 the view.
 """
 
+import math
 import os
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import carvana, toy
@@ -139,8 +140,10 @@ def size_of(path):
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
+    except UnidentifiedImageError:
+        raise ValueError(f"{path.name}: not an image (JPEG, PNG or GIF)") from None
     except (OSError, SyntaxError) as error:
-        raise ValueError(f"{path.name}: not a readable image ({type(error).__name__})") from None
+        raise ValueError(f"{path.name}: cannot be read ({error})") from None
     if ending not in tail:
         raise ValueError(f"{path.name}: the file is truncated")
     return height, width
@@ -238,24 +241,27 @@ def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
     if by not in ("car", "image"):
         raise ValueError(f'a split is by "car" or by "image", not by {by!r}')
 
-    def divide(whole, share):
-        """(rest, part): a share of the cars or images of `whole`."""
-        if not share:
-            return whole, []
+    num_cars = len({car_of(image) for image, _ in pairs})
+    whole = num_cars if by == "car" else len(pairs)
+
+    def divide(pairs, share):
+        """(rest, part): the part holds a share of the whole, rounded up as scikit-learn does."""
+        count = math.ceil(round(share * whole, 6))
+        if not count:
+            return pairs, []
         if by == "image":
-            return train_test_split(whole, test_size=share, random_state=seed)
-        cars = [car_of(image) for image, _ in whole]
-        splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
-        rest, part = next(splitter.split(whole, groups=cars))
-        return [whole[i] for i in rest], [whole[i] for i in part]
+            return train_test_split(pairs, test_size=count, random_state=seed)
+        cars = [car_of(image) for image, _ in pairs]
+        splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
+        rest, part = next(splitter.split(pairs, groups=cars))
+        return [pairs[i] for i in rest], [pairs[i] for i in part]
 
     try:
         rest, test = divide(list(pairs), test_size)
-        train, validation = divide(rest, validation_size / (1 - test_size))
+        train, validation = divide(rest, validation_size)
     except ValueError as error:
-        cars = len({car_of(image) for image, _ in pairs})
         raise ValueError(
-            f"{len(pairs)} images of {cars} cars cannot be split by {by} into shares of "
+            f"{len(pairs)} images of {num_cars} cars cannot be split by {by} into shares of "
             f"{validation_size} for validation and {test_size} for test: {error}"
         ) from None
     parts = Split(train, validation, test)

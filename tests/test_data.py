@@ -1,0 +1,196 @@
+"""Finding, pairing, checking and splitting files."""
+
+import itertools
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.model_selection import train_test_split
+
+from unet_tf import data, toy
+
+LAYOUTS = [("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks")]
+
+
+def save(path, size=(12, 8), colour=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, colour).save(path)
+
+
+def carvana_like(folder, cars=5, views=4, layout=("train_hq", "train_masks")):
+    for car in range(cars):
+        for view in range(1, views + 1):
+            name = f"{car:012x}_{view:02}"
+            save(folder / layout[0] / f"{name}.jpg", colour=90)
+            save(folder / layout[1] / f"{name}_mask.gif", colour=0)
+    return folder
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_layouts(tmp_path, layout, zipped, capsys):
+    folder = carvana_like(tmp_path / "mine", layout=layout)
+    if zipped:
+        for name in layout:
+            with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+                for path in sorted((folder / name).iterdir()):
+                    archive.write(path, f"{name}/{path.name}")
+            shutil.rmtree(folder / name)
+    assert data.find(folder) == folder
+    pairs = data.pair(folder)
+    assert len(pairs) == 20
+    assert [image.name for image, _ in pairs] == sorted(image.name for image, _ in pairs)
+    for image, mask in pairs:
+        assert mask.name == image.stem + "_mask.gif"
+        assert image.exists()
+        assert mask.exists()
+
+
+def test_masks_named_as_their_images(tmp_path):
+    for name in ("b", "a"):
+        save(tmp_path / "images" / f"{name}.png")
+        save(tmp_path / "masks" / f"{name}.png")
+    (tmp_path / "masks" / "notes.txt").write_text("not an image")
+    (tmp_path / "masks" / ".hidden.png").write_text("not an image")
+    assert [(i.name, m.name) for i, m in data.pair(tmp_path)] == [
+        ("a.png", "a.png"),
+        ("b.png", "b.png"),
+    ]
+
+
+def test_where_find_looks(tmp_path, monkeypatch, capsys):
+    rendered = tmp_path / "rendered"
+    monkeypatch.setattr(toy, "write", lambda: rendered)
+    monkeypatch.setattr(toy, "is_rendered", lambda folder: folder == rendered)
+    assert data.find() == rendered
+    assert capsys.readouterr().out == "Data: the rendered car studio, no photographs\n"
+
+    carvana_like(tmp_path / "data" / "carvana")  # the test's working folder is tmp_path
+    assert data.find().resolve() == tmp_path / "data" / "carvana"
+    carvana_like(tmp_path / "mine")
+    monkeypatch.setenv("UNET_DATA", str(tmp_path / "mine"))
+    assert data.find() == tmp_path / "mine"
+    carvana_like(tmp_path / "asked")
+    assert data.find(tmp_path / "asked") == tmp_path / "asked"
+
+
+def test_a_folder_without_pairs_is_refused_with_what_was_expected(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"train_hq \+ train_masks.*images \+ masks"):
+        data.find(tmp_path)
+    with pytest.raises(ValueError, match="nowhere"):
+        data.pair(tmp_path / "nowhere")
+    monkeypatch.setenv("UNET_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(ValueError, match="elsewhere"):
+        data.find()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(ValueError, match="hold no images"):
+        data.pair(tmp_path)
+
+
+def test_all_problems_in_one_error(tmp_path):
+    folder = carvana_like(tmp_path / "mine")
+    images, masks = folder / "train_hq", folder / "train_masks"
+    (masks / "000000000000_01_mask.gif").unlink()
+    (images / "000000000000_02.jpg").unlink()
+    save(images / "000000000000_03.png")
+    save(masks / "000000000001_01_mask.gif", size=(13, 8))
+    truncated = images / "000000000001_02.jpg"
+    truncated.write_bytes(truncated.read_bytes()[:-20])
+    (images / "000000000001_03.jpg").write_bytes(b"")
+    gif = masks / "000000000001_04_mask.gif"
+    gif.write_bytes(gif.read_bytes()[:-4])
+    with pytest.raises(ValueError) as caught:
+        data.pair(folder)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{folder}: mend or remove these files, then try again."
+    assert sorted(lines[1:]) == [
+        "  image and mask differ in size (height x width) (1): "
+        "000000000001_01.jpg 8x12, 000000000001_01_mask.gif 8x13",
+        "  images without a mask (1): 000000000000_01.jpg",
+        "  masks without an image (1): 000000000000_02_mask.gif",
+        "  the same name twice (1): 000000000000_03.jpg and 000000000000_03.png",
+        "  unreadable (3): 000000000001_02.jpg: cannot be read (Truncated File Read); "
+        "000000000001_03.jpg: not an image (JPEG, PNG or GIF); "
+        "000000000001_04_mask.gif: the file is truncated",
+    ]
+
+
+def test_many_problems_stay_legible(tmp_path):
+    for i in range(500):
+        save(tmp_path / "images" / f"{i}.png")
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(ValueError, match=r"images without a mask \(500\)") as caught:
+        data.pair(tmp_path)
+    assert "and 490 more" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif"])
+def test_truncated_files_are_found_by_their_ends(tmp_path, suffix):
+    path = tmp_path / f"image.{suffix}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 60), "uint8")).save(path)
+    assert data.size_of(path) == (50, 60)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0" * 9)  # some cameras pad
+    assert data.size_of(path) == (50, 60)
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(ValueError, match=rf"image\.{suffix}: the file is truncated"):
+        data.size_of(path)
+
+
+def test_car_of():
+    assert data.car_of("train_hq/0cdf5b5d0ce1_04.jpg") == "0cdf5b5d0ce1"
+    assert data.car_of("0cdf5b5d0ce1_16_mask.gif") == "0cdf5b5d0ce1"
+    assert data.car_of("holiday_04.jpg") == "holiday_04"
+
+
+def names(part):
+    return [image.name for image, _ in part]
+
+
+def test_split_by_image_is_the_article_s(tmp_path, capsys):
+    """scikit-learn's train_test_split(images, masks, test_size=0.2, random_state=42)."""
+    pairs = data.pair(carvana_like(tmp_path))
+    parts = data.split(pairs, by="image", validation_size=0.2)
+    images, masks = [image for image, _ in pairs], [mask for _, mask in pairs]
+    x_train, x_val, y_train, y_val = train_test_split(images, masks, test_size=0.2, random_state=42)
+    assert parts.train == list(zip(x_train, y_train, strict=True))
+    assert parts.validation == list(zip(x_val, y_val, strict=True))
+    assert parts.test == []
+    cars = [{data.car_of(image) for image, _ in part} for part in parts]
+    assert len(cars[0] & cars[1]) > 0
+    assert capsys.readouterr().out == (
+        f"Split by image: 16 train (5 cars), 4 validation ({len(cars[1])} cars); "
+        f"cars on both sides: {len(cars[0] & cars[1])}\n"
+    )
+
+
+@pytest.mark.parametrize("by", ["car", "image"])
+def test_parts_are_disjoint_whole_and_repeat(tmp_path, by, capsys):
+    pairs = data.pair(carvana_like(tmp_path, cars=10))
+    parts = data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=7)
+    assert [len(part) for part in parts] == [20, 8, 12]
+    assert sorted(itertools.chain(*parts)) == sorted(pairs)
+    assert data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=7) == parts
+    assert data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=8) != parts
+    if by == "car":
+        cars = [{data.car_of(image) for image, _ in part} for part in parts]
+        assert not (cars[0] & cars[1] or cars[0] & cars[2] or cars[1] & cars[2])
+        assert "cars on both sides: 0" in capsys.readouterr().out
+
+
+def test_splits_that_cannot_be(tmp_path):
+    pairs = data.pair(carvana_like(tmp_path, cars=1))
+    with pytest.raises(ValueError, match="4 images of 1 cars cannot be split by car"):
+        data.split(pairs)
+    with pytest.raises(ValueError, match="view"):
+        data.split(pairs, by="view")
+
+
+def test_unlabelled(tmp_path):
+    assert data.unlabelled(tmp_path) == []
+    carvana_like(tmp_path, layout=("test_hq", "ignored"))
+    assert len(data.unlabelled(tmp_path)) == 20

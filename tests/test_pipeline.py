@@ -1,0 +1,217 @@
+"""Reading, resizing, and the tf.data pipeline."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from unet_tf import pipeline
+
+MASK = np.zeros((5, 7), "uint8")
+MASK[1:4, 2:6] = 1
+
+
+def save_mask(path, kind):
+    """MASK in one of the encodings that people have."""
+    grey = Image.fromarray(MASK * 255)
+    palette = Image.fromarray(MASK).convert("P")
+    if kind == "palette white":  # Carvana's GIFs: indices {0, 1}, black and white
+        palette.putpalette([0, 0, 0, 255, 255, 255])
+        palette.save(path)
+    elif kind == "palette dark":  # indices {0, 1}, colours (0, 0, 0) and (1, 1, 1)
+        palette.putpalette([0, 0, 0, 1, 1, 1])
+        palette.save(path)
+    elif kind == "0/1":
+        Image.fromarray(MASK).save(path)
+    elif kind == "16 bit":
+        Image.fromarray(MASK.astype("uint16") * 65535).save(path)
+    else:
+        grey.convert(kind).save(path)
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("m.gif", "palette white"),
+        ("m.gif", "palette dark"),
+        ("m.gif", "L"),
+        ("m.gif", "0/1"),
+        ("m.png", "palette white"),
+        ("m.png", "palette dark"),
+        ("m.png", "0/1"),
+        ("m.png", "L"),
+        ("m.png", "1"),
+        ("m.png", "LA"),
+        ("m.png", "RGB"),
+        ("m.png", "RGBA"),
+        ("m.png", "16 bit"),
+    ],
+)
+def test_masks_in_every_encoding(tmp_path, name, kind):
+    save_mask(tmp_path / name, kind)
+    mask = pipeline.read_mask(tmp_path / name)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, MASK)
+
+
+def test_a_mask_that_is_not_black_and_white_is_refused(tmp_path):
+    Image.fromarray(np.arange(35, dtype="uint8").reshape(5, 7)).save(tmp_path / "soft.png")
+    with pytest.raises(ValueError, match=r"soft\.png.*35 values \(0, 1, 2, 3, 4, \.\.\.\)"):
+        pipeline.read_mask(tmp_path / "soft.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
+def test_images_in_every_mode(tmp_path, mode):
+    grey = np.arange(35, dtype="uint8").reshape(5, 7) * 7
+    if mode == "I;16":
+        image = Image.fromarray(grey.astype("uint16") * 257)
+    else:
+        image = Image.fromarray(grey).convert(mode)
+    image.save(tmp_path / "image.png")
+    pixels = pipeline.read_image(tmp_path / "image.png")
+    np.testing.assert_array_equal(pixels, np.repeat(grey[..., None], 3, axis=-1))
+
+
+def test_jpeg_as_tensorflow_reads_it(files):
+    image, _ = files[0]
+    ours = pipeline.read_image(image).astype(int)
+    theirs = tf.image.decode_jpeg(tf.io.read_file(str(image)), channels=3).numpy().astype(int)
+    assert np.abs(ours - theirs).max() <= 2  # the two libjpegs round differently
+
+
+def test_area_by_hand():
+    pixels = np.array([[0, 10, 20, 30], [40, 50, 60, 70]], "uint8")
+    np.testing.assert_array_equal(pipeline.resized(pixels, (1, 2)), [[25, 45]])
+    assert pipeline.resized(pixels, None) is pixels
+    with pytest.raises(ValueError, match=r"area.*nearest"):
+        pipeline.resized(pixels, (1, 2), "cubic")
+
+
+@pytest.mark.parametrize("size", [(96, 128), (31, 47), (100, 99)])
+def test_nearest_as_tensorflow_does_it(size):
+    """The article's resize, to the bit, also from sizes that do not divide."""
+    pixels = np.random.default_rng(0).integers(0, 256, (320, 481, 3), "uint8")
+    theirs = tf.image.resize(pixels, size, method="nearest").numpy()
+    np.testing.assert_array_equal(pipeline.resized(pixels, size, "nearest"), theirs)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Eleven pairs of 10x14, numbered by colour: image i is grey 20 i, its mask has i rows."""
+    pairs = []
+    for i in range(11):
+        Image.new("RGB", (14, 10), (20 * i,) * 3).save(tmp_path / f"{i:02}.jpg")
+        mask = np.zeros((10, 14), "uint8")
+        mask[: min(i, 10)] = 255
+        Image.fromarray(mask).save(tmp_path / f"{i:02}_mask.png")
+        pairs.append((tmp_path / f"{i:02}.jpg", tmp_path / f"{i:02}_mask.png"))
+    return pairs
+
+
+def numbers(batches):
+    """Which images came, in their order; asserts on the way that each came with its mask."""
+    order = []
+    for images, masks in batches:
+        for image, mask in zip(images.numpy(), masks.numpy(), strict=True):
+            number = round(float(image.mean()) * 255 / 20)
+            assert mask.sum() == min(number, 10) * 14
+            order.append(number)
+    return order
+
+
+def test_no_image_is_left_out_and_batches_are_float(files):
+    batches = list(pipeline.dataset(files, None, batch_size=4))
+    assert [len(images) for images, _ in batches] == [4, 4, 3]
+    images, masks = batches[0]
+    assert images.dtype == masks.dtype == tf.float32
+    assert images.shape == (4, 10, 14, 3)
+    assert masks.shape == (4, 10, 14, 1)
+    assert set(np.unique(masks)) <= {0.0, 1.0}
+    assert 0 <= images.numpy().min() < images.numpy().max() <= 1
+    assert numbers(pipeline.dataset(files, None, batch_size=4)) == list(range(11))
+
+
+def epochs(files, **settings):
+    keras.utils.set_random_seed(0)
+    batches = pipeline.dataset(files, None, batch_size=4, shuffle=True, **settings)
+    return [numbers(batches) for _ in range(3)]
+
+
+@pytest.mark.parametrize("cache", [None, "memory", "folder"])
+def test_shuffled_afresh_each_epoch_and_the_same_again(files, cache, tmp_path):
+    cache = tmp_path / "cache" if cache == "folder" else cache
+    first = epochs(files, seed=1, cache=cache)
+    assert all(sorted(order) == list(range(11)) for order in first)
+    assert first[0] != first[1] != first[2] != list(range(11))
+    assert epochs(files, seed=1, cache=cache) == first
+    assert epochs(files, seed=2, cache=cache) != first
+
+
+def augmented(files, parallel=None):
+    keras.utils.set_random_seed(0)
+    batches = pipeline.dataset(
+        files, (12, 16), batch_size=4, shuffle=True, augment=True, cache="memory", seed=3
+    )
+    if parallel:
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = parallel
+        options.autotune.enabled = parallel > 1
+        batches = batches.with_options(options)
+    return [[np.concatenate([i.numpy(), m.numpy()], -1) for i, m in batches] for _ in range(2)]
+
+
+def test_augmentation_repeats_at_any_parallelism_and_differs_between_epochs(files):
+    one, eight = augmented(files, 1), augmented(files, 8)
+    for epoch_one, epoch_eight in zip(one, eight, strict=True):
+        for batch_one, batch_eight in zip(epoch_one, epoch_eight, strict=True):
+            np.testing.assert_array_equal(batch_one, batch_eight)
+    assert not np.array_equal(one[0][0], one[1][0])
+
+
+def test_a_file_cache_is_used_and_never_stale(files, tmp_path):
+    cache = tmp_path / "cache"
+    assert numbers(pipeline.dataset(files, None, 4, cache=cache)) == list(range(11))
+    written = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    numbers(pipeline.dataset(files, None, 4, cache=cache))
+    assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == written
+
+    Image.new("RGB", (14, 10), (100, 100, 100)).save(files[0][0])  # now looks like number 5
+    mask = np.zeros((10, 14), "uint8")
+    mask[:5] = 255
+    Image.fromarray(mask).save(files[0][1])
+    assert numbers(pipeline.dataset(files, None, 4, cache=cache))[0] == 5
+    sizes = {i.shape[1:3] for i, _ in pipeline.dataset(files, (5, 7), 4, cache=cache)}
+    assert sizes == {tf.TensorShape((5, 7))}
+
+
+def test_a_cache_left_half_written_is_written_anew(files, tmp_path):
+    cache = tmp_path / "cache"
+    paths = [str(path) for pair in zip(*files, strict=True) for path in pair]
+    path = pipeline.cache_file(cache, paths, None, "area")
+    for leftover in ("_0.lockfile", "_0.data-00000-of-00001"):  # what a killed run leaves
+        Path(path + leftover).touch()
+    assert numbers(pipeline.dataset(files, None, 4, cache=cache)) == list(range(11))
+
+
+def test_a_broken_file_is_named_while_training(files):
+    whole = files[3][0].read_bytes()
+    files[3][0].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(tf.errors.OpError, match=r"03\.jpg: cannot be decoded"):
+        list(pipeline.dataset(files, (12, 16)))
+
+
+def test_unlabelled_images_in_order(files):
+    images = [image for image, _ in files]
+    batches = list(pipeline.unlabelled(images, (12, 16), batch_size=4))
+    assert [batch.shape for batch in batches] == [(4, 12, 16, 3), (4, 12, 16, 3), (3, 12, 16, 3)]
+    assert [round(float(i.numpy().mean()) * 255 / 20) for b in batches for i in b] == list(
+        range(11)
+    )
+
+
+def test_an_empty_part_is_refused():
+    with pytest.raises(ValueError, match="no pairs"):
+        pipeline.dataset([])

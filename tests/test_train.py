@@ -1,0 +1,363 @@
+"""Precision, fit, prediction, scores, plots, recipes and the command line."""
+
+import json
+import os
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from unet_tf import __main__ as command_line
+from unet_tf import data, losses, models, pipeline, plot, predict, recipes, scores, train
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twelve cars of two views, 24x36: a bright block on grey noise, the block is the mask."""
+    random = np.random.default_rng(0)
+    for car in range(12):
+        for view in (1, 2):
+            mask = np.zeros((24, 36), "uint8")
+            top, left = random.integers(2, 8, 2)
+            mask[top : top + 12, left : left + 20] = 1
+            image = random.integers(60, 120, (24, 36, 3)) + 120 * mask[..., None]
+            name = f"{car:012x}_{view:02}"
+            (tmp_path / "blocks/images").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "blocks/masks").mkdir(exist_ok=True)
+            Image.fromarray(image.astype("uint8")).save(tmp_path / f"blocks/images/{name}.png")
+            Image.fromarray(mask * 255).save(tmp_path / f"blocks/masks/{name}_mask.png")
+    return tmp_path / "blocks"
+
+
+def small(name="article_simple", variant="corrected", **settings):
+    filters = (8, 16) if name == "article_simple" else (4, 8, 16)
+    return recipes.dataclasses.replace(
+        recipes.get(name, variant),
+        **{"filters": filters, "image_size": (24, 36), "epochs": 2, "batch_size": 4, **settings},
+    )
+
+
+# --- precision
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [
+        ((9, 0), "mixed_bfloat16"),
+        ((8, 0), "mixed_bfloat16"),
+        ((7, 5), "mixed_float16"),
+        ((7, 0), "mixed_float16"),
+        ((6, 0), "float32"),
+    ],
+)
+def test_precision_of_gpus(monkeypatch, capability, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    monkeypatch.setattr(
+        tf.config.experimental,
+        "get_device_details",
+        lambda gpu: {"device_name": "Some GPU", "compute_capability": capability},
+    )
+    policy, reason = train.precision_policy()
+    assert policy == expected
+    assert "Some GPU" in reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"avx2", "avx512_bf16"}, "mixed_bfloat16"),
+        ({"amx_bf16"}, "mixed_bfloat16"),
+        ({"avx2", "avx512f"}, "float32"),
+        (set(), "float32"),
+    ],
+)
+def test_precision_of_cpus(monkeypatch, flags, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(train, "cpu_flags", lambda: flags)
+    assert train.precision_policy()[0] == expected
+
+
+def test_precision_is_set_printed_and_overridable(capsys):
+    assert train.set_precision("mixed_float16") == "mixed_float16"
+    assert keras.config.dtype_policy().name == "mixed_float16"
+    assert capsys.readouterr().out == "Precision: mixed_float16 (as asked)\n"
+    assert train.set_precision() == train.precision_policy()[0]
+
+
+def test_float16_scales_the_loss(folder):
+    train.set_precision("mixed_float16")
+    pairs = data.pair(folder)[:4]
+    model = models.simple_fcn((24, 36, 3), filters=(4,))
+    batches = pipeline.dataset(pairs, (24, 36), 4)
+    train.fit(model, batches, batches, epochs=1, verbose=0)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+# --- fit
+
+
+def trained(folder, to=None, **settings):
+    keras.utils.set_random_seed(1)
+    parts = data.split(data.pair(folder), validation_size=0.25)
+    training = pipeline.dataset(parts.train, (24, 36), 4, shuffle=True, augment=True)
+    validation = pipeline.dataset(parts.validation, (24, 36), 4)
+    model = models.unet((24, 36, 3), filters=(4, 8, 16))
+    settings = {"epochs": 4, "optimizer": keras.optimizers.Adam(3e-3), "verbose": 0, **settings}
+    return model, train.fit(model, training, validation, folder=to, **settings), validation
+
+
+def test_fit_learns_repeats_and_ends_with_the_best_epoch(folder, tmp_path):
+    model, history, validation = trained(folder, tmp_path / "run")
+    history = history.history
+    assert max(history["val_hard_dice"]) > 0.7
+    assert trained(folder)[1].history == history  # the same bits, dropout and all
+
+    best = max(history["val_hard_dice"])
+    result = model.evaluate(validation, verbose=0, return_dict=True)
+    assert result["hard_dice"] == pytest.approx(best, abs=1e-6)
+    saved = keras.saving.load_model(tmp_path / "run/best.keras")
+    assert saved.evaluate(validation, verbose=0, return_dict=True) == result
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["best.keras", "log.csv"]
+    rows = (tmp_path / "run/log.csv").read_text().splitlines()
+    assert rows[0] == "epoch,hard_dice,loss,val_hard_dice,val_loss"
+    assert len(rows) == 1 + 4
+
+
+def test_early_stopping(folder):
+    """With no step at all nothing improves: it stops once patience is over."""
+    _, history, _ = trained(
+        folder, epochs=10, patience=2, optimizer=keras.optimizers.SGD(0.0), monitor="val_loss"
+    )
+    assert len(history.history["loss"]) == 3
+
+
+def test_nan_stops_and_says_what_to_do(folder):
+    with pytest.raises(ValueError, match="NaN from the first epoch"):
+        trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.nan)
+
+
+def test_a_kill_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
+    model = models.simple_fcn((8, 8, 3), filters=(4,))
+    checkpoint = train.BestCheckpoint(tmp_path / "best.keras", "val_hard_dice", "max")
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0, {"val_hard_dice": 0.5})
+    whole = (tmp_path / "best.keras").read_bytes()
+    checkpoint.on_epoch_end(1, {"val_hard_dice": 0.4})  # worse: not written
+    assert (tmp_path / "best.keras").read_bytes() == whole
+
+    def killed(path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.on_epoch_end(2, {"val_hard_dice": 0.6})
+    assert (tmp_path / "best.keras").read_bytes() == whole
+
+
+# --- predict and scores
+
+
+def test_predictions_come_back_at_each_image_s_own_size(tmp_path):
+    """A model that finds red: its mask of a half red image is that half, at any size."""
+    paths = []
+    for width, height in ((40, 30), (123, 77)):
+        pixels = np.zeros((height, width, 3), "uint8")
+        pixels[:, : width // 2, 0] = 255
+        paths.append(tmp_path / f"{width}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    found = list(predict.predict(lambda images, training: images[..., :1], paths, (32, 64)))
+    assert [mask.shape for mask in found] == [(30, 40), (77, 123)]
+    assert found[0].dtype == np.uint8
+    np.testing.assert_array_equal(found[0][:, :20], 1)
+    np.testing.assert_array_equal(found[0][:, 20:], 0)
+
+
+def test_dice_by_hand():
+    truth = np.array([[1, 1, 0], [0, 0, 0]])
+    assert scores.dice(truth, [[1, 0, 0], [0, 0, 0]]) == 2 * 1 / (2 + 1)
+    assert scores.dice(truth, truth) == 1
+    assert scores.dice(truth, 1 - truth) == 0
+    assert scores.dice(truth * 0, truth * 0) == 1
+    with pytest.raises(ValueError, match=r"\(2, 3\)"):
+        scores.dice(truth, truth[:, :2])
+
+
+def test_constant_baseline_by_hand(tmp_path):
+    """Training masks of 1, 2 and 3 columns of 4: at least half of them hold columns 1 and 2."""
+    pairs = []
+    for columns in (1, 2, 3):
+        mask = np.zeros((4, 4), "uint8")
+        mask[:, :columns] = 255
+        Image.fromarray(mask).save(tmp_path / f"{columns}.png")
+        pairs.append((None, tmp_path / f"{columns}.png"))
+    baseline = scores.constant_baseline(pairs, pairs, None)
+    np.testing.assert_allclose(baseline, [2 * 1 / 3, 1, 2 * 2 / 5])
+
+
+# --- plots
+
+
+def test_overlay_by_hand():
+    image = np.zeros((1, 4, 3), "uint8")
+    shown = plot.overlay(image, np.array([[1, 1, 0, 0]]), np.array([[1, 0, 1, 0]]))
+    expected = [np.array(plot.TRUTH), np.array(plot.MISSED), np.array(plot.EXTRA), np.zeros(3)]
+    np.testing.assert_allclose(shown[0], np.array(expected) / 2)
+    np.testing.assert_array_equal(shown[0, 3], 0)
+
+
+def test_figures_are_at_most_600_pixels_wide():
+    image, mask = np.zeros((9, 12, 3)), np.zeros((9, 12, 1))
+    history = {name: [0.1, 0.2] for name in ("loss", "val_loss", "hard_dice", "val_hard_dice")}
+    for figure in (
+        plot.triplets([image] * 2, [mask] * 2),
+        plot.triplets([image], [mask], [mask], ["a car"]),
+        plot.curves(history, title="rendered"),
+    ):
+        assert figure.get_size_inches()[0] * figure.dpi <= 600
+
+
+# --- recipes
+
+
+def test_recipes_are_the_published_protocols():
+    simple = recipes.get("article_simple", "as written")
+    unet = recipes.get("article_unet", "as written")
+    for recipe, parameters, published in ((simple, 2_879_489, 0.8788), (unet, 34_550_273, 0.9416)):
+        model = recipe.build((96, 128, 3), recipe.filters)
+        assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters
+        assert recipe.published == published
+        assert (recipe.images, recipe.image_size, recipe.batch_size) == (1000, (96, 128), 32)
+        assert (recipe.split_by, recipe.validation_size, recipe.split_seed) == ("image", 0.2, 42)
+        assert (recipe.resize, recipe.shuffle, recipe.augment) == ("nearest", False, False)
+        assert (recipe.monitor, recipe.patience, recipe.epochs) == ("val_loss", 2, 20)
+        assert recipe.loss is losses.pooled_dice_loss
+        assert (recipe.learning_rate, recipe.epsilon) == (1e-4, 1e-6)
+    for name in ("article_simple", "article_unet"):
+        corrected = recipes.get(name)
+        assert (corrected.split_by, corrected.resize) == ("car", "area")
+        assert corrected.augment
+        assert corrected.test_size > 0
+    with pytest.raises(ValueError, match="article_simple, article_unet"):
+        recipes.get("unet")
+
+
+def test_as_written_the_simple_model_turns_images_but_no_masks():
+    model = recipes.get("article_simple", "as written").build((24, 36, 3), (4,))
+    images = np.random.default_rng(0).random((1, 24, 36, 3), "float32")
+    outputs = [model(images, training=True).numpy() for _ in range(8)]
+    assert any(not np.array_equal(outputs[0], other) for other in outputs[1:])
+    still = [model(images, training=False).numpy() for _ in range(2)]
+    np.testing.assert_array_equal(*still)
+
+
+@pytest.mark.parametrize("variant", ["corrected", "as written"])
+@pytest.mark.parametrize("name", ["article_simple", "article_unet"])
+def test_run(folder, tmp_path, name, variant):
+    to = tmp_path / "run"
+    result = recipes.run(small(name, variant), folder, seed=3, to=to, verbose=0)
+    assert json.loads((to / "result.json").read_text()) == json.loads(json.dumps(result))
+    assert result["data"] == "blocks"
+    assert result["scored_on"] == ("test" if variant == "corrected" else "validation")
+    assert 0 <= result["dice"] <= 1
+    assert 0.3 < result["baseline"] < 1
+    assert result["seed"] == 3
+    assert sum(result["split"]["images"].values()) == 24
+    assert result["settings"]["loss"].endswith("dice_loss")
+    model = keras.saving.load_model(to / "best.keras")
+    assert model.count_params() == result["parameters"]
+    with Image.open(to / "picture.png") as picture:
+        assert picture.width <= 600
+
+
+def test_run_at_odd_native_size(tmp_path, folder):
+    for path in folder.glob("*/*.png"):
+        with Image.open(path) as image:
+            image.crop((0, 0, 35, 23)).save(path)
+    result = recipes.run(small("article_unet", image_size=None), folder, verbose=0)
+    assert 0 <= result["dice"] <= 1
+
+
+def test_the_same_seed_gives_the_same_result(folder):
+    first, again, other = (
+        recipes.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
+    )
+    assert first["dice"] == again["dice"]
+    assert first["dice_as_published"] == again["dice_as_published"]
+    assert first["dice_as_published"] != other["dice_as_published"]
+    assert first["split"] == other["split"]
+
+
+def test_table_by_hand():
+    result = {
+        "recipe": "article_unet",
+        "variant": "corrected",
+        "data": "rendered",
+        "published_dice": 0.9416,
+        "dice_as_published": 0.91234,
+        "baseline": 0.7,
+        "parameters": 34550273,
+        "epochs": 8,
+        "split": {"images": {"train": 6, "validation": 2, "test": 2}},
+    }
+    results = [
+        {**result, "dice": dice, "seed": seed, "minutes": 2.0}
+        for seed, dice in enumerate((0.93, 0.95, 0.97))
+    ]
+    assert recipes.table([recipes.summary(results)]).splitlines()[2] == (
+        "| article_unet, corrected | rendered, 10 images | 0.9416 | 0.9123 "
+        "| **0.9500** ± 0.0200 (3 seeds) | 0.7000 | 34,550,273 | 2.0 |"
+    )
+
+
+# --- the command line
+
+
+def test_train_and_reproduce(folder, tmp_path, capsys):
+    settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"
+    assert (
+        command_line.main(f"train --recipe article_simple --quick {settings} --to one".split()) == 0
+    )
+    assert "best.keras" in os.listdir("one")
+    assert command_line.main(f"reproduce {settings} --seeds 2 --to two".split()) == 0
+    table = (tmp_path / "two/table.md").read_text()
+    assert table.count("blocks, 24 images") == 2
+    assert "(2 seeds)" in table
+    assert table in capsys.readouterr().out
+    record = json.loads((tmp_path / "two/article_unet-corrected.json").read_text())
+    assert record["seed"] == [0, 1]
+    assert len(record["dice_by_seed"]) == 2
+
+
+def test_data_command(folder, capsys):
+    assert command_line.main(["data", "--data", str(folder)]) == 0
+    assert "24 pairs of 12 cars; the first is 36x24 pixels" in capsys.readouterr().out
+
+
+def test_errors_are_one_sentence_and_exit_status_1(tmp_path, capsys):
+    assert command_line.main(["data", "--data", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {tmp_path}: no images and masks")
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--image-size 96", "--image-size 0x9", "--epochs 0", "--test-size 1", "--learning-rate -1"],
+)
+def test_options_that_make_no_sense_are_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(f"train --recipe article_unet {option}".split())
+    assert option.split()[0] in capsys.readouterr().err
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["--help"])
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("data", "train", "reproduce", "--full --seeds 3"))
