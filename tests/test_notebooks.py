@@ -11,6 +11,7 @@ import difflib
 import importlib.util
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import keras
@@ -41,6 +42,7 @@ KERAS_2 = (
     r"tf\.keras|tensorflow\.keras|from tensorflow import .*\bkeras\b|keras\.backend as\b"
     r"|from keras import .*\bbackend\b|ImageDataGenerator|\.h5\b"
 )
+IMPORTS = ast.Import | ast.ImportFrom
 WORDS = r"\b(?:simply|just|easily)\b"
 BADGES = (
     "https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}",
@@ -117,7 +119,7 @@ def undocumented(statement):
 
 
 def check_lifted(path):
-    """A cell tagged `lifted` holds imports and definitions, each as one module of unet_tf has it."""
+    """A cell tagged `lifted` holds imports and definitions, each as one unet_tf module has it."""
     in_module = {}
     for file in sorted(path.parents[1].glob("unet_tf/*.py")):
         for statement in ast.parse(file.read_text(encoding="utf-8")).body:
@@ -139,9 +141,6 @@ def check_lifted(path):
                     lines = (ast.unparse(s).splitlines() for s in (undocumented(here), there))
                     diff = difflib.unified_diff(*lines, "lifted cell", files[0], lineterm="", n=1)
                     raise AssertionError(f"{name} is not the module's:\n" + "\n".join(diff))
-
-
-IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 def check_tags(path):
@@ -201,8 +200,8 @@ def check_keras_3(path):
 
 def check_form(path):
     notebook = refresh.read(path)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 4), "not nbformat 4.4"
     nbformat.validate(notebook)
-    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 4)
     assert notebook.metadata == {"kernelspec": refresh.KERNEL}, "metadata other than the kernel"
     for cell in notebook.cells:
         assert "id" not in cell and set(cell.metadata) <= {"tags"}, f"metadata: {first_line(cell)}"
@@ -310,10 +309,13 @@ class Box:
         return HIGH
 '''
 BADGE = "[![Open](https://x.org/b.svg)]({})"
-HEAD = "\n\n".join(
-    ["# Good", *(BADGE.format(badge.format(repository="me/it", name="01_good.ipynb"))
-    for badge in BADGES), "**You will** see.\n**You need** nothing. ```x```"]
-)  # fmt: skip
+HEAD = "\n".join(
+    [
+        "# Good",
+        *(BADGE.format(url.format(repository="me/it", name="01_good.ipynb")) for url in BADGES),
+        "**You will** see.\n\n**You need** nothing.\n\n```\n# just a comment\n```",
+    ]
+)
 TAIL = "## What we saw\n\n## Exercises\n\n[Next](02_next.ipynb), [Keras](https://keras.io#x)"
 
 
@@ -414,6 +416,12 @@ def says(text):
     return lambda nb: nb.cells[5].outputs[0].update(text=text)
 
 
+def newer(notebook):
+    notebook.nbformat_minor = 5
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell{number}"
+
+
 ERROR = {"output_type": "error", "ename": "E", "evalue": "e", "traceback": []}
 # Cells: 0 the head, 1 install, 2 lifted, 3 ignored, 4 its claim, 5 to 20 plain, -1 the tail.
 FAULTS = {
@@ -454,7 +462,7 @@ FAULTS = {
     "ImageDataGenerator": ("keras_3", add(6, "ImageDataGenerator()")),
     "foreign metadata": ("form", lambda nb: nb.metadata.update(language_info={"name": "python"})),
     "foreign cell metadata": ("form", lambda nb: nb.cells[6].metadata.update(collapsed=True)),
-    "a newer format": ("form", lambda nb: nb.update(nbformat_minor=3)),
+    "a newer format": ("form", newer),
     "two titles": ("parts", add(-1, "# Another")),
     "a section missing": ("parts", edit(-1, "## Exercises", "## Homework")),
     "31 lines": ("lengths", add(6, "\n".join(["1"] * 30))),
@@ -524,7 +532,7 @@ def test_refresh_builds_the_same_bytes_and_keeps_an_edit(tmp_path, monkeypatch, 
     assert refresh.main([], folder) == 0
     built = path.read_bytes()
     first, second = code(path)
-    assert [list(output_texts(first))[0], list(output_texts(second))[0]] == ["42 False\n", "43"]
+    assert first.outputs[0].text == "42 False\n" and second.outputs[0].data["text/plain"] == "43"
     assert tags(second) == ["nbval-ignore-output"]
     check_form(path)
     check_run(path)
@@ -536,16 +544,29 @@ def test_refresh_builds_the_same_bytes_and_keeps_an_edit(tmp_path, monkeypatch, 
 
     # A text edited after the build is no edit of the notebook.
     text.write_text(text.read_text().replace("+ 1", "+ 2"))
-    touch(path, 1000), touch(text, 2000)
+    touch(path, 1000)
+    touch(text, 2000)
     assert not refresh.edited(path) and refresh.main(["--check"], folder) == 1
     # A notebook changed after its text is.
     touch(path, 3000)
     capsys.readouterr()
     assert refresh.main([], folder) == 1 and path.read_bytes() == built
     assert "--sync" in capsys.readouterr().out
-    # So is an older one in the form of Jupyter.
+    # Unless git still has the text that it came from.
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=me", "-c", "user.email=me@here"]
+    now, then = text.read_text(), text.read_text().replace("+ 2", "+ 1")
+    text.write_text(then)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "Built"]):
+        subprocess.run([*git, *command], check=True)
+    text.write_text(now)
+    touch(text, 2000)
+    assert not refresh.edited(path)
+    text.write_text(then)
+    assert refresh.main(["--check"], folder) == 0
+    # An edit in Jupyter is one, though the text is newer: it adds metadata.
     notebook = refresh.read(path)
     notebook.metadata["language_info"] = {"name": "python"}
+    notebook.cells[2].source = "unet_tf.answer + 3"
     nbformat.write(notebook, path)
     touch(path, 1000)
     assert refresh.edited(path)

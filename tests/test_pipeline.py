@@ -189,8 +189,7 @@ def test_a_file_cache_is_used_and_never_stale(files, tmp_path):
 
 def test_a_cache_left_half_written_is_written_anew(files, tmp_path):
     cache = tmp_path / "cache"
-    paths = [str(path) for pair in zip(*files, strict=True) for path in pair]
-    path = pipeline.cache_file(cache, paths, None, "area")
+    path = pipeline.cache_file(cache, files, None, "area")
     for leftover in ("_0.lockfile", "_0.data-00000-of-00001"):  # what a killed run leaves
         Path(path + leftover).touch()
     assert numbers(pipeline.dataset(files, None, 4, cache=cache)) == list(range(11))

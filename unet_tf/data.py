@@ -149,6 +149,17 @@ def size_of(path):
     return height, width
 
 
+def report(folder, problems):
+    """Raise one ValueError that lists all `problems`, `{what: [file names]}`, if there are any."""
+    found = {problem: cases for problem, cases in problems.items() if cases}
+    if found:
+        lines = [f"{folder}: mend or remove these files, then try again."]
+        for problem, cases in found.items():
+            more = f" and {len(cases) - 10} more" if len(cases) > 10 else ""
+            lines.append(f"  {problem} ({len(cases)}): {'; '.join(cases[:10])}{more}")
+        raise ValueError("\n".join(lines))
+
+
 def pair(folder):
     """The pairs of `folder`, by name, sorted by name, each checked.
 
@@ -187,13 +198,7 @@ def pair(folder):
                 f"{image.name} {'x'.join(map(str, image_size))}, "
                 f"{mask.name} {'x'.join(map(str, mask_size))}"
             )
-    found = {problem: cases for problem, cases in problems.items() if cases}
-    if found:
-        lines = [f"{folder}: mend or remove these files, then try again."]
-        for problem, cases in found.items():
-            more = f" and {len(cases) - 10} more" if len(cases) > 10 else ""
-            lines.append(f"  {problem} ({len(cases)}): {'; '.join(cases[:10])}{more}")
-        raise ValueError("\n".join(lines))
+    report(folder, problems)
     if not pairs:
         raise ValueError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
     return pairs
@@ -213,6 +218,18 @@ def car_of(path):
     stem = Path(path).stem.removesuffix("_mask")
     match = re.fullmatch(r"([0-9a-f]{12})_\d\d", stem)
     return match[1] if match else stem
+
+
+def divide(pairs, by, count, seed):
+    """(rest, part): the part holds `count` cars (by "car") or images (by "image")."""
+    if not count:
+        return pairs, []
+    if by == "image":
+        return train_test_split(pairs, test_size=count, random_state=seed)
+    cars = [car_of(image) for image, _ in pairs]
+    splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
+    rest, part = next(splitter.split(pairs, groups=cars))
+    return [pairs[i] for i in rest], [pairs[i] for i in part]
 
 
 def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
@@ -241,36 +258,30 @@ def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
     if by not in ("car", "image"):
         raise ValueError(f'a split is by "car" or by "image", not by {by!r}')
 
-    num_cars = len({car_of(image) for image, _ in pairs})
-    whole = num_cars if by == "car" else len(pairs)
-
-    def divide(pairs, share):
-        """(rest, part): the part holds a share of the whole, rounded up as scikit-learn does."""
-        count = math.ceil(round(share * whole, 6))
-        if not count:
-            return pairs, []
-        if by == "image":
-            return train_test_split(pairs, test_size=count, random_state=seed)
-        cars = [car_of(image) for image, _ in pairs]
-        splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
-        rest, part = next(splitter.split(pairs, groups=cars))
-        return [pairs[i] for i in rest], [pairs[i] for i in part]
-
+    cars = {car_of(image) for image, _ in pairs}
+    # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
+    whole = len(cars) if by == "car" else len(pairs)
+    counts = [math.ceil(round(share * whole, 6)) for share in (test_size, validation_size)]
     try:
-        rest, test = divide(list(pairs), test_size)
-        train, validation = divide(rest, validation_size)
+        rest, test = divide(list(pairs), by, counts[0], seed)
+        train, validation = divide(rest, by, counts[1], seed)
     except ValueError as error:
         raise ValueError(
-            f"{len(pairs)} images of {num_cars} cars cannot be split by {by} into shares of "
+            f"{len(pairs)} images of {len(cars)} cars cannot be split by {by} into shares of "
             f"{validation_size} for validation and {test_size} for test: {error}"
         ) from None
     parts = Split(train, validation, test)
+    print(f"Split by {by}: {described(parts)}")
+    return parts
+
+
+def described(parts):
+    """The counts of a `Split`, and the number of cars that stand in more than one part."""
     cars = [{car_of(image) for image, _ in part} for part in parts]
-    shared = len((cars[0] & cars[1]) | (cars[0] & cars[2]) | (cars[1] & cars[2]))
-    counts = ", ".join(
+    shared = (cars[0] & cars[1]) | (cars[0] & cars[2]) | (cars[1] & cars[2])
+    counts = [
         f"{len(part)} {name} ({len(own)} cars)"
         for name, part, own in zip(Split._fields, parts, cars, strict=True)
         if part
-    )
-    print(f"Split by {by}: {counts}; cars on both sides: {shared}")
-    return parts
+    ]
+    return f"{', '.join(counts)}; cars on both sides: {len(shared)}"

@@ -98,6 +98,29 @@ def resized(pixels, image_size, resize="area"):
     raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
 
 
+def decoded(pairs, image_size=(96, 128), resize="area"):
+    """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`."""
+    height, width = image_size or (None, None)
+
+    def load(image_path, mask_path):
+        image = resized(read_image(image_path.decode()), image_size, resize)
+        mask = resized(read_mask(mask_path.decode()), image_size, "nearest")
+        return image, mask[..., None]
+
+    def load_in_graph(*paths):
+        image, mask = tf.numpy_function(load, paths, [tf.uint8, tf.uint8], stateful=False)
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
+
+    images, masks = zip(*[(str(image), str(mask)) for image, mask in pairs], strict=True)
+    files = tf.data.Dataset.from_tensor_slices((list(images), list(masks)))
+    return files.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+
+
+def to_float(image, mask):
+    """Image to float32 in [0, 1], mask to float32 in {0, 1}."""
+    return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
+
+
 def dataset(
     pairs,
     image_size=(96, 128),
@@ -142,38 +165,19 @@ def dataset(
     """
     if not pairs:
         raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
-
-    def load(image_path, mask_path):
-        image = resized(read_image(image_path.decode()), image_size, resize)
-        mask = resized(read_mask(mask_path.decode()), image_size, "nearest")
-        return image, mask[..., None]
-
-    def load_in_graph(image_path, mask_path):
-        image, mask = tf.numpy_function(
-            load, [image_path, mask_path], [tf.uint8, tf.uint8], stateful=False
-        )
-        height, width = image_size or (None, None)
-        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
-
-    def to_float(image, mask):
-        return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
-
-    images, masks = zip(*[(str(image), str(mask)) for image, mask in pairs], strict=True)
-    batches = tf.data.Dataset.from_tensor_slices((list(images), list(masks)))
-    batches = batches.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+    batches = decoded(pairs, image_size, resize)
     if cache == "memory":
         batches = batches.cache()
     elif cache is not None:
-        batches = batches.cache(cache_file(cache, images + masks, image_size, resize))
+        batches = batches.cache(cache_file(cache, pairs, image_size, resize))
     if shuffle:
         batches = batches.shuffle(len(pairs), seed=seed, reshuffle_each_iteration=True)
     batches = batches.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
     if augment:
-        # One pair of random numbers a batch, drawn in order; all else follows from it, so that
-        # the same seed gives the same bits at any parallelism.
+        # Two random numbers a batch, drawn in order; all else follows from them, so the same
+        # seed gives the same bits at any parallelism.
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        batches = tf.data.Dataset.zip(batches, seeds)
-        batches = batches.map(
+        batches = tf.data.Dataset.zip(batches, seeds).map(
             lambda pair, seed: augment_batch(*pair, seed), num_parallel_calls=AUTOTUNE
         )
     return batches.prefetch(AUTOTUNE)
@@ -194,13 +198,14 @@ def unlabelled(paths, image_size=(96, 128), batch_size=32, resize="area"):
     return images.batch(batch_size).prefetch(AUTOTUNE)
 
 
-def cache_file(folder, paths, image_size, resize):
+def cache_file(folder, pairs, image_size, resize):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed.
 
     The name holds a hash of every file's path, size and time, and of the settings, so a changed
     file or setting never meets a stale cache.
     """
-    files = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
+    stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
+    files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     key = json.dumps([files, image_size, resize])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -99,6 +99,26 @@ class BestCheckpoint(keras.callbacks.Callback):
             os.replace(partial, self.path)
 
 
+def watchers(monitor="val_hard_dice", patience=5, folder=None):
+    """The callbacks of every training: stop on NaN, stop early and end with the best weights, and,
+    given a folder, keep the best model and a row of numbers an epoch there."""
+    mode = "max" if "dice" in monitor else "min"
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.EarlyStopping(
+            monitor, mode=mode, patience=patience, restore_best_weights=True
+        ),
+    ]
+    if folder is not None:
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        callbacks += [
+            keras.callbacks.CSVLogger(str(folder / "log.csv")),
+            BestCheckpoint(folder / "best.keras", monitor, mode),
+        ]
+    return callbacks
+
+
 def fit(
     model,
     train,
@@ -146,20 +166,6 @@ def fit(
     ValueError
         When the loss was NaN from the first epoch on, so that there is no best epoch.
     """
-    mode = "max" if "dice" in monitor else "min"
-    watchers = [
-        keras.callbacks.TerminateOnNaN(),
-        keras.callbacks.EarlyStopping(
-            monitor, mode=mode, patience=patience, restore_best_weights=True
-        ),
-    ]
-    if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        watchers += [
-            keras.callbacks.CSVLogger(str(folder / "log.csv")),
-            BestCheckpoint(folder / "best.keras", monitor, mode),
-        ]
     model.compile(
         optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]
     )
@@ -168,7 +174,7 @@ def fit(
         validation_data=validation,
         epochs=epochs,
         shuffle=False,  # tf.data shuffles; Keras warns otherwise
-        callbacks=[*watchers, *callbacks],
+        callbacks=[*watchers(monitor, patience, folder), *callbacks],
         verbose=verbose,
     )
     if np.isnan(history.history["loss"][0]):
