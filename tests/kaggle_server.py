@@ -21,7 +21,7 @@ RULES_NOT_ACCEPTED = (
 
 
 class KaggleServer(ThreadingHTTPServer):
-    """Set its attributes, then `with server:`; what it was asked is in `requests`.
+    """Set its attributes at any time.
 
     Attributes
     ----------
@@ -35,7 +35,10 @@ class KaggleServer(ThreadingHTTPServer):
         The next answers with a file break off after so many bytes.
     ranges : bool
         Whether it can send the rest of a file.
+    expires : bool
+        Whether a signed address is good for one answer only.
     requests : list of (path, headers)
+        What was asked.
     """
 
     daemon_threads = True
@@ -43,11 +46,15 @@ class KaggleServer(ThreadingHTTPServer):
     def __init__(self, files):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.listed, self.status = files, {}, 200
-        self.cuts, self.ranges, self.requests = [], True, []
+        self.cuts, self.ranges, self.expires = [], True, False
+        self.requests, self.used = [], set()
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
+
+    def handle_error(self, request, address):
+        pass  # the client hung up
 
     def __exit__(self, *error):
         self.shutdown()
@@ -124,13 +131,19 @@ class Handler(BaseHTTPRequestHandler):
         elif sent["fileName"] not in self.server.files:
             self.refuse(404, "Not found")
         else:
-            address = f"http://storage.test/data/{sent['fileName']}?X-Goog-Signature={SIGNATURE}"
+            number = len(self.server.requests)
+            query = f"n={number}&X-Goog-Signature={SIGNATURE}"
+            address = f"http://storage.test/data/{sent['fileName']}?{query}"
             self.answer(302, b"", Location=address)
 
     def do_GET(self):
         path = urlsplit(self.path).path
         self.server.requests.append((path, dict(self.headers)))
         data = self.server.files[path.removeprefix("/data/")]
+        if self.server.expires and self.path in self.server.used:
+            self.answer(403, b"<Error>ExpiredToken</Error>", "application/xml")
+            return
+        self.server.used.add(self.path)
         headers = {
             "ETag": '"1"',
             "Last_Modified": "Mon, 24 Jul 2017 00:00:00 GMT",

@@ -156,8 +156,9 @@ def test_no_credentials(server, run):
 
 
 def test_wrong_token(server, run):
-    text = sentence(run(KAGGLE_API_TOKEN="KGAT_wrong"))
-    assert "does not accept the credentials from KAGGLE_API_TOKEN (401)" in text
+    for wrong in ("KGAT_wrong", f"{TOKEN}\n"):  # a line break that was copied along
+        text = sentence(run(KAGGLE_API_TOKEN=wrong))
+        assert "does not accept the credentials from KAGGLE_API_TOKEN (401)" in text
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_wrong_token(server, run):
 def test_refusals(server, run, status, says):
     server.status = status
     assert says in sentence(run(KAGGLE_USERNAME="learner", KAGGLE_KEY=KEY))
-    assert not (run.folder / "train_hq.zip").exists()
+    assert list(run.folder.rglob("*")) == []
 
 
 def test_no_such_file(server, run):
@@ -198,6 +199,15 @@ def test_a_lost_connection_is_resumed_by_the_next_call(server, run):
     assert server.asked("/data/")[-1]["Range"].startswith("bytes=1048")
     assert (run.folder / "train_hq.zip").read_bytes() == LARGE
     assert os.listdir(run.folder) == ["train_hq.zip"]
+
+
+def test_an_address_that_expires(server, run):
+    """The client would take the text of the error for the file."""
+    server.files["train_hq.zip"], server.cuts, server.expires = LARGE, [2_000_000], True
+    assert "arrived damaged and was deleted" in sentence(run(KAGGLE_API_TOKEN=TOKEN))
+    assert list(run.folder.rglob("*")) == []
+    run(KAGGLE_API_TOKEN=TOKEN)
+    assert (run.folder / "train_hq.zip").read_bytes() == LARGE
 
 
 def test_a_server_that_cannot_resume(server, run):
@@ -378,7 +388,7 @@ def test_the_20_gb_of_kaggle(archive, tmp_path, monkeypatch):
 
 
 def test_extract_without_the_zip(tmp_path):
-    with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip is not"):
+    with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip: no such file: download it"):
         carvana.extract(tmp_path / "train_hq.zip", tmp_path)
 
 

@@ -204,7 +204,7 @@ def test_a_broken_file_is_named_while_training(files):
 
 def test_unlabelled_images_in_order(files):
     images = [image for image, _ in files]
-    batches = list(pipeline.unlabelled(images, (12, 16), batch_size=4))
+    batches = list(pipeline.image_dataset(images, (12, 16), batch_size=4))
     assert [batch.shape for batch in batches] == [(4, 12, 16, 3), (4, 12, 16, 3), (3, 12, 16, 3)]
     assert [round(float(i.numpy().mean()) * 255 / 20) for b in batches for i in b] == list(
         range(11)
