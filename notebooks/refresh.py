@@ -8,6 +8,7 @@ Edit `notebooks/py/NAME.py`, build `notebooks/NAME.ipynb`. Without a NAME: all o
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from unet_tf import REPOSITORY
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": True}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -94,8 +97,17 @@ def edited(path):
     return notebook != plain(notebook) or path.stat().st_mtime > text.stat().st_mtime
 
 
+def set_address(path):
+    """Put the address, `unet_tf.REPOSITORY`, into a file's badges and install lines."""
+    text = path.read_text(encoding="utf-8")
+    current = re.sub(r"(github(?:\.com)?/)[\w.-]+/unet_tf\b", rf"\g<1>{REPOSITORY}", text)
+    if current != text:
+        path.write_text(current, encoding="utf-8", newline="\n")
+
+
 def build(path):
     """Run the text in a kernel of its own, as nbval will, and write the notebook."""
+    set_address(text_of(path))
     notebook = from_text(text_of(path).read_text(encoding="utf-8"))
     environment = {key: value for key, value in os.environ.items() if key not in TO_HIDE}
     root = str(path.parent.parent.resolve())
@@ -132,6 +144,9 @@ def main(arguments=None, folder=Path(__file__).parent):
     if unknown := sorted(set(names) - known):
         parser.error(f"no {', '.join(unknown)} in {folder / 'py'}; there are: {sorted(known)}")
 
+    readme = folder.parent / "README.md"
+    if not options.check and readme.exists():
+        set_address(readme)
     status, width = 0, max(map(len, names), default=0)
     for name in names:
         path = folder / f"{name}.ipynb"

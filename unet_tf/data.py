@@ -96,11 +96,6 @@ def find(data=None):
     return folder
 
 
-def is_rendered(folder):
-    """Whether the images in `folder` were rendered by `unet_tf.toy`: say so beside every score."""
-    return toy.is_rendered(folder)
-
-
 def unzipped(folder, name):
     """The folder `name` in `folder`, extracted first from `name.zip` where that lies there.
 

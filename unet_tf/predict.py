@@ -30,7 +30,7 @@ def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, th
     uint8 array `(height, width)` in {0, 1}, in the order of `paths`.
     """
     sizes = (data.size_of(path) for path in paths)
-    for batch in pipeline.unlabelled(paths, image_size, batch_size, resize):
+    for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
         for probability in np.asarray(model(batch, training=False), "float32")[..., 0]:
             yield (resized_back(probability, next(sizes)) >= threshold).astype("uint8")
 

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from unet_tf import __version__, data, losses, models, pipeline, plot, predict, scores, train
+from unet_tf import __version__, data, losses, models, pipeline, plot, predict, scores, toy, train
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Recipe:
     augment: bool = True
     batch_size: int = 32
     loss: Callable = losses.bce_dice_loss
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-4
     epsilon: float = 1e-6
     epochs: int = 20
     monitor: str = "val_hard_dice"
@@ -61,6 +61,7 @@ AS_WRITTEN = {
     "shuffle": False,
     "augment": False,
     "loss": losses.pooled_dice_loss,
+    "learning_rate": 1e-4,
     "monitor": "val_loss",
     "patience": 2,
 }
@@ -183,7 +184,7 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
         "recipe": recipe.name,
         "variant": recipe.variant,
         "source": recipe.source,
-        "data": "rendered" if data.is_rendered(folder) else Path(folder).resolve().name,
+        "data": "rendered" if toy.is_rendered(folder) else Path(folder).resolve().name,
         "published_dice": recipe.published,
         "dice": float(dices.mean()),
         "dice_of_images": {"min": float(dices.min()), "median": float(np.median(dices))},

@@ -119,6 +119,15 @@ def watchers(monitor="val_hard_dice", patience=5, folder=None):
     return callbacks
 
 
+def refuse_nan(history):
+    """Raise ValueError when a training was NaN from its first epoch on: it has no best epoch."""
+    if np.isnan(history.history["loss"][0]):
+        raise ValueError(
+            "the loss was NaN from the first epoch on. Check the images for values outside [0, 1], "
+            'lower the learning rate, or train in float32: set_precision("float32")'
+        )
+
+
 def fit(
     model,
     train,
@@ -177,9 +186,5 @@ def fit(
         callbacks=[*watchers(monitor, patience, folder), *callbacks],
         verbose=verbose,
     )
-    if np.isnan(history.history["loss"][0]):
-        raise ValueError(
-            "the loss was NaN from the first epoch on. Check the images for values outside [0, 1], "
-            'lower the learning rate, or train in float32: set_precision("float32")'
-        )
+    refuse_nan(history)
     return history
