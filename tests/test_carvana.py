@@ -45,7 +45,7 @@ def noise(count, seed=0):
     return np.random.default_rng(seed).bytes(count)
 
 
-IMAGES = {f"train_hq/{car}_0{view}.jpg": noise(900, view) for car in "ab" for view in (1, 2)}
+IMAGES = {f"train_hq/{car}_0{view}.jpg": noise(900, view) for car in "ba" for view in (2, 1)}
 MASKS = zipped({"train_masks/a_01_mask.gif": noise(300)})
 LARGE = zipped({"train_hq/a_01.jpg": noise(3_000_000)})  # the client writes MB by MB
 
@@ -102,6 +102,12 @@ def test_download(server, run):
     server.requests.clear()
     assert "there already" in run("train_hq.zip")  # without credentials, without a request
     assert server.requests == []
+
+
+def test_download_of_another_file(server, run):
+    server.files["a_01.jpg"] = noise(500)
+    run("a_01.jpg", KAGGLE_API_TOKEN=TOKEN)
+    assert (run.folder / "a_01.jpg").read_bytes() == noise(500)
 
 
 @pytest.mark.parametrize("place", ["access_token", "kaggle.json", "environment"])
@@ -296,9 +302,10 @@ def test_extract_only_what_is_asked_for(archive, tmp_path):
 
 
 def test_extract_a_zip_without_the_top_folder(tmp_path):
-    (tmp_path / "train_masks.zip").write_bytes(zipped({"a_01_mask.gif": b"GIF"}))
-    carvana.extract(tmp_path / "train_masks.zip", tmp_path)
-    assert (tmp_path / "train_masks/a_01_mask.gif").read_bytes() == b"GIF"
+    for stem in ("train_masks", "a_01_mask.gif"):
+        (tmp_path / f"{stem}.zip").write_bytes(zipped({"a_01_mask.gif": b"GIF"}))
+        carvana.extract(tmp_path / f"{stem}.zip", tmp_path)
+        assert (tmp_path / stem / "a_01_mask.gif").read_bytes() == b"GIF"
 
 
 def test_extract_keeps_what_is_there(archive, tmp_path):
@@ -339,11 +346,12 @@ def test_damaged_zips(tmp_path, kind):
         data[data.index(b"PK\1\2") + 8] |= 1
         data[6] |= 1
     else:
-        data[200] ^= 0xFF  # within the first image
+        data[200] ^= 0xFF  # within the first image, b_02.jpg
     (tmp_path / "train_hq.zip").write_bytes(data)
     with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip is damaged: delete it"):
         carvana.extract(tmp_path / "train_hq.zip", tmp_path)
-    assert os.listdir(tmp_path) == ["train_hq.zip"] or os.listdir(tmp_path / "train_hq") == []
+    for name, image in contents(tmp_path / "train_hq").items():
+        assert name != "b_02.jpg" and IMAGES[f"train_hq/{name}"] == image
 
 
 def test_an_interrupted_extraction_leaves_no_half_file(archive, tmp_path, monkeypatch):

@@ -185,7 +185,7 @@ def check_badges(path):
     """Colab's and Kaggle's, once each, in the first cell, to this very notebook."""
     address = repository(path.parents[1])
     expected = [badge.format(repository=address, name=path.name) for badge in BADGES]
-    opens = r"https?://[\w.]*(?:colab\.research\.google\.com|kaggle\.com/kernels)[^)\s\"'>]*"
+    opens = r"https?://[\w.]*(?:colab\.research\.google\.com/github|kaggle\.com/kernels)[^)\s\"'>]*"
     first, *rest = prose(path)
     assert sorted(re.findall(opens, first)) == sorted(expected), f"the badges are {expected}"
     assert not re.findall(opens, "\n".join(rest)), "a badge below the first cell"

@@ -2,7 +2,7 @@
 
 Source: https://www.kaggle.com/c/carvana-image-masking-challenge (an account is needed, and its
 rules have to be accepted once). The transfer is the `kaggle` package's own: it shows a bar, tries
-again after a cut, and resumes. It writes below `.partial/`; a file gets its name once it is whole.
+again after a cut, and resumes. It writes below `.partial/`; a file moves up once it is whole.
 """
 
 import contextlib
@@ -15,24 +15,39 @@ import stat
 import sys
 import zipfile
 import zlib
-from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tqdm import tqdm
 
 COMPETITION = "carvana-image-masking-challenge"
 PAGE = f"https://www.kaggle.com/c/{COMPETITION}"
-RULES = f"{PAGE}/rules"
-DATA = f"{PAGE}/data"
+RULES, DATA = f"{PAGE}/rules", f"{PAGE}/data"
 TOKENS = "https://www.kaggle.com/settings/api"
 FILES = ("train_hq.zip", "train_masks.zip", "test_hq.zip")
-IMAGES = {".jpg", ".jpeg", ".png", ".gif"}
 
+IMAGES = {".jpg", ".jpeg", ".png", ".gif"}
 WORKING = Path("/kaggle/working")  # Kaggle's output folder, which
 WORKING_LIMIT = 20 * 10**9  # may hold so many bytes, however large its disk is
 UPLOADS = Path("/content")  # where Colab puts an uploaded file
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # what a broken zip raises
-LOCAL = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # what a bad zip raises
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+SENTENCES = {
+    401: "Kaggle does not accept the credentials from {source} (401): create a new token at "
+    f"{TOKENS}, put it there, then run this again.",
+    403: "{name}: Kaggle refuses it (403) until you accept the competition's rules: open "
+    f"{RULES}, accept them with the same account, then run this again.",
+    404: "{name}: the competition has no such file (404): take a name from "
+    f"{DATA}, then run this again.",
+    "status": "{name}: Kaggle answers with an error ({status}): wait a few minutes and run this "
+    f"again, or download it in the browser from {DATA}.",
+    "broken": f"{{name}}: the connection to Kaggle broke: check that {PAGE} opens, then run this "
+    "again: it goes on from what has arrived.",
+    "damaged": "{name} arrived damaged and was deleted: run this again, or download it in the "
+    f"browser from {DATA} and put it into {{folder}}.",
+    "full": f"{{name}}: the disk is full: free some space (sizes: {DATA}), then run this again: "
+    "it goes on where it stopped.",
+}
 
 
 class CarvanaError(RuntimeError):
@@ -40,14 +55,14 @@ class CarvanaError(RuntimeError):
 
 
 def download(files=("train_hq.zip", "train_masks.zip"), folder="data/carvana"):
-    """Download files of the competition; what is there already is kept.
+    """Download files of the competition; those there already are kept.
 
     Parameters
     ----------
     files : sequence of str
         Names from the competition's data page: see `FILES`.
     folder : path
-        Where they go. A broken download waits in `folder/.partial`: call again to resume it.
+        Where they go. A broken download waits in its `.partial`: call again to resume it.
 
     Returns
     -------
@@ -57,8 +72,8 @@ def download(files=("train_hq.zip", "train_masks.zip"), folder="data/carvana"):
     Raises
     ------
     CarvanaError
-        No or wrong credentials (401), rules not accepted (403), no such file (404), too little
-        disk (in bytes, before anything is downloaded), a broken connection, a damaged zip.
+        No or wrong credentials, rules not accepted, no such file, too little disk (before
+        anything is downloaded), a full disk, a broken connection, a damaged zip.
     """
     files, folder = [files] if isinstance(files, str) else list(files), Path(folder)
     missing = [name for name in files if not _is_whole(folder / name)]
@@ -68,12 +83,13 @@ def download(files=("train_hq.zip", "train_masks.zip"), folder="data/carvana"):
     if missing:
         source = _credentials()
         api, sizes = _connect(source)
-        need = {name: max(0, sizes.get(name, 0) - _partial(folder, name)[1]) for name in missing}
         for name in missing:
             print(f"{name}: {_size(sizes[name])}" if name in sizes else f"{name}: size not listed")
-        _require(sum(need.values()), folder, " and ".join(missing))
+        need = [sizes.get(name, 0) - _begun(folder / ".partial" / name)[1] for name in missing]
+        free = _require(sum(need), folder, " and ".join(missing))
+        print(f"{_size(sum(need))} to download, {_size(free)} of disk free")
         for name in missing:
-            _fetch(api, name, folder, sizes, source)
+            _fetch(api, name, folder, sizes.get(name), source)
     return [folder / name for name in files]
 
 
@@ -83,7 +99,7 @@ def _credentials():
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
     config = Path(os.environ.get("KAGGLE_CONFIG_DIR") or (kaggle if kaggle.exists() else config))
     places = {
-        "KAGGLE_API_TOKEN": bool(os.environ.get("KAGGLE_API_TOKEN")),
+        "KAGGLE_API_TOKEN": os.environ.get("KAGGLE_API_TOKEN"),
         "~/.kaggle/access_token": (kaggle / "access_token").is_file(),
         "~/.kaggle/access_token.txt": (kaggle / "access_token.txt").is_file(),
         "KAGGLE_USERNAME and KAGGLE_KEY": {"KAGGLE_USERNAME", "KAGGLE_KEY"} <= os.environ.keys(),
@@ -97,7 +113,7 @@ def _credentials():
     if "google.colab" in sys.modules:
         how = (
             f"create a token at {TOKENS} and add it to Colab's secrets (the key at the left) as "
-            "KAGGLE_API_TOKEN, with notebook access"
+            "KAGGLE_API_TOKEN, with notebook access (cells can read it, `!python` cannot)"
         )
     elif "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
         how = f"press Add Input in this notebook and add the competition {COMPETITION} ({PAGE})"
@@ -105,14 +121,14 @@ def _credentials():
 
 
 def _from_colab():
-    """Put Colab's secrets, or the uploaded kaggle.json, into the environment; say which."""
+    """Put Colab's secrets, or an uploaded kaggle.json, into the environment; say which."""
     try:
         from google.colab import userdata
     except ImportError:
         return None
     for names in (("KAGGLE_API_TOKEN",), ("KAGGLE_USERNAME", "KAGGLE_KEY")):
         with contextlib.suppress(Exception):  # no such secret, no access, no answer
-            os.environ.update({name: userdata.get(name) for name in names})
+            os.environ.update({name: userdata.get(name).strip() for name in names})
             return "Colab's secrets"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         key = json.loads((UPLOADS / "kaggle.json").read_text())
@@ -124,24 +140,24 @@ def _from_colab():
 def _connect(source):
     """The client, logged in, and `{file name: bytes}` of the competition."""
     try:
-        with _silenced():
+        with _silence():
             from kaggle.api.kaggle_api_extended import KaggleApi  # logs in when it is imported
 
             api = KaggleApi()
             api.authenticate()
             listed = api.competition_list_files(COMPETITION, page_size=100).files
-            return api, {file.name: file.total_bytes for file in listed if file.total_bytes}
-    except ImportError:
-        problem = "Kaggle's client is not installed: run `pip install kaggle`, then this again."
+        return api, {file.name: file.total_bytes for file in listed if file.total_bytes}
     except (SystemExit, NameError):  # the client's exit(1); IPython has no exit
-        problem = _refused(source)
+        problem = SENTENCES[401].format(source=source)
+    except ImportError:
+        raise
     except Exception as error:
-        problem = _problem(error, "The competition's file list", source)
-    raise CarvanaError(problem)  # outside `except`: the client's error holds the token
+        problem = _problem(error, "The competition's list of files", source)
+    raise CarvanaError(problem)  # outside of `except`: the client's error holds the token
 
 
 @contextlib.contextmanager
-def _silenced():
+def _silence():
     """Nothing the client prints, and no stdin for its exit() to close."""
     stdin, sys.stdin = sys.stdin, None
     try:
@@ -152,7 +168,7 @@ def _silenced():
 
 
 class _Waits(io.TextIOBase):
-    """Of what the client prints, its waits only: the rest holds paths and signed addresses."""
+    """Of what the client prints only its waits: the rest holds paths and signed addresses."""
 
     def write(self, text):
         if text.startswith(("Retrying", "Resuming")):
@@ -160,38 +176,47 @@ class _Waits(io.TextIOBase):
         return len(text)
 
 
-def _partial(folder, name):
-    """The file that the client has begun for `name` (it picks its own name), or None; its bytes."""
-    for path in (folder / ".partial" / name).glob("*"):
+def _begun(place):
+    """The file that the client has begun in `place` (it picks the name), or None; its bytes."""
+    for path in place.glob("*"):
         if path.suffix != ".kaggle-partial":  # the client's note on what it can resume
             return path, path.stat().st_size
     return None, 0
 
 
-def _fetch(api, name, folder, sizes, source):
+def _fetch(api, name, folder, size, source):
     """Download `name`, check it, and only then move it to `folder`."""
     place = folder / ".partial" / name
+    place.mkdir(parents=True, exist_ok=True)
     try:
-        place.mkdir(parents=True, exist_ok=True)
         with contextlib.redirect_stdout(_Waits()):
             api.competition_download_file(COMPETITION, name, path=str(place), quiet=False)
-        path, _ = _partial(folder, name)
-        if _is_whole(path, sizes.get(name)):
+        path, _ = _begun(place)
+        problem = None if _is_whole(path, size) else _problem(None, name, source, folder)
+        if not problem:
             os.replace(path, folder / name)
-            shutil.rmtree(place)
-            with contextlib.suppress(OSError):  # another file waits there
-                place.parent.rmdir()
-            return
-        problem = None
     except Exception as error:
-        problem = _problem(error, name, source, _partial(folder, name)[1])
-    if problem is None:
+        problem = _problem(error, name, source, folder)
+    if not problem or "arrived damaged" in problem:
         shutil.rmtree(place)
-        problem = (
-            f"{name} arrived damaged and was deleted: run this again, or download it in the "
-            f"browser from {DATA} and put it into {folder}."
-        )
-    raise CarvanaError(problem)
+    for left in (place, place.parent):
+        with contextlib.suppress(OSError):  # not empty: a broken download waits there
+            left.rmdir()
+    if problem:
+        raise CarvanaError(problem)
+
+
+def _problem(error, name, source, folder=None):
+    """The sentence for an error of the client, without the error's own text."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    kind = "damaged" if folder else 401  # while logging in: a token with a line break in it
+    if status:
+        kind = status if status in SENTENCES else "status"
+    elif isinstance(error, OSError) and error.errno in FULL:
+        kind = "full"
+    elif isinstance(error, OSError) or type(error).__module__.startswith("urllib3"):
+        kind = "broken"
+    return SENTENCES[kind].format(name=name, source=source, status=status, folder=folder)
 
 
 def _is_whole(path, size=None):
@@ -206,68 +231,25 @@ def _is_whole(path, size=None):
         return False
 
 
-def _refused(source):
-    return (
-        f"Kaggle does not accept the credentials from {source} (401): create a new token at "
-        f"{TOKENS}, put it there, then run this again."
-    )
-
-
-def _problem(error, name, source, kept=0):
-    """One sentence for an error of the client, without the error's own text; None: bad bytes."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status == 401:
-        return _refused(source)
-    if status == 403:
-        return (
-            f"{name}: Kaggle refuses it (403) until you accept the competition's rules: open "
-            f"{RULES}, accept them with the same account, then run this again."
-        )
-    if status == 404:
-        return f"{name}: the competition has no such file (404): take a name from {DATA}."
-    if status:
-        return (
-            f"{name}: Kaggle answers with an error ({status}): wait a few minutes and run this "
-            f"again, or download it in the browser from {DATA}."
-        )
-    if isinstance(error, OSError) and error.errno in LOCAL:
-        return _stopped(error, name)
-    if isinstance(error, OSError) or type(error).__module__.startswith("urllib3"):
-        return (
-            f"{name}: the connection to Kaggle broke: check that {PAGE} opens, then run this "
-            f"again; {_size(kept)} are here already, and it goes on from there."
-        )
-    return None
-
-
-def _stopped(error, name):
-    """One sentence for a full disk, or for a folder that cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"{name}: the disk is full: free some space (sizes: {DATA}), then run this again; it "
-            "goes on where it stopped."
-        )
-    return f"{name}: the folder cannot be written: choose another one, then run this again."
-
-
 def _size(count):
-    """Bytes for a reader: `812.3 MB`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _require(need, folder, what):
-    """Refuse to begin when `need` bytes do not fit into `folder`."""
+    """The free bytes for `folder`; refuse to begin when `need` is more."""
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free, where = shutil.disk_usage(existing).free, f"in {folder}"
     if existing.resolve().is_relative_to(WORKING):
         used = sum(path.stat().st_size for path in WORKING.rglob("*") if path.is_file())
-        free, where = min(free, WORKING_LIMIT - used), "of the 20 GB that /kaggle/working may hold"
+        if WORKING_LIMIT - used < free:
+            free, where = WORKING_LIMIT - used, "of the 20 GB that /kaggle/working may hold"
     if need > free:
         raise CarvanaError(
             f"{what}: {_size(need)} are needed and {_size(max(0, free))} are free {where}: free "
-            f"some space, take fewer files (sizes: {DATA}) or choose another folder"
-            f"{', such as /kaggle/temp' if '/kaggle' in where else ''}."
+            f"some space, take fewer files (sizes: {DATA}) or choose another folder, then run "
+            "this again."
         )
+    return free
 
 
 def extract(archive, folder, names=None, limit=None):
@@ -299,87 +281,79 @@ def extract(archive, folder, names=None, limit=None):
     """
     archive, folder = Path(archive), Path(folder)
     if not archive.is_file():
-        raise CarvanaError(f"{archive.name} is not in {archive.parent}: download it from {DATA}.")
+        raise CarvanaError(
+            f"{archive}: no such file: download it from {DATA}, then run this again."
+        )
     target = folder / archive.stem
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = _members(opened, archive, names, limit)
             todo = {
-                target / path: info
-                for path, info in members.items()
-                if not (target / path).is_file() or (target / path).stat().st_size != info.file_size
+                target / path: member
+                for path, member in _members(opened, archive, names, limit).items()
+                if not (target / path).is_file()
+                or (target / path).stat().st_size != member.file_size
             }
-            _require(sum(info.file_size for info in todo.values()), folder, archive.name)
-            for path, info in tqdm(todo.items(), desc=archive.stem, unit="file", delay=2):
-                _write(opened, info, path)
+            _require(sum(member.file_size for member in todo.values()), folder, archive.name)
+            for path, member in tqdm(todo.items(), desc=archive.stem, unit="file", delay=2):
+                _write(opened, member, path)
     except CarvanaError:
         raise
     except DAMAGED:
         raise CarvanaError(
-            f"{archive.name} is damaged: delete it and download it again (`carvana.download`, or "
-            f"in the browser from {DATA})."
+            f"{archive.name} is damaged: delete it, download it again from {DATA} (or with "
+            "`carvana.download`), then run this again."
         ) from None
     except OSError as error:
-        if error.errno not in LOCAL:
+        if error.errno not in FULL:
             raise
-        raise CarvanaError(_stopped(error, archive.name)) from None
+        raise CarvanaError(SENTENCES["full"].format(name=archive.name)) from None
     return target
 
 
 def _members(opened, archive, names, limit):
     """`{path below the target: member}` of the images asked for, sorted."""
     members = {}
-    for info in opened.infolist():
-        name, path = info.orig_filename, PurePosixPath(info.filename)
+    for member in opened.infolist():
+        name, path = member.orig_filename, PurePosixPath(member.filename)
         leaves = name.startswith("/") or ".." in path.parts or "\\" in name
-        link = stat.S_ISLNK(info.external_attr >> 16)
+        link = stat.S_ISLNK(member.external_attr >> 16)
         if leaves or link or PureWindowsPath(name).drive:
             raise CarvanaError(
-                f"{archive.name} holds {name[:80]!r}, which would leave the folder; nothing was "
-                f"extracted: delete the zip and download it from {DATA}."
+                f"{archive.name} holds {name[:80]!r}, which would leave the folder, so nothing was "
+                f"extracted: delete the zip, download it from {DATA}, then run this again."
             )
         hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
-        if hidden or info.is_dir() or path.suffix.lower() not in IMAGES:
-            continue
-        below = path.parts[0] == archive.stem and len(path.parts) > 1
-        members[path.relative_to(archive.stem) if below else path] = info
+        if path.suffix.lower() in IMAGES and not hidden and not member.is_dir():
+            inside = path.parts[0] == archive.stem and len(path.parts) > 1
+            members[path.relative_to(archive.stem) if inside else path] = member
     if names is not None:
         absent = sorted(set(names) - {path.name for path in members})
         if absent:
             raise ValueError(f"{archive.name} does not hold {absent[0]} ({len(absent)} such names)")
-        members = {path: info for path, info in members.items() if path.name in set(names)}
+        members = {path: member for path, member in members.items() if path.name in set(names)}
     return dict(sorted(members.items())[:limit])
 
 
-def _write(opened, info, path):
+def _write(opened, member, path):
     """Write one member under another name, and give it its own once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.part")
     try:
-        with opened.open(info) as source, half.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)  # checks the checksum at the end
+        with opened.open(member) as source, half.open("wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)  # compares the checksum at the end
         os.replace(half, path)
     finally:
         half.unlink(missing_ok=True)
 
 
 def mounted(root="/kaggle/input"):
-    """The folder below `root` that holds `train_hq.zip` or `train_hq`, at any depth, or None.
+    """The folder at or below `root` that holds `train_hq.zip` or `train_hq`, or None.
 
-    Kaggle has changed the depth over time. The search goes level by level and reads no more than
-    1000 entries of a folder, so that it does not walk through those of other data's images.
+    Kaggle has changed the depth over time: the search goes down four levels, one by one, and
+    looks for the two names only, so that it does not read through other data's images.
     """
-    level, seen = [Path(root)], set()
-    while level:
-        for folder in level:
-            if (folder / "train_hq.zip").is_file() or (folder / "train_hq").is_dir():
-                return folder
-        below = []
-        for folder in level:
-            with contextlib.suppress(OSError), os.scandir(folder) as entries:
-                folders = [Path(entry) for entry in islice(entries, 1000) if entry.is_dir()]
-                new = {path.resolve(): path for path in sorted(folders)}
-                below += [path for real, path in new.items() if real not in seen]
-                seen |= new.keys()
-        level = below
+    for depth in range(5):
+        for name in ("train_hq.zip", "train_hq"):
+            for path in sorted(Path(root).glob("*/" * depth + name)):
+                return path.parent
     return None

@@ -46,7 +46,7 @@ def triplets(images, masks, predictions=None, titles=None):
         ["prediction", "found, missed, extra"] if predictions is not None else []
     )
     height, width = np.asarray(images[0]).shape[:2]
-    size = (6, 6 / len(heads) * height / width * len(images) + 0.4)
+    size = (5.8, 5.8 / len(heads) * height / width * len(images) + 0.4)
     figure, axes = plt.subplots(
         len(images), len(heads), figsize=size, dpi=100, squeeze=False, layout="constrained"
     )
@@ -73,7 +73,7 @@ def curves(history, names=("loss", "hard_dice"), title=None):
     names : what to show, a panel each
     """
     figure, axes = plt.subplots(
-        1, len(names), figsize=(6, 2.6), dpi=100, squeeze=False, layout="constrained"
+        1, len(names), figsize=(5.8, 2.6), dpi=100, squeeze=False, layout="constrained"
     )
     for axis, name in zip(axes[0], names, strict=True):
         epochs = range(1, len(history[name]) + 1)
