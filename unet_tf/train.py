@@ -123,8 +123,7 @@ def refuse_nan(history):
     """Raise ValueError when a training was NaN from its first epoch on: it has no best epoch."""
     if np.isnan(history.history["loss"][0]):
         raise ValueError(
-            "the loss was NaN from the first epoch on. Check the images for values outside [0, 1], "
-            'lower the learning rate, or train in float32: set_precision("float32")'
+            "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
         )
 
 

@@ -9,8 +9,8 @@
 # - see what skip connections and dropout do, and how the article lost its augmentation;
 # - train a small U-Net and score it on cars it has never seen, at the images' own size.
 #
-# **You need** no data and no account: a car studio is rendered where Carvana is not at hand. MINUTES
-# on 2 CPU cores; on a GPU: not measured.
+# **You need** no data and no account: a car studio is rendered where Carvana is not at hand. About a
+# minute on 2 CPU cores; on a GPU: not measured.
 #
 # The network is that of "U-Net: Convolutional Networks for Biomedical Image Segmentation" (Ronneberger,
 # Fischer, Brox, 2015, https://arxiv.org/abs/1505.04597) as "Image Segmentation: An In-Depth Guide" (Ed
@@ -30,6 +30,7 @@ try:
     import unet_tf
 except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
     # %pip install -q --no-deps git+https://github.com/OWNER/unet_tf
+    import unet_tf
 
 # %%
 import keras
@@ -38,7 +39,6 @@ import numpy as np
 from keras import layers
 
 from unet_tf import data, models, pipeline, plot, scores, train
-from unet_tf.models import with_padding
 from unet_tf.predict import predict
 from unet_tf.toy import is_rendered
 
@@ -47,16 +47,13 @@ folder = data.find()
 
 # %% [markdown]
 # On two CPU cores you train a U-Net with 16 filters in its first level; with a GPU, a T4 or better, set
-# `FULL` to `True` for the article's 64. Precision follows the hardware (notebook 04).
+# `FULL` to `True` for the article's 64.
 
 # %%
 FULL = False  # True: the article's size, for a GPU
 BASE, IMAGES, EPOCHS, BATCH = (64, 1000, 20, 32) if FULL else (16, 320, 6, 16)
 LEARNING_RATE = 1e-4 if FULL else 1e-3  # few steps need longer ones
 print(f"{BASE} filters in the first level, {IMAGES} images, {EPOCHS} epochs, batches of {BATCH}")
-
-# %% tags=["nbval-ignore-output"]
-policy = train.set_precision()
 
 # %% [markdown]
 # ## Why skips
@@ -81,6 +78,7 @@ plt.show()
 #
 # An encoder level is two 3x3 convolutions, then a step down by max pooling. Of each 2x2 the largest value
 # remains. Look for 5, 7, 13 and 15.
+
 
 # %% tags=["lifted"]
 def conv_block(x, filters, dropout=0.0, batch_norm=False):
@@ -120,12 +118,13 @@ def downsample(x, downsampling="max_pool"):
 # %%
 small = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
 print(small[0, ..., 0])
-print(np.array(downsample(small), "float32")[0, ..., 0])
+print(downsample(small).numpy()[0, ..., 0])
 
 # %% [markdown]
 # On the way up a transposed convolution doubles the size. The article does not say whether its kernel is
 # 3x3 or 2x2: the parameter count will tell which one it can have been. `bilinear` learns nothing, and is
 # here for networks to come.
+
 
 # %% tags=["lifted"]
 def upsample(x, filters, upsampling="transposed_3x3"):
@@ -155,7 +154,12 @@ print(joined.shape, conv_block(joined, 8).shape)
 # ## The article's U-Net
 #
 # Four levels down, a bottleneck, four levels up, one more convolution and a 1x1 head. Dropout of 0.3
-# follows the fourth block and the bottleneck, where most weights are.
+# follows the fourth block and the bottleneck, where most weights are. From here on precision follows the
+# hardware (notebook 04), so the next line depends on yours.
+
+# %% tags=["nbval-ignore-output"]
+policy = train.set_precision()
+
 
 # %%
 def article_unet(base=64, upsampling="transposed_3x3", skips_on=True):
@@ -219,7 +223,8 @@ del full
 # %%
 ours, built = models.unet(filters=(8, 16, 32, 64, 128)), article_unet(8)
 ours.set_weights(built.get_weights())
-print("same outputs:", np.array_equal(ours.predict(images, verbose=0), built.predict(images, verbose=0)))
+outputs = [network.predict(images, verbose=0) for network in (ours, built)]
+print("same outputs:", np.array_equal(*outputs))
 
 # %% [markdown]
 # ## Dropout
@@ -230,10 +235,10 @@ print("same outputs:", np.array_equal(ours.predict(images, verbose=0), built.pre
 # %%
 dropout = layers.Dropout(0.3, seed=1, dtype="float32")
 ones = np.ones((1, 1000), "float32")
-kept = np.array(dropout(ones, training=True))
+kept = dropout(ones, training=True).numpy()
 print("values:", sorted({f"{value:.4f}" for value in kept[0]}))
 print("mean between 0.9 and 1.1:", 0.9 < kept.mean() < 1.1)
-print("predicting leaves it alone:", np.array_equal(dropout(ones, training=False), ones))
+print("predicting leaves it alone:", np.array_equal(dropout(ones, training=False).numpy(), ones))
 
 # %% [markdown]
 # ## An augmentation that was never there
@@ -246,8 +251,9 @@ augmentation = keras.Sequential([layers.RandomFlip("horizontal"), layers.RandomR
 inputs = keras.Input((96, 128, 3))
 augmented = augmentation(inputs)
 outputs = layers.Conv2D(1, 1)(augmented)
-print("from the augmented tensor:", [type(layer).__name__ for layer in keras.Model(augmented, outputs).layers])
-print("from the input:", [type(layer).__name__ for layer in keras.Model(inputs, outputs).layers])
+for name, start in (("augmented tensor", augmented), ("input", inputs)):
+    names = [type(layer).__name__ for layer in keras.Model(start, outputs).layers]
+    print(f"from the {name}: {names}")
 
 # %% [markdown]
 # So the article's step from 0.8788 to 0.9416 compares images augmented without their masks with no

@@ -1,0 +1,653 @@
+# %% [markdown]
+# # 02 · A tf.data pipeline
+#
+# [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/unet_tf/blob/main/notebooks/02_pipeline.ipynb) [![Open In Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/unet_tf/blob/main/notebooks/02_pipeline.ipynb)
+#
+# **You will**
+#
+# - turn a list of files into batches of images and masks, stage by stage, and see where each stage goes wrong;
+# - resize photographs without losing thin things, and augment image and mask with one geometry;
+# - measure what each stage does for speed.
+#
+# **You need**
+#
+# - data: nothing, the embedded rendered data is made by itself (or the photographs of [notebook 01](01_data.ipynb));
+# - time: about MINUTES on 2 cores with rendered data, several times that with Carvana's large files; on a GPU: not measured, and of no use here.
+
+# %% [markdown]
+# ## Setup
+#
+# As in every notebook: the module first, then imports, seed and data. `read_image` and `read_mask` are those of notebook 01.
+
+# %%
+import sys
+from pathlib import Path
+
+# On Kaggle with Internet off: the project attached as a data set.
+attached = Path("/kaggle/input").glob("**/unet_tf/__init__.py")
+sys.path += ["..", *(str(path.parent.parent) for path in attached)]
+try:
+    import unet_tf
+except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
+    # %pip install -q --no-deps git+https://github.com/OWNER/unet_tf
+    import unet_tf
+
+# %%
+import hashlib
+import json
+import math
+import os
+import time
+from collections import defaultdict
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from unet_tf import data
+from unet_tf.data import car_of, files_by_stem, unzipped
+from unet_tf.pipeline import read_image, read_mask
+from unet_tf.plot import TRUTH
+
+keras.utils.set_random_seed(42)
+folder = data.find()
+
+# %% [markdown]
+# ## From paths to batches
+#
+# Training wants batches of numbers; you have files. TensorFlow's answer is a `tf.data.Dataset`: a recipe for a stream of elements, to which you add one stage after another. Nothing is read until you iterate, and files are read as they are needed, so the data set may be larger than your memory.
+#
+# You build the article's stages first, one at a time. The stream begins as paths. Look at what one element is.
+
+# %%
+parts = data.split(data.pair(folder))
+images = [str(image) for image, _ in parts.train]
+masks = [str(mask) for _, mask in parts.train]
+paths = tf.data.Dataset.from_tensor_slices(images)
+print(f"{len(paths)} elements, each {paths.element_spec.shape} {paths.element_spec.dtype.name}")
+
+# %% [markdown]
+# The shape is empty: each element is a single string. Now do for one file what the stream will do for all. Read it, decode it, turn the numbers into floats, make it small. Look at how type and range change.
+
+# %%
+whole = tf.image.decode_jpeg(tf.io.read_file(images[0]), channels=3)
+floats = tf.image.convert_image_dtype(whole, tf.float32)
+small = tf.image.resize(floats, (96, 128), method="nearest")
+for step in (whole, floats, small):
+    print(f"{step.dtype.name:7} {tuple(step.shape)}")
+print(f"the same pixel, before and after: {whole[0, 0, 0]}, {255 * floats[0, 0, 0]:.0f} / 255")
+
+# %% [markdown]
+# `read_file` gives bytes as they lie on the disk, `decode_jpeg` gives whole numbers from 0 to 255, and `convert_image_dtype` divides them by 255. The resize picks a pixel for each of 96x128 places (*nearest neighbour*). You return to that choice below.
+#
+# A mask is a GIF, and a GIF may be a film. Compare the two shapes: without `expand_animations=False` you get a film of one frame.
+
+# %%
+content = tf.io.read_file(masks[0])
+film = tf.image.decode_image(content, dtype=tf.float32)
+frame = tf.image.decode_image(content, dtype=tf.float32, expand_animations=False)
+one_channel = tf.reduce_max(frame, axis=-1, keepdims=True)
+print(f"{len(film.shape)} axes, {len(frame.shape)} axes, channels: {frame.shape[-1]}")
+print(f"then: {one_channel.shape[-1]} channel, values {np.unique(one_channel)}")
+
+# %% [markdown]
+# TensorFlow applies the palette and repeats black and white over three channels. The maximum over the channels keeps one, with 0 for background and 1 for car. Put both ways into functions, so that they can become stages.
+
+
+# %%
+def article_image(path):
+    """A JPEG as float32 (96, 128, 3) in [0, 1], the article's way."""
+    pixels = tf.image.decode_jpeg(tf.io.read_file(path), channels=3)
+    pixels = tf.image.convert_image_dtype(pixels, tf.float32)
+    return tf.image.resize(pixels, (96, 128), method="nearest")
+
+
+def article_mask(path):
+    """A GIF as float32 (96, 128, 1) in {0, 1}, the article's way."""
+    content = tf.io.read_file(path)
+    pixels = tf.image.decode_image(content, dtype=tf.float32, expand_animations=False)
+    pixels = tf.reduce_max(pixels, axis=-1, keepdims=True)
+    return tf.image.resize(pixels, (96, 128), method="nearest")
+
+
+# %% [markdown]
+# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. Follow the shapes.
+
+# %%
+photographs = tf.data.Dataset.from_tensor_slices(images[:10]).map(article_image)
+truths = tf.data.Dataset.from_tensor_slices(masks[:10]).map(article_mask)
+zipped = tf.data.Dataset.zip(photographs, truths)
+batched = zipped.batch(4).prefetch(tf.data.AUTOTUNE)
+for name, stage in {"map": photographs, "zip": zipped, "batch": batched}.items():
+    print(f"{name:5} {[tuple(spec.shape) for spec in tf.nest.flatten(stage.element_spec)]}")
+
+# %% [markdown]
+# After `zip` an element is an (image, mask) tuple, the form that `model.fit` wants. `batch` adds an axis in front. Its length is `None`, unknown, and the next section tells you why. `prefetch` changes no shape; `AUTOTUNE` lets tf.data choose how many batches to keep ready.
+#
+# Take the first batch and look at it, the edge of each mask in green.
+
+
+# %%
+def show(images, masks, titles):
+    """Images in a row, the edge of each mask drawn on it."""
+    _, axes = plt.subplots(1, len(images), figsize=(5.8, 1.5), dpi=100, layout="constrained")
+    for axis, image, mask, title in zip(axes, images, masks, titles, strict=True):
+        axis.imshow(image)
+        axis.contour(np.squeeze(mask), [0.5], colors=[TRUTH], linewidths=1)
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+    plt.show()
+
+
+some_images, some_masks = next(iter(batched))
+show(some_images, some_masks, [f"pair {number}" for number in range(4)])
+
+# %% [markdown]
+# Four views of one car, each with its own mask: the pairs are right. They are also all of the same car, because the files are sorted by name and nothing has shuffled them yet.
+#
+# ## Where the stages go wrong
+#
+# ### The short last batch
+#
+# Ten pairs do not divide by four. Look at the sizes of the batches, with and without `drop_remainder`.
+
+# %%
+for drop in (False, True):
+    sizes = [len(batch) for batch, _ in zipped.batch(4, drop_remainder=drop)]
+    print(f"drop_remainder={drop}: {sizes}, {sum(sizes)} of {len(zipped)} images")
+
+# %% [markdown]
+# With `drop_remainder=True` every batch has one length, and some images are never seen. Without it you see all of them, and the last batch is short. Keep the short batch, always in validation; notebook 03 shows how to average over batches of different length.
+#
+# ### Shuffling
+#
+# For what follows, whole numbers are easier to watch than images. `shuffle` before `zip`, on each stream by itself, looks harmless. Count the pairs that still belong together.
+
+# %%
+numbers = tf.data.Dataset.range(8)
+apart = tf.data.Dataset.zip(numbers.shuffle(8, seed=1), numbers.shuffle(8, seed=2))
+together = tf.data.Dataset.zip(numbers, numbers).shuffle(8, seed=1)
+for name, stream in {"shuffle, then zip": apart, "zip, then shuffle": together}.items():
+    print(f"{name}: {sum(int(image) == int(mask) for image, mask in stream)} of 8 pairs match")
+
+# %% [markdown]
+# Two streams shuffled apart pair images with other images' masks, and nothing complains. Zip first: then there is one stream, and nothing to keep in step.
+#
+# A seed makes the order repeatable. Look at two passes (epochs) over one shuffled stream, and at a second stream with the same seed.
+
+
+# %%
+def passes(stream, count=2):
+    """The numbers of a stream, in the order in which they come, for some passes."""
+    return [[int(number) for number in stream] for _ in range(count)]
+
+
+print("one stream:     ", *passes(numbers.shuffle(8, seed=1)))
+print("the same seed:  ", *passes(numbers.shuffle(8, seed=1)))
+print("no reshuffling: ", *passes(numbers.shuffle(8, seed=1, reshuffle_each_iteration=False)))
+
+# %% [markdown]
+# Each pass has its own order, and the same seed repeats the same two orders. That is what you want for training. The third line keeps one order for all passes.
+#
+# `shuffle` does not see the whole stream. It holds a *buffer*, hands out a random element of it, and fills the gap with the next one. Your files are sorted by car. Compare a small buffer with one that holds everything: how many cars does the first batch of 32 have?
+
+# %%
+for size in (16, len(images)):
+    (first, *_) = paths.shuffle(size, seed=1).batch(32).as_numpy_iterator()
+    cars = {car_of(path.decode()) for path in first}
+    print(f"a buffer of {size}: {len(cars)} cars in the first batch")
+
+# %% [markdown]
+# With a small buffer a batch holds few cars, all from the beginning of the list, and each training step learns about those few. So shuffle with a buffer as long as the list. Paths, or small `uint8` images, take little memory.
+#
+# ### The cache
+#
+# `cache` keeps the elements of the first pass. All that comes after it is done anew in each pass; all that comes before it is frozen. Look at the two passes of each line.
+
+# %%
+print("shuffle, cache: ", *passes(numbers.shuffle(8, seed=1).cache()))
+print("cache, shuffle: ", *passes(numbers.cache().shuffle(8, seed=1)))
+
+# %% [markdown]
+# In the first line the order is random once, and then the same forever. The same happens to a random flip before a cache: each image is flipped in every epoch or in none. What is expensive and always equal (reading, decoding, resizing) belongs before the cache, what is random behind it.
+#
+# ### Prefetch
+#
+# `prefetch` runs what is before it in the background. Pretend that reading an element takes 100 ms and that a training step takes 100 ms, and count: eight elements, one thing after the other, take 16 times 100 ms. Overlapped, they take little more than half. `prefetch(0)` means none.
+
+
+# %%
+def read_slowly(number):
+    time.sleep(0.1)
+    return number
+
+
+def seconds(stream):
+    """The time of one pass, with a training step of 100 ms for each element."""
+    start = time.perf_counter()
+    for _ in stream:
+        time.sleep(0.1)
+    return time.perf_counter() - start
+
+
+slow = numbers.map(lambda number: tf.numpy_function(read_slowly, [number], tf.int64))
+none = seconds(slow.prefetch(0))
+print("prefetch saves more than a quarter of the time:", seconds(slow.prefetch(1)) < 0.75 * none)
+print("and so does saying nothing:", seconds(slow) < 0.75 * none)
+
+# %% [markdown]
+# The reading hides behind the step. The last line may surprise you: today's tf.data adds a `prefetch` at the end by itself. You still write it, so that a reader sees it.
+#
+# Note what makes it possible: while one side sleeps, the other may work. With a GPU it is the same, since the CPU is free while the GPU computes (not measured here). If the step needs all your cores itself, prefetch can hide less: it moves work, and removes none.
+#
+# ## Nearest or area
+#
+# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and all others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` knows both.
+
+
+# %% tags=["lifted"]
+def resized(pixels, image_size, resize="area"):
+    """uint8 (H, W) or (H, W, 3), resized to (height, width)."""
+    if image_size is None or tuple(pixels.shape[:2]) == tuple(image_size):
+        return pixels
+    height, width = image_size
+    if resize == "area":
+        return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
+    if resize == "nearest":  # float32, as in tf.image.resize: the article's pixels to the bit
+        rows, columns = (
+            ((np.arange(new, dtype="float32") + 0.5) * np.float32(old / new)).astype(int)
+            for new, old in zip(image_size, pixels.shape, strict=False)
+        )
+        return pixels[rows[:, None], columns]
+    raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
+
+
+# %% [markdown]
+# By hand: a bright antenna (200) one pixel wide on a dark 4x4 image, once in column 0 and once in column 1. Going to 2x2, nearest reads columns 1 and 3. Area takes the mean of each 2x2 block, so half of 200 in both cases. Check that you get that.
+
+# %%
+for column in (0, 1):
+    antenna = np.zeros((4, 4), "uint8")
+    antenna[:, column] = 200
+    nearest, area = (resized(antenna, (2, 2), way).tolist() for way in ("nearest", "area"))
+    print(f"column {column}: nearest {nearest}, area {area}")
+
+# %% [markdown]
+# Nearest makes the antenna vanish, or makes it twice as thick, depending on a shift by one pixel. That is *aliasing*. Area has it at half brightness in both cases, and a network can learn from that.
+#
+# Now a real file. The next cell looks for the window where the two ways differ most, and enlarges it. Compare thin lines and letters with those of the file at the left.
+
+# %%
+pixels = read_image(images[0])
+ways = {way: resized(pixels, (96, 128), way) for way in ("nearest", "area")}
+difference = np.abs(ways["nearest"].astype(int) - ways["area"]).sum(axis=-1)
+blocks = difference.reshape(4, 24, 4, 32).sum(axis=(1, 3))  # 16 windows of 24x32
+row, column = np.unravel_index(blocks.argmax(), blocks.shape)
+figure, axes = plt.subplots(1, 3, figsize=(5.8, 1.6), dpi=100, layout="constrained")
+for axis, (way, whole) in zip(axes, {"the file": pixels, **ways}.items(), strict=True):
+    height, width = whole.shape[0] // 4, whole.shape[1] // 4
+    axis.imshow(whole[row * height :, column * width :][:height, :width], aspect="auto")
+    axis.set_title(way, fontsize=9)
+    axis.axis("off")
+plt.show()
+
+# %% [markdown]
+# In the middle, lines break up and edges are jagged: what you see there depends on where the grid happened to fall. At the right the same window is a little soft, and nothing is missing. So photographs are resized by area here, and by nearest only where the article is repeated as written.
+#
+# And masks? Run area on a 4x4 mask and on the first file's mask. Look for values that are neither 0 nor 1.
+
+# %%
+hand = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], "float32")
+print(tf.image.resize(hand[..., None], (2, 2), method="area")[..., 0].numpy().tolist())
+mask = read_mask(masks[0])
+soft = tf.image.resize(mask[..., None], (96, 128), method="area").numpy()
+print(f"by area, values between: {((soft > 0.01) & (soft < 0.99)).sum()}")
+print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).tolist()}")
+
+# %% [markdown]
+# A quarter of a car is no class. A threshold, an exact comparison or a count of pixels would do something different with such a value, each in its own way. Masks hold labels, so masks stay nearest.
+#
+# ## Reading in parallel
+#
+# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `num_parallel_calls` lets several files be read at once, and the order stays that of the list.
+
+# %% tags=["lifted"]
+AUTOTUNE = tf.data.AUTOTUNE
+
+
+def decoded(pairs, image_size=(96, 128), resize="area"):
+    """Pairs of files, read and resized in parallel, in order: uint8 (H, W, 3) and (H, W, 1)."""
+    height, width = image_size or (None, None)
+
+    def load(image_path, mask_path):
+        image = resized(read_image(image_path.decode()), image_size, resize)
+        mask = resized(read_mask(mask_path.decode()), image_size, "nearest")
+        return image, mask[..., None]
+
+    def load_in_graph(*paths):
+        image, mask = tf.numpy_function(load, paths, [tf.uint8, tf.uint8], stateful=False)
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
+
+    images, masks = zip(*[(str(image), str(mask)) for image, mask in pairs], strict=True)
+    files = tf.data.Dataset.from_tensor_slices((list(images), list(masks)))
+    return files.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+
+
+def to_float(image, mask):
+    """Image to float32 in [0, 1], mask to float32 in {0, 1}."""
+    return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
+
+
+# %% [markdown]
+# The elements stay `uint8`, a quarter of the size of floats, until they are batches. That counts for the cache. Read three pairs.
+
+# %%
+for image, mask in decoded(parts.train[:3]).batch(3):
+    for step in (image, mask, *to_float(image, mask)):
+        print(f"{step.dtype.name:7} {step.shape}, bytes a value: {step.dtype.size}")
+
+# %% [markdown]
+# ## One geometry for image and mask
+#
+# *Augmentation* changes training images at random, so that the network does not see the same image twice: here a horizontal flip, a turn by up to 3.6 degrees, and contrast. If the image turns, its mask must turn with it. So draw the numbers once, make one matrix of them, and send both through it.
+#
+# The matrix says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flip and turn are about the centre. `_transform` then reads there, between pixels by a weighted mean (`BILINEAR`) or at the closest pixel (`NEAREST`); what lies outside is the image mirrored at its edge.
+
+
+# %% tags=["lifted"]
+def _about_centre(flip, angle, size):
+    """`(B, 8)` matrices, output pixel -> input pixel: mirrored where flip < 0, then turned."""
+    mirror = tf.where(flip < 0, -1.0, 1.0)
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    y, x = tf.unstack((tf.cast(size, tf.float32) - 1) / 2)  # the centre, in pixel indices
+    zero = tf.zeros_like(angle)
+    return tf.stack(
+        [
+            *(mirror * cos, -mirror * sin, x - mirror * cos * x + mirror * sin * y),
+            *(sin, cos, y - sin * x - cos * y),
+            *(zero, zero),
+        ],
+        axis=1,
+    )
+
+
+def _transform(pixels, transforms, interpolation):
+    result = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=transforms,
+        output_shape=tf.shape(pixels)[1:3],
+        fill_value=0.0,
+        interpolation=interpolation,
+        fill_mode="REFLECT",
+    )
+    return tf.ensure_shape(result, pixels.shape)
+
+
+# %% [markdown]
+# By hand: the staircase from above, 4x4, wide at the left. A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3. Look for a staircase that is wide at the right.
+
+# %%
+matrix = _about_centre(flip=tf.constant([-1.0]), angle=tf.constant([0.0]), size=(4, 4))
+print(f"a, b, c, d, e, f: {matrix[0, :6].numpy().astype(int).tolist()}")
+print(_transform(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().astype(int))
+
+# %% [markdown]
+# It is mirrored. Now the whole: `augment` draws three numbers an image (flip, turn, contrast). They follow from `seed` alone, because `stateless_uniform` keeps no state of its own. One matrix serves image and mask; the mask is read by nearest, so it stays 0 and 1.
+
+
+# %% tags=["lifted"]
+def augment(images, masks, seed, rotation=0.01, contrast=0.2):
+    """A batch, each image flipped or not, turned a little, its contrast changed."""
+    count = tf.shape(images)[0]
+    flip, turn, factor = tf.unstack(tf.random.stateless_uniform((3, count), seed, -1.0, 1.0))
+    transforms = _about_centre(flip, 2 * math.pi * rotation * turn, tf.shape(images)[1:3])
+    images = _transform(images, transforms, "BILINEAR")
+    masks = _transform(masks, transforms, "NEAREST")
+    mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
+    factor = (1 + contrast * factor)[:, None, None, None]
+    return tf.clip_by_value(mean + factor * (images - mean), 0.0, 1.0), masks
+
+
+# %% [markdown]
+# Four copies of one pair, four draws. Look at the green edges: they must follow each car.
+
+# %%
+(image, mask), *_ = decoded(parts.train[4:5]).batch(1).map(to_float)
+copies = tf.repeat(image, 4, axis=0), tf.repeat(mask, 4, axis=0)
+show(*augment(*copies, seed=(0, 7)), [f"draw {number}" for number in range(4)])
+
+# %% [markdown]
+# Flipped or not, tilted a little, paler or stronger: the edge stays on the car. Next, two promises. The same seed must give the same bits, and another seed others; the mask must stay hard.
+
+# %%
+first, again, other = (augment(*copies, seed=seed)[0] for seed in ((0, 7), (0, 7), (0, 8)))
+print("the same seed, the same bits:", np.array_equal(first, again))
+print("another seed, the same bits:", np.array_equal(first, other))
+print("values of the masks:", np.unique(augment(*copies, seed=(0, 7))[1]))
+
+# %% [markdown]
+# Do image and mask agree, in numbers? Use masks as images: then the image shows where the car is, and you can compare pixel by pixel. And what if the mask stays behind? That is what the article's first model does: it augments inside the model, where no mask passes.
+
+# %%
+(_, truths), *_ = decoded(parts.train[:64]).batch(64).map(to_float)
+turned, turned_truths = augment(tf.repeat(truths, 3, axis=-1), truths, (1, 2), contrast=0.0)
+for name, masks_used in {"with its mask": turned_truths, "mask left behind": truths}.items():
+    agree = ((turned[..., :1].numpy() > 0.5) == (masks_used.numpy() > 0.5)).mean(axis=(1, 2, 3))
+    bad = int((agree < 0.97).sum())
+    print(f"{name}: {bad} of {len(agree)} images differ from their mask in over 3% of the pixels")
+
+# %% [markdown]
+# Together they agree. Left behind, a large part of the masks no longer fits; only small turns, and flips of a car seen from the front or from behind, go unpunished. A network trained on such pairs learns blurred outlines.
+#
+# ## The whole pipeline
+#
+# One part is missing. A cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
+
+
+# %% tags=["lifted"]
+def cache_file(folder, pairs, image_size, resize):
+    """The path of a tf.data cache for exactly these files and settings, leftovers removed."""
+    stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
+    files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    key = json.dumps([files, image_size, resize])
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
+        for leftover in folder.glob(f"{path.name}*"):
+            leftover.unlink()
+    return str(path)
+
+
+# %% [markdown]
+# Ask for three names. The first two ask for the same thing, the third for another size.
+
+# %%
+sizes = ((96, 128), (96, 128), (64, 96))
+small, again, other = (cache_file("runs/cache", parts.train[:3], size, "area") for size in sizes)
+print(f"same settings, same name: {small == again}; another size, same name: {small == other}")
+augment_batch = augment  # its name inside `dataset`, where `augment` is a switch
+
+# %% [markdown]
+# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache and gets two random numbers a batch; `rerandomize_each_iteration` draws other numbers in each epoch.
+
+
+# %% tags=["lifted"]
+def dataset(
+    pairs,
+    image_size=(96, 128),
+    batch_size=32,
+    resize="area",
+    shuffle=False,
+    augment=False,
+    cache=None,
+    seed=0,
+):
+    """Batches of images and masks from pairs of files."""
+    if not pairs:
+        raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
+    batches = decoded(pairs, image_size, resize)
+    if cache == "memory":
+        batches = batches.cache()
+    elif cache is not None:
+        batches = batches.cache(cache_file(cache, pairs, image_size, resize))
+    if shuffle:
+        batches = batches.shuffle(len(pairs), seed=seed, reshuffle_each_iteration=True)
+    batches = batches.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
+    if augment:
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+        batches = tf.data.Dataset.zip(batches, seeds).map(
+            lambda pair, seed: augment_batch(*pair, seed), num_parallel_calls=AUTOTUNE
+        )
+    return batches.prefetch(AUTOTUNE)
+
+
+# %% [markdown]
+# Run it on ten pairs, with everything on. Look for ten images, the short last batch, and whether the same seed repeats two whole epochs to the bit, though several threads read.
+
+
+# %%
+def epochs(seed):
+    """Two epochs of ten pairs, each one array."""
+    batches = dataset(parts.train[:10], (96, 128), 4, "area", True, True, "memory", seed)
+    return [np.concatenate([image for image, _ in batches]) for _ in range(2)]
+
+
+batches = dataset(parts.train[:10], batch_size=4)
+print([(tuple(image.shape), tuple(mask.shape)) for image, mask in batches])
+first, second = epochs(seed=1)
+print("the second epoch is like the first:", np.array_equal(first, second))
+print("the same seed repeats both:", np.array_equal([first, second], epochs(seed=1)))
+
+# %% [markdown]
+# Nothing is dropped, each epoch is new, and the whole can be repeated.
+#
+# ## What each stage does for speed
+#
+# Now measure. One pass over 128 pairs, in milliseconds an image, for: the article's stages as written; the same with a parallel `map`; our `dataset`; its cache in the first pass and in a later one; and a later pass with shuffling and augmentation on top. The last four lines pretend a training step of 50 ms a batch, without and with `prefetch`.
+
+
+# %%
+def article(calls=None, ahead=AUTOTUNE):
+    """The article's stages on 128 pairs; `calls`: files read at once, `ahead`: batches ready."""
+    photographs = tf.data.Dataset.from_tensor_slices(images[:128])
+    truths = tf.data.Dataset.from_tensor_slices(masks[:128])
+    photographs = photographs.map(article_image, num_parallel_calls=calls)
+    truths = truths.map(article_mask, num_parallel_calls=calls)
+    return tf.data.Dataset.zip(photographs, truths).batch(32).prefetch(ahead)
+
+
+def cost(batches, step=0.0):
+    """Milliseconds an image in one pass, with a training step of so many seconds a batch."""
+    start, count = time.perf_counter(), 0
+    for image, _ in batches:
+        time.sleep(step)
+        count += len(image)
+    return 1000 * (time.perf_counter() - start) / count
+
+
+# %% [markdown]
+# A single measurement tells you about the moment as much as about the code. So each round measures all lines, one after the other; there are five rounds, and the chart shows the middle value of each line. Shorter bars are better.
+
+
+# %% tags=["nbval-ignore-output"]
+def measured():
+    """One round: milliseconds an image, by line."""
+    pairs = parts.train[:128]
+    cached = dataset(pairs, cache="memory")
+    changing = dataset(pairs, cache="memory", shuffle=True, augment=True)
+    cost(changing)  # fills the cache
+    unfetched = decoded(pairs).batch(32).map(to_float).prefetch(0)
+    return {
+        "article, as written": cost(article()),
+        "article, parallel map": cost(article(calls=AUTOTUNE)),
+        "ours": cost(dataset(pairs)),
+        "ours, cache: first pass": cost(cached),
+        "ours, cache: later pass": cost(cached),
+        "ours, later, augmented": cost(changing),
+        "article, step, no prefetch": cost(article(ahead=0), step=0.05),
+        "article, step, prefetch": cost(article(), step=0.05),
+        "ours, step, no prefetch": cost(unfetched, step=0.05),
+        "ours, step, prefetch": cost(dataset(pairs), step=0.05),
+    }
+
+
+rounds = [measured() for _ in range(5)]
+costs = {line: float(np.median([one[line] for one in rounds])) for line in rounds[0]}
+_, axis = plt.subplots(figsize=(5.8, 3), dpi=100, layout="constrained")
+bars = axis.barh(list(costs), list(costs.values()), color="0.6")
+axis.bar_label(bars, fmt="%.2f", fontsize=8, padding=2)
+axis.set(xlabel="milliseconds an image")
+axis.margins(x=0.1)
+axis.invert_yaxis()
+plt.show()
+
+# %% [markdown]
+# Your bars differ from these, and from day to day. One ordering holds everywhere, with a wide margin.
+
+# %%
+first, later = costs["ours, cache: first pass"], costs["ours, cache: later pass"]
+print("a later pass from the cache is at least 3 times as fast as the first:", 3 * later < first)
+
+# %% [markdown]
+# The cache is the one large gain, because it removes work: files are read and decoded once. The rest is smaller, and worth saying as it is:
+#
+# - A parallel `map` gains at most the number of cores. On the 2 cores of this chart it gained next to nothing.
+# - Our reading does more than the article's (area, checked masks, errors with a name) and costs about as much. Carvana's files have 16 times the pixels of the rendered ones, and reading a pair takes more than ten times as long; the cache saves as much more.
+# - `prefetch` hides the article's reading behind a step that leaves the CPU alone. Behind a parallel `map`, which runs ahead by itself, it adds little. Without a step there is nothing to hide behind.
+#
+# ## Images without masks
+#
+# At the end you predict on images that nobody has labelled; Carvana's are in `test_hq`. `unlabelled` lists them, with the two functions of notebook 01, and `image_dataset` makes batches of them: the same reading and resizing, without mask, shuffling or augmentation.
+
+# %% tags=["lifted"]
+UNLABELLED = ("test_hq", "test")
+
+
+def unlabelled(folder):
+    """The images of `folder` that have no masks (`test_hq` or `test`), sorted by name."""
+    folder = Path(folder)
+    for name in UNLABELLED:
+        if (folder / name).is_dir() or (folder / f"{name}.zip").is_file():
+            return list(files_by_stem(unzipped(folder, name), defaultdict(list)).values())
+    return []
+
+
+def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
+    """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
+
+    def load(path):
+        return resized(read_image(path.decode()), image_size, resize)
+
+    def load_in_graph(path):
+        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
+        return tf.cast(tf.ensure_shape(image, (*(image_size or (None, None)), 3)), tf.float32) / 255
+
+    images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+    images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+    return images.batch(batch_size).prefetch(AUTOTUNE)
+
+
+# %%
+unseen = unlabelled(folder)
+for batch in image_dataset(unseen[:40]):
+    print(f"{batch.dtype.name} {batch.shape}")
+
+# %% [markdown]
+# Each element is a batch of images, no tuple: that is what `model.predict` wants. The order is that of the list, so the first prediction belongs to the first name.
+#
+# ## What we saw
+#
+# - You turned paths into batches with `map`, `zip`, `batch` and `prefetch`, and saw what goes wrong: dropped images, pairs torn apart by shuffling before `zip`, batches of few cars, and randomness frozen by a cache.
+# - Nearest made thin things vanish, area kept them; masks stayed nearest. Image and mask went through one matrix, and the same seed gave the same bits.
+# - You measured each stage. The cache was the large gain; the others were smaller, and depended on files, cores and the training step.
+#
+# ## Exercises
+#
+# 1. Make `antennas = 255 * np.eye(480, dtype="uint8")`: row `i` is an antenna in column `i`. Resize it to 480x128 by nearest. In how many rows is any antenna left? And by area? *128 of 480, and all 480.*
+# 2. Shuffle after `batch` instead of before: `tf.data.Dataset.range(64).batch(32).shuffle(2)`. In 20 epochs, how many different sets of numbers does the first batch hold? How many if you shuffle first, with a buffer of 64? *2, and 20.*
+# 3. Put a `.cache()` behind `dataset(parts.train[:16], augment=True)` and compare two epochs. How many of the 16 images differ? How many without your cache? *0, and 16.*
+#
+# The answers are in [solutions.ipynb](solutions.ipynb). Next: [03 · Dice](03_dice.ipynb), which measures how well two masks agree.

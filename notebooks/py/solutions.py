@@ -1,0 +1,252 @@
+# %% [markdown]
+# # Solutions
+#
+# [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/unet_tf/blob/main/notebooks/solutions.ipynb) [![Open In Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/unet_tf/blob/main/notebooks/solutions.ipynb)
+#
+# Every exercise of notebooks 01 to 05, run. Try them yourself first: each states the number that a right answer
+# gives.
+
+# %%
+import sys
+from pathlib import Path
+
+# On Kaggle with Internet off: the project attached as a data set.
+attached = Path("/kaggle/input").glob("**/unet_tf/__init__.py")
+sys.path += ["..", *(str(path.parent.parent) for path in attached)]
+try:
+    import unet_tf
+except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
+    # %pip install -q --no-deps git+https://github.com/OWNER/unet_tf
+    import unet_tf
+
+# %%
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+from unet_tf import data
+
+keras.utils.set_random_seed(42)
+folder = data.find()
+
+# %% [markdown]
+# ## Notebook 01
+#
+# **1.** Extract view 04 of every car from `train_hq.zip`, and nothing else: as many files as cars.
+
+# %%
+import shutil
+import zipfile
+
+from unet_tf import carvana, toy
+
+zips = folder if (folder / "train_hq.zip").is_file() else toy.write()
+with zipfile.ZipFile(zips / "train_hq.zip") as opened:
+    names = [Path(name).name for name in opened.namelist()]
+names = [name for name in names if name.endswith("_04.jpg")]
+shutil.rmtree("runs/view_04", ignore_errors=True)
+target = carvana.extract(zips / "train_hq.zip", "runs/view_04", names=names)
+print(f"{len(list(target.iterdir()))} files of view 04")
+
+# %% [markdown]
+# **2.** The views in which cars fill most and least of the frame, over `pairs[:640]`.
+
+# %%
+from collections import defaultdict
+
+from unet_tf.pipeline import read_mask
+
+pairs, shares = data.pair(folder), defaultdict(list)
+for image, mask in pairs[:640]:
+    shares[image.stem[-2:]].append(read_mask(mask).mean())
+views = sorted(shares, key=lambda view: np.mean(shares[view]))
+most = [f"{view} ({np.mean(shares[view]):.3f})" for view in sorted(views[-2:])]
+kind = "rendered" if toy.is_rendered(folder) else "photographed"
+print(f"{kind}: most in views {' and '.join(most)}")
+print(f"{kind}: least in view {views[0]} ({np.mean(shares[views[0]]):.3f})")
+
+# %% [markdown]
+# **3.** The validation images of a split by image that have a direct neighbour, one view before or
+# after, in training.
+
+# %%
+by_image = data.split(pairs[:1000], by="image")
+trained = {image.stem for image, _ in by_image.train}
+
+
+def neighbours(path):
+    """The stems of the views before and after; 16 and 01 are neighbours."""
+    car, view = path.stem.split("_")
+    return {f"{car}_{other % 16 + 1:02d}" for other in (int(view) - 2, int(view))}
+
+
+beside = sum(bool(neighbours(image) & trained) for image, _ in by_image.validation)
+print(f"{kind}: {beside} of {len(by_image.validation)} have a direct neighbour in training")
+
+# %% [markdown]
+# ## Notebook 02
+#
+# 1. Resize 480 antennas, one in each column, to 128 columns: in how many rows is any antenna left, by nearest and by area?
+
+# %%
+from unet_tf.pipeline import dataset, resized
+
+antennas = 255 * np.eye(480, dtype="uint8")
+for way in ("nearest", "area"):
+    left = resized(antennas, (480, 128), way).any(axis=1).sum()
+    print(f"{way}: {left} of 480 antennas are left")
+
+# %% [markdown]
+# Nearest reads 128 of the 480 columns; area reads all.
+#
+# 2. In 20 epochs, how many different sets of numbers does the first batch of 32 hold, with `shuffle` after `batch` and before it?
+
+# %%
+batches_shuffled = tf.data.Dataset.range(64).batch(32).shuffle(2)
+numbers_shuffled = tf.data.Dataset.range(64).shuffle(64).batch(32)
+for name, stream in {"after": batches_shuffled, "before": numbers_shuffled}.items():
+    sets = {frozenset(next(iter(stream)).numpy().tolist()) for _ in range(20)}
+    print(f"shuffle {name} batch: {len(sets)} different sets")
+
+# %% [markdown]
+# After `batch`, whole batches change places: the same 32 numbers stay together for ever.
+#
+# 3. How many of 16 augmented images differ between two epochs, with a cache behind the augmentation and without?
+
+# %%
+pairs = data.pair(data.find())
+for name, cached in {"with": True, "without": False}.items():
+    batches = dataset(pairs[:16], augment=True)
+    batches = batches.cache() if cached else batches
+    first, second = (np.concatenate([image for image, _ in batches]) for _ in range(2))
+    differ = (first != second).any(axis=(1, 2, 3)).sum()
+    print(f"{name} the cache behind it: {differ} of {len(first)} images differ")
+
+# %% [markdown]
+# ## Notebook 03
+
+# %% [markdown]
+# 1. Three images: 900 car pixels, all found; 90, of which 45 are found; 10, none found; nothing is
+#    extra. Compute the per-image and the pooled dice.
+
+# %%
+from unet_tf.scores import dice
+
+masks = np.zeros((3, 1, 1000), int)
+for mask, pixels in zip(masks, (900, 90, 10), strict=True):
+    mask[:, :pixels] = 1
+found = masks.copy()
+found[1, :, 45:] = 0
+found[2] = 0
+per_image = [dice(mask, prediction) for mask, prediction in zip(masks, found, strict=True)]
+print(f"per image (1 + 90/135 + 0) / 3 = {np.mean(per_image):.3f}")
+print(f"pooled 2 * 945 / (1000 + 945)  = {dice(masks, found):.3f}")
+
+# %% [markdown]
+# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value an image, by solving
+#    dice = 2 IoU / (1 + IoU) for IoU.
+
+# %%
+from unet_tf.losses import soft_dice
+
+
+def soft_iou(y_true, y_pred):
+    """Soft IoU of each image, `(B,)`."""
+    return soft_dice(y_true, y_pred) / (2 - soft_dice(y_true, y_pred))
+
+
+truth = np.array([[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
+prediction = np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 0]])
+batch = np.stack([truth, truth])[..., None]
+probability = np.stack([np.where(prediction, 0.95, 0.05), np.where(prediction, 0.6, 0.4)])
+confident, hesitant = soft_iou(batch, probability[..., None])
+print(f"confident {confident:.4f}, hesitant {hesitant:.4f}")
+
+# %% [markdown]
+# 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at
+#    thresholds from 0.2 to 0.7 in steps of 0.05.
+
+# %%
+from unet_tf import pipeline
+from unet_tf.metrics import hard_dice
+
+
+def small_masks(pairs):
+    """The masks of `pairs` at 96x128, float32 `(N, 96, 128, 1)`."""
+    masks = [pipeline.resized(pipeline.read_mask(path), (96, 128), "nearest") for _, path in pairs]
+    return np.stack(masks)[..., None].astype("float32")
+
+
+parts = data.split(data.pair(folder))
+scored = small_masks(parts.validation)
+probability = np.repeat(small_masks(parts.train[::5]).mean(axis=0)[None], len(scored), axis=0)
+thresholds = np.linspace(0.2, 0.7, 11)
+scores = [
+    float(np.mean(hard_dice(scored, probability, threshold=threshold))) for threshold in thresholds
+]
+best = int(np.argmax(scores))
+print("best threshold between 0.25 and 0.45:", 0.24 < thresholds[best] < 0.46)
+print("above the score at 0.5:", scores[best] > scores[6])
+origin = "rendered" if (folder / "rendered.json").exists() else "real"
+print(f"per-image hard dice {scores[best]:.2f}, {scores[6]:.2f} at 0.5 ({origin})")
+
+# %% [markdown]
+# A pixel with a probability below 0.5 is more likely background than not, and still dice gains by
+# calling it car: a found pixel counts twice, an extra one once. In theory the best threshold is
+# near half of the dice that it reaches, and the score is flat around it.
+
+# %% [markdown]
+# ## Notebook 04
+#
+# 1. Parameters of `simple_fcn` with filters (32, 64, 128).
+
+# %%
+from unet_tf import models
+
+half = models.simple_fcn(filters=(32, 64, 128)).count_params()
+print(f"{half:,} parameters, {half / models.simple_fcn().count_params():.4f} of the article's")
+
+# %% [markdown]
+# 2. The size to which `simple_fcn((100, 150, 3))` pads.
+
+# %%
+padded = models.simple_fcn((100, 150, 3), filters=(4, 4, 4)).get_layer("pad").output
+print("{}x{}".format(*padded.shape[1:3]))
+
+# %% [markdown]
+# 3. Every pixel called car, where a fifth is car: dice 2 x 0.2 / (0.2 + 1), accuracy 0.2.
+
+# %%
+from unet_tf import scores
+
+truth = np.zeros((10, 10))
+truth[:2] = 1
+everything = np.ones((10, 10))
+print(f"dice {scores.dice(truth, everything):.4f}, accuracy {np.mean(truth == everything):.4f}")
+
+# %% [markdown]
+# ## Notebook 05
+#
+# 1. The U-Net without its skips. The first convolution of a decoder level with width w sees 2w channels with the
+#    skip and w without it: 3 x 3 x w x w weights fewer a level.
+
+# %%
+full = models.unet().count_params()
+fewer = sum(3 * 3 * width * width for width in (64, 128, 256, 512))
+print(f"{full:,} - {fewer:,} = {full - fewer:,}")
+
+# %% [markdown]
+# 2. Strided convolutions in place of max pooling: at each width w a kernel of 3 x 3 x w x w and w biases.
+
+# %%
+strided = models.unet(downsampling="strided_conv").count_params()
+by_hand = sum(3 * 3 * width * width + width for width in (64, 128, 256, 512))
+print(f"{strided - full:,} more, by hand {by_hand:,}")
+
+# %% [markdown]
+# 3. Half of the filters.
+
+# %%
+half = models.unet(filters=(32, 64, 128, 256, 512)).count_params()
+print(f"{half:,} parameters, {half / full:.4f} of the article's")
