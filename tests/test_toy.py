@@ -1,16 +1,20 @@
-"""The rendered car studio: exact masks, Kaggle's files, the same bytes every time."""
+"""The rendered data set on disk: Kaggle's files, the same bytes every time."""
 
 import csv
+import errno
 import io
 import json
+import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.path import Path as Polygon
 from PIL import Image
 
-from unet_tf import toy
+from unet_tf import cars, toy
 
 SMALL = (96, 64)
 
@@ -41,113 +45,6 @@ def members(folder, name):
         return {info.filename: archive.read(info) for info in archive.infolist()}
 
 
-# --- the mask is the geometry -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number, view", [(0, 1), (1, 3), (2, 5), (3, 8), (4, 9), (5, 12), (6, 16)])
-def test_mask_is_the_outline_at_pixel_centres(number, view):
-    car = toy.make_car(0, number)
-    _, mask = toy.render(car, view, SMALL)
-    x, y = np.meshgrid(np.arange(SMALL[0]) + 0.5, np.arange(SMALL[1]) + 0.5)
-    centres = np.stack([x.ravel(), y.ravel()], -1)
-    inside = np.zeros(len(centres), bool)
-    for polygon in toy.outline(car, view, SMALL):
-        inside |= Polygon(polygon).contains_points(centres)
-    assert np.array_equal(mask, inside.reshape(mask.shape))
-    for axis in (0, 1):  # the comparison would notice one pixel
-        assert not np.array_equal(np.roll(mask, 1, axis), inside.reshape(mask.shape))
-
-
-def test_fill_by_hand():
-    square = np.array([(1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (1.0, 3.0)])
-    expected = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-    assert toy.fill([square], (4, 4)).astype(int).tolist() == expected
-    assert toy.fill([square, square[::-1] + 1], (4, 4)).sum() == 7  # a union: 4 + 4 - 1
-    triangle = np.array([(0.0, 0.0), (4.0, 0.0), (0.0, 4.0)])  # centres with x + y < 4
-    assert toy.fill([triangle - 0.01], (4, 4)).sum(axis=1).tolist() == [3, 2, 1, 0]
-    assert toy.fill([square - 9], (4, 4)).sum() == 0  # outside the frame
-    assert toy.fill([square * 100 - 150], (4, 4)).all()  # all around it
-
-
-def test_picture_ends_where_the_mask_ends():
-    """A red car against its empty studio: recoloured inside the outline, outside only shaded."""
-    car, size = (
-        next(c for c in map(toy.make_car, [0] * 40, range(40)) if c.colour == "red"),
-        (240, 160),
-    )
-    studio = np.asarray(toy._small_studio(size)[0]) * car.light
-    for view in (1, 4, 5, 9):
-        image, mask = toy.render(car, view, size)
-        fine = [polygon * 9 for polygon in toy.outline(car, view, size)]
-        coverage = toy.fill(fine, (2160, 1440)).reshape(160, 9, 240, 9).mean((1, 3))
-        change = image - studio
-        assert np.ptp(change, axis=-1)[coverage == 0].max() < 25  # grey, as a shadow is
-        assert np.abs(change[:60])[coverage[:60] == 0].max() < 12  # so high, nothing but grain
-        assert (np.abs(change).max(-1)[coverage == 1] > 20).mean() > 0.9
-        assert (mask[coverage > 0.75] == 1).mean() > 0.99
-
-
-def test_soft_edge_thresholded_is_the_hard_mask():
-    size, car = (120, 80), toy.make_car(0, 3)
-    for view in (2, 5, 11):
-        fine = [polygon * 8 for polygon in toy.outline(car, view, size)]
-        coverage = toy.fill(fine, (960, 640)).reshape(80, 8, 120, 8).mean((1, 3))
-        _, mask = toy.render(car, view, size)
-        assert ((coverage > 0.5) == mask).mean() > 0.995
-        assert mask[coverage == 1].all()
-        assert not mask[coverage == 0].any()
-
-
-def test_same_scene_at_any_size():
-    car = toy.make_car(0, 2)
-    small, large = (toy.outline(car, 6, size) for size in ((240, 160), (480, 320)))
-    assert len(small) == len(large)
-    assert all(np.allclose(2 * a, b) for a, b in zip(small, large, strict=True))
-    assert toy.render(car, 6, (101, 77))[0].shape == (77, 101, 3)  # odd, and another aspect
-
-
-def test_antenna_is_1_to_3_pixels_wide_at_full_size():
-    cars = [toy.make_car(0, number) for number in range(12)]
-    for car in [car for car in cars if car.shape["antenna"][1]][:3]:  # on the roof: the mask's top
-        for view in (1, 5, 9, 14):
-            mask = toy.fill(toy.outline(car, view, (1918, 1280)), (1918, 1280))
-            rows = mask[mask.any(axis=1)][:60]
-            assert set(rows.sum(axis=1).tolist()) <= {1, 2, 3}
-            assert np.abs(np.diff(rows.argmax(axis=1))).max() <= 2  # one line, unbroken
-
-
-# --- what is in the pictures --------------------------------------------------------------------
-
-
-def test_forty_cars_vary_as_the_real_ones():
-    cars = [toy.make_car(0, number) for number in range(40)]
-    assert {car.kind for car in cars} >= {"sedan", "pickup", "van"}
-    assert len({car.colour for car in cars}) >= 6
-    assert sum(car.colour == "white" for car in cars) >= 3
-    assert len({car.id for car in cars}) == 40
-    assert toy.make_car(0, 1).id == cars[1].id != toy.make_car(1, 1).id
-    outlines = [toy.outline(car, view, SMALL) for car in cars[::3] for view in (1, 4, 8, 16)]
-    shares = [toy.fill(polygons, SMALL).mean() for polygons in outlines]
-    assert 0.18 < np.mean(shares) < 0.23
-    assert min(shares) > 0.115
-    assert max(shares) < 0.37
-
-
-def test_wall_shows_through_windows():
-    """Somewhere inside the mask a window is nearer to the wall's grey than to the glass's."""
-    car = next(c for c in (toy.make_car(0, i) for i in range(40)) if c.colour == "black")
-    image, mask = toy.render(car, 5, (240, 160))
-    assert (image.min(-1)[mask == 1] > 100).sum() > 50  # a black car with bright pixels
-
-
-def test_view_out_of_range():
-    with pytest.raises(ValueError, match="expected 1 to 16"):
-        toy.render(toy.make_car(0, 0), 17, SMALL)
-
-
-# --- Kaggle's files -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "mask, expected",
     [
@@ -165,8 +62,8 @@ def test_run_lengths_by_hand(mask, expected):
 
 def test_files_are_named_and_encoded_as_kaggles(folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted([*toy.FILES, "rendered.json"])
-    names = [f"{toy.make_car(3, n).id}_{view:02d}" for n in (0, 1) for view in range(1, 17)]
-    tests = [f"{toy.make_car(3, toy.TEST).id}_{view:02d}" for view in range(1, 17)]
+    names = [f"{cars.make_car(3, n).id}_{view:02d}" for n in (0, 1) for view in range(1, 17)]
+    tests = [f"{cars.make_car(3, toy.TEST).id}_{view:02d}" for view in range(1, 17)]
     images, masks = members(folder, "train_hq.zip"), members(folder, "train_masks.zip")
     assert list(images) == sorted(f"train_hq/{name}.jpg" for name in names)
     assert list(masks) == sorted(f"train_masks/{name}_mask.gif" for name in names)
@@ -244,6 +141,45 @@ def test_failure_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no more ink"):
         toy.write(tmp_path / "data", 1, 0, (48, 32), progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(toy, "_zip", full)
+    with pytest.raises(OSError, match="No space left"):
+        toy.write(tmp_path / "data", 1, 0, (48, 32), progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_parents_are_made(tmp_path):
+    target = tmp_path / "some" / "where" / "data"
+    assert toy.is_rendered(toy.write(target, 1, 0, (48, 32), progress=False))
+
+
+def test_bar_only_on_a_terminal(tmp_path, capsys, monkeypatch):
+    toy.write(tmp_path / "notebook", 1, 0, (48, 32))
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    toy.write(tmp_path / "terminal", 1, 0, (48, 32))
+    assert "16/16" in capsys.readouterr().err
+    toy.write(tmp_path / "silent", 1, 0, (48, 32), progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_child_takes_this_package_and_nothing_beside_it(tmp_path):
+    """Not a module of the same name as the standard library's, nor TensorFlow, nor the caller's."""
+    shutil.copytree(Path(toy.__file__).parent, tmp_path / "unet_tf")
+    for trap in ("numpy", "PIL", "zipfile", "dataclasses"):
+        (tmp_path / f"{trap}.py").write_text("raise SystemExit('the wrong module')")
+    for name in toy.FILES[:3]:
+        (tmp_path / name).with_suffix("").mkdir()
+    task = json.dumps([str(tmp_path), [0], [48, 32], 0])
+    code = f"{toy.CHILD}\nassert not sys.modules.keys() & {{'keras', 'tensorflow'}}"
+    command = [sys.executable, "-P", "-c", code, str(tmp_path), task]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert len(list((tmp_path / "train_hq").iterdir())) == 16
 
 
 def test_slower_of_two_uses_the_winners(tmp_path, monkeypatch):

@@ -111,6 +111,7 @@ def trained(folder, to=None, **settings):
     return model, train.fit(model, training, validation, folder=to, **settings), validation
 
 
+@pytest.mark.slow
 def test_fit_learns_repeats_and_ends_with_the_best_epoch(folder, tmp_path):
     model, history, validation = trained(folder, tmp_path / "run")
     history = history.history
@@ -256,6 +257,7 @@ def test_as_written_the_simple_model_turns_images_but_no_masks():
     np.testing.assert_array_equal(*still)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["corrected", "as written"])
 @pytest.mark.parametrize("name", ["article_simple", "article_unet"])
 def test_run(folder, tmp_path, name, variant):
@@ -275,6 +277,7 @@ def test_run(folder, tmp_path, name, variant):
         assert picture.width <= 600
 
 
+@pytest.mark.slow
 def test_run_at_odd_native_size(tmp_path, folder):
     for path in folder.glob("*/*.png"):
         with Image.open(path) as image:
@@ -283,6 +286,7 @@ def test_run_at_odd_native_size(tmp_path, folder):
     assert 0 <= result["dice"] <= 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(folder):
     first, again, other = (
         recipes.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
@@ -318,6 +322,7 @@ def test_table_by_hand():
 # --- the command line
 
 
+@pytest.mark.slow
 def test_train_and_reproduce(folder, tmp_path, capsys):
     settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"
     assert (
@@ -344,6 +349,38 @@ def test_errors_are_one_sentence_and_exit_status_1(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.err.startswith(f"error: {tmp_path}: no images and masks")
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.slow
+def test_a_broken_image_is_named_without_a_traceback(folder, capsys):
+    """Whole at both ends, so that only decoding finds it."""
+    path = sorted(folder.glob("images/*.png"))[5]
+    whole = bytearray(path.read_bytes())
+    whole[200:400] = bytes(200)
+    path.write_bytes(whole)
+    command = f"train --recipe article_simple --quick --data {folder} --image-size 24x36"
+    assert command_line.main(command.split()) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert path.name in error
+    assert "Replace the file" in error
+
+
+def test_render_command(tmp_path, capsys):
+    assert command_line.main(["data", "--render", "48x32", "--cars", "1", "--to", "small"]) == 0
+    output = capsys.readouterr().out
+    assert "the rendered car studio, no photographs" in output
+    assert "16 pairs of 1 cars; the first is 48x32 pixels" in output
+
+
+def test_download_without_credentials_says_where_to_get_them(tmp_path, monkeypatch, capsys):
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert command_line.main(["data", "--download", "train_masks.zip"]) == 1
+    error = capsys.readouterr().err
+    assert "https://www.kaggle.com/settings" in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """U-Net image segmentation in Keras 3 / TensorFlow: the thin module behind the notebooks.
 
-Data flows one way: `toy`, `carvana` or a folder of yours -> `data` (pairs, splits) -> `pipeline`
+Data flows one way: `toy` (rendered: `cars`, `studio`), `carvana` or a folder of yours -> `data` (pairs, splits) -> `pipeline`
 (tf.data) -> `train` -> `predict` -> `scores` -> `plot`.
 """
 

@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: its sta
 
 import argparse
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -241,6 +242,13 @@ def main(argv=None):
         commands[arguments.command](arguments)
     except (CarvanaError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        # TensorFlow wraps what a reader of files says: show that sentence alone.
+        found = re.search(r"ValueError: (.+)", str(error))
+        if not type(error).__module__.startswith("tensorflow") or not found:
+            raise
+        print(f"error: {found[1]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -294,7 +294,7 @@ def extract(archive, folder, names=None, limit=None):
                 or (target / path).stat().st_size != member.file_size
             }
             _require(sum(member.file_size for member in todo.values()), folder, archive.name)
-            for path, member in tqdm(todo.items(), desc=archive.stem, unit="file", delay=2):
+            for path, member in tqdm(todo.items(), desc=archive.stem, unit="file", delay=10):
                 _write(opened, member, path)
     except CarvanaError:
         raise

@@ -175,10 +175,17 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
     )
     scored_on, scored = ("test", parts.test) if parts.test else ("validation", parts.validation)
     images = [image for image, _ in scored]
-    predictions = list(
-        predict.predict(model, images, recipe.image_size, recipe.resize, recipe.batch_size)
-    )
-    dices = scores.per_image_dice(scored, predictions)
+    shown = {int(i): None for i in np.linspace(0, len(scored) - 1, 4)}
+
+    def predictions():
+        """One mask at a time: large ones must not pile up. A few are kept for the picture."""
+        masks = predict.predict(model, images, recipe.image_size, recipe.resize, recipe.batch_size)
+        for i, mask in enumerate(masks):
+            if i in shown:
+                shown[i] = mask
+            yield mask
+
+    dices = scores.per_image_dice(scored, predictions())
     baseline = scores.constant_baseline(parts.train, scored, recipe.image_size)
     result = {
         "recipe": recipe.name,
@@ -210,11 +217,10 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
     }
     if to is not None:
         write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
-        shown = np.linspace(0, len(scored) - 1, 4).astype(int)
         figure = plot.triplets(
             [pipeline.read_image(scored[i].image) for i in shown],
             [pipeline.read_mask(scored[i].mask) for i in shown],
-            [predictions[i] for i in shown],
+            list(shown.values()),
             [f"dice {dices[i]:.3f}" for i in shown],
         )
         figure.suptitle(f"{recipe.name}, {recipe.variant}, on {result['data']} data", fontsize=9)

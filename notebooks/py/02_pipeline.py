@@ -12,7 +12,7 @@
 # **You need**
 #
 # - data: nothing, the embedded rendered data is made by itself (or the photographs of [notebook 01](01_data.ipynb));
-# - time: about MINUTES on 2 cores with rendered data, several times that with Carvana's large files; on a GPU: not measured, and of no use here.
+# - time: half a minute on 2 cores with rendered data, some minutes with Carvana's large files; on a GPU: not measured, and of no use here.
 
 # %% [markdown]
 # ## Setup
@@ -159,7 +159,7 @@ for drop in (False, True):
     print(f"drop_remainder={drop}: {sizes}, {sum(sizes)} of {len(zipped)} images")
 
 # %% [markdown]
-# With `drop_remainder=True` every batch has one length, and some images are never seen. Without it you see all of them, and the last batch is short. Keep the short batch, always in validation; notebook 03 shows how to average over batches of different length.
+# With `drop_remainder=True` every batch has one length, and each epoch leaves some images out. Without it you see all of them, and the last batch is short. Keep the short batch, always in validation; notebook 03 shows how to average over batches of different length.
 #
 # ### Shuffling
 #
@@ -439,7 +439,7 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
     print(f"{name}: {bad} of {len(agree)} images differ from their mask in over 3% of the pixels")
 
 # %% [markdown]
-# Together they agree. Left behind, a large part of the masks no longer fits; only small turns, and flips of a car seen from the front or from behind, go unpunished. A network trained on such pairs learns blurred outlines.
+# Together they agree. Left behind, a large part of the masks no longer fits; only small turns, and flips of a car seen from the front or from behind, go unpunished. Such pairs ask the network for an outline that is not in the image.
 #
 # ## The whole pipeline
 #
@@ -526,7 +526,7 @@ print("the same seed repeats both:", np.array_equal([first, second], epochs(seed
 #
 # ## What each stage does for speed
 #
-# Now measure. One pass over 128 pairs, in milliseconds an image, for: the article's stages as written; the same with a parallel `map`; our `dataset`; its cache in the first pass and in a later one; and a later pass with shuffling and augmentation on top. The last four lines pretend a training step of 50 ms a batch, without and with `prefetch`.
+# Now measure. One pass over 128 pairs, in milliseconds an image, for: the article's stages as written; the same with a parallel `map`; our `dataset`; its cache in the first pass and in a later one; and a later pass with shuffling and augmentation on top. The last four lines pretend a training step of 50 ms a batch, without and with `prefetch`: 50 ms for 32 images are 1.6 ms an image.
 
 
 # %%
@@ -594,7 +594,7 @@ print("a later pass from the cache is at least 3 times as fast as the first:", 3
 # %% [markdown]
 # The cache is the one large gain, because it removes work: files are read and decoded once. The rest is smaller, and worth saying as it is:
 #
-# - A parallel `map` gains at most the number of cores. On the 2 cores of this chart it gained next to nothing.
+# - A parallel `map` gains at most the number of cores. On the 2 cores of this chart it gained little.
 # - Our reading does more than the article's (area, checked masks, errors with a name) and costs about as much. Carvana's files have 16 times the pixels of the rendered ones, and reading a pair takes more than ten times as long; the cache saves as much more.
 # - `prefetch` hides the article's reading behind a step that leaves the CPU alone. Behind a parallel `map`, which runs ahead by itself, it adds little. Without a step there is nothing to hide behind.
 #
