@@ -1,7 +1,7 @@
 """U-Net image segmentation in Keras 3 / TensorFlow: the thin module behind the notebooks.
 
 Data flows one way: `toy` (a car studio, rendered by `cars` and `studio`), `carvana` or a folder of
-yours -> `data` (pairs, splits) -> `pipeline` (tf.data) -> `train` -> `predict` -> `scores` -> `plot`.
+yours -> `data` (pairs, splits) -> `pipeline` (tf.data) -> `train` -> `predict` -> `scores`, `plot`.
 """
 
 __version__ = "0.1.0"
