@@ -51,7 +51,7 @@ folder = data.find()
 
 # %%
 FULL = False  # True: the article's size, for a GPU
-BASE, IMAGES, EPOCHS, BATCH = (64, 1000, 20, 32) if FULL else (16, 320, 6, 16)
+BASE, IMAGES, EPOCHS, BATCH = (64, 1000, 20, 32) if FULL else (16, 320, 8, 16)
 LEARNING_RATE = 1e-4 if FULL else 1e-3  # few steps need longer ones
 print(f"{BASE} filters in the first level, {IMAGES} images, {EPOCHS} epochs, batches of {BATCH}")
 
