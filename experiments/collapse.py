@@ -4,10 +4,11 @@
     python experiments/collapse.py --precision float32
 
 The simple model with a quarter of its filters, rendered cars, split by car, 320 pairs, 96x128,
-paired augmentation, 8 epochs, batches of 16, no early stopping. A run counts as collapsed when the model it ends with calls less than 1% of all
-validation pixels car (empty masks) or more than 99% (full ones).
+paired augmentation, 8 epochs, batches of 16, no early stopping. A run counts as collapsed when the
+model it ends with calls less than 1% of all validation pixels car (empty masks) or more than 99%
+(full ones).
 
-Writes `results/collapse_<precision>.json` after every run, and goes on from there when started again.
+Writes `results/collapse_<precision>.json` after every run; goes on from there when started again.
 """
 
 import argparse
