@@ -67,7 +67,7 @@ panels = {
     "prediction": np.where(prediction[..., None], 0.35, [1, 1, 1]),
     "found, missed, extra": plot.overlay(np.ones((4, 4, 3)), truth, prediction),
 }
-figure, axes = plt.subplots(1, 3, figsize=(6, 2.2), dpi=100, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(5.8, 2.2), dpi=100, layout="constrained")
 for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
     axis.imshow(pixels, extent=(0, 4, 4, 0))
     axis.set(xticks=range(5), yticks=range(5), xticklabels=[], yticklabels=[])
@@ -445,7 +445,7 @@ for logit in (0, -4, -8, -12, -20):
     print(f"{logit:5d}  {pull(dice_loss, logit):9.0e}  {pull(bce_dice_loss, logit):13.0e}")
 
 logits = np.linspace(-24, 16, 81)
-figure, axis = plt.subplots(figsize=(6, 2.8), dpi=100, layout="constrained")
+figure, axis = plt.subplots(figsize=(5.8, 2.8), dpi=100, layout="constrained")
 for loss, colour in ((bce_dice_loss, plot.TRUTH), (dice_loss, plot.MISSED)):
     pulls = [pull(loss, logit) for logit in logits]
     axis.semilogy(logits, pulls, color=colour, label=loss.__name__)
@@ -600,7 +600,7 @@ panels = {
     "probability": np.repeat(mean_mask, 3, axis=2),
     f"over one {origin} image": plot.overlay(image, small[0], mean_mask >= 0.5),
 }
-figure, axes = plt.subplots(1, 2, figsize=(6, 2.5), dpi=100, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(5.8, 2.5), dpi=100, layout="constrained")
 for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
     axis.imshow(pixels)
     axis.set(xticks=[], yticks=[])
@@ -629,7 +629,7 @@ for name, value in scores.items():
     print(f"{name:41} {value:.3f} ({origin})")
 
 # %%
-figure, axis = plt.subplots(figsize=(6, 2.4), dpi=100, layout="constrained")
+figure, axis = plt.subplots(figsize=(5.8, 2.4), dpi=100, layout="constrained")
 colours = [plot.TRUTH if "original" in name else "0.7" for name in scores]
 bars = axis.barh(list(scores), list(scores.values()), color=colours)
 axis.bar_label(bars, fmt=" %.3f", fontsize=8)

@@ -537,7 +537,7 @@ gentle = [dices_by_epoch(losses.bce_dice_loss, 0.001, seed) for seed in (0, 1)]
 # Look for the runs that stay where they are.
 
 # %%
-figure, axis = plt.subplots(figsize=(5.8, 2.4), layout="constrained")
+figure, axis = plt.subplots(figsize=(5.8, 2.6), layout="constrained")
 for runs, colour, label in (
     (alone, plot.MISSED, "dice alone, 0.01"),
     (both, plot.EXTRA, "BCE + dice, 0.01"),
@@ -547,7 +547,7 @@ for runs, colour, label in (
     lines[0].set_label(label)
 axis.set(xlabel="epoch", ylabel="validation dice", ylim=(0, 1), xticks=range(1, 5))
 axis.set_title(f"{kind} cars")
-axis.legend()
+figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 plt.show()
 
 # %%
