@@ -19,12 +19,12 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from unet_tf import REPOSITORY
+from unet_tf import REPOSITORY, toy
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": True}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 300  # seconds a cell, as in the check (--nbval-cell-timeout)
-TO_HIDE = ("UNET_DATA", "COLUMNS", "LINES")  # what a user's shell must not bring into an output
+TO_HIDE = ("COLUMNS", "LINES")  # what a user's shell must not bring into an output
 
 EDITED = """\
   {name}.ipynb was edited since it was built: building it now would lose that.
@@ -114,6 +114,8 @@ def build(path):
     environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).strip(
         os.pathsep
     )
+    # Rendered data, whatever the shell's UNET_DATA and notebooks/data hold.
+    environment["UNET_DATA"] = str(toy.write())
     # ipykernel then leaves TensorFlow's native log lines out of the outputs, as it does in pytest.
     environment["PYTEST_CURRENT_TEST"] = "refresh"
     client = NotebookClient(
