@@ -376,7 +376,7 @@ def test_an_interrupted_extraction_leaves_no_half_file(archive, tmp_path, monkey
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the always full disk")
 def test_full_disk_while_extracting(archive, tmp_path):
     (tmp_path / "train_hq").mkdir()
-    (tmp_path / "train_hq/.a_01.jpg.part").symlink_to("/dev/full")
+    (tmp_path / f"train_hq/.a_01.jpg.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip: the disk is full"):
         carvana.extract(archive, tmp_path)
     assert contents(tmp_path / "train_hq") == {}

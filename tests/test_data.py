@@ -141,6 +141,54 @@ def test_truncated_files_are_found_by_their_ends(tmp_path, suffix):
         data.size_of(path)
 
 
+def test_truncated_gifs_are_found_at_any_cut(tmp_path):
+    path = tmp_path / "mask.gif"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 60), "uint8")).save(path)
+    whole = path.read_bytes()
+    missed = []
+    for cut in range(900, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        try:
+            missed.append(data.size_of(path))
+        except ValueError:
+            continue
+    assert len(missed) < 0.02 * len(whole)  # a cut may end in the closing byte by chance
+
+
+def zipped(folder):
+    """The folder's two parts as zips, the folders gone."""
+    for name in ("train_hq", "train_masks"):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for path in sorted((folder / name).iterdir()):
+                archive.write(path, f"{name}/{path.name}")
+        shutil.rmtree(folder / name)
+    return folder
+
+
+def test_a_file_that_was_mended_stays_mended(tmp_path):
+    folder = carvana_like(tmp_path / "mine")
+    broken = folder / "train_hq" / "000000000001_02.jpg"
+    broken.write_bytes(broken.read_bytes()[:-20])
+    zipped(folder)
+    with pytest.raises(ValueError, match="000000000001_02"):
+        data.pair(folder)
+    save(broken, colour=90)
+    assert len(data.pair(folder)) == 20
+    broken.unlink()
+    (folder / "train_masks" / "000000000001_02_mask.gif").unlink()
+    assert len(data.pair(folder)) == 19
+
+
+def test_read_only_folders_do_not_mix(tmp_path, monkeypatch):
+    folders = [
+        zipped(carvana_like(tmp_path / name / "same", cars=cars))
+        for name, cars in (("a", 2), ("b", 3))
+    ]
+    monkeypatch.setattr(data.os, "access", lambda *_: False)
+    assert [len(data.pair(folder)) for folder in folders] == [8, 12]
+    assert sorted(path.name for path in folders[0].iterdir()) == ["train_hq.zip", "train_masks.zip"]
+
+
 def test_car_of():
     assert data.car_of("train_hq/0cdf5b5d0ce1_04.jpg") == "0cdf5b5d0ce1"
     assert data.car_of("0cdf5b5d0ce1_16_mask.gif") == "0cdf5b5d0ce1"

@@ -28,6 +28,12 @@ def test_hard_dice_by_hand():
     np.testing.assert_allclose(strict, [0.5, 0, 1])
 
 
+def test_hard_dice_of_nan_is_nan():
+    prediction = masks([np.nan, 0, 0, 0], [0, 0, 0, 1], [np.nan, 0, 0, 0])
+    found = numbers(metrics.hard_dice(TRUTH, prediction))
+    np.testing.assert_array_equal(np.isnan(found), [True, False, True])
+
+
 def test_soft_dice_by_hand():
     prediction = masks([0.5, 0.5, 0.5, 0.5], [0, 0, 0, 0.25], [0, 0, 0, 0])
     # 2*(0.5+0.5) / (2+2) = 1/2; 2*0.25 / (1+0.25) = 2/5; empty, empty = 1

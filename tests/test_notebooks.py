@@ -526,6 +526,22 @@ def test_a_definition_in_two_modules_fails(tmp_path, listed):
     assert failing(path) == {"lifted"}
 
 
+def test_exercises_state_what_their_solutions_print():
+    """Every longer number in an exercise (0.4699, 720,897) stands in an output of the solutions."""
+    solutions = refresh.read(ROOT / "notebooks" / "solutions.ipynb")
+    printed = "\n".join(
+        text for cell in solutions.cells if cell.cell_type == "code" for text in output_texts(cell)
+    )
+    missing, found = [], 0
+    for path in [path for path in NOTEBOOKS if path.stem != "solutions"]:
+        exercises = "\n".join(prose(path)).split("## Exercises")[1]
+        numbers = re.findall(r"\d+\.\d{3,}|\d{1,3}(?:,\d{3})+", exercises)
+        found += len(numbers)
+        missing += [f"{path.stem}: {number}" for number in numbers if number not in printed]
+    assert found > 5
+    assert missing == []
+
+
 # --- refresh.py
 
 

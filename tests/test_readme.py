@@ -20,19 +20,20 @@ def test_the_table_is_made_from_the_results():
 
 def test_a_stale_table_would_be_noticed():
     dice = f"{publish.records()[0]['dice']:.4f}"
-    assert publish.with_table(README.replace(dice, "0.9999")) == README
+    stale = README.replace(dice, "0.9999")
+    assert stale != README
+    assert publish.with_table(stale) == README
 
 
 def test_rendered_scores_are_called_rendered():
-    """Every record of rendered data says so in its line of the table."""
+    """Every record says in its line of the table what data it is of."""
     for record in publish.records():
         (line,) = [
             line
             for line in README.splitlines()
-            if line.startswith(f"| {record['recipe']}, {record['variant']} |")
+            if line.startswith(f"| {record['recipe']}, {record['variant']}")
         ]
         assert f"| {record['data']}, " in line
-        assert record["data"] == "rendered"
 
 
 def test_records_tell_how_they_came_about():

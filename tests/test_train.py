@@ -142,6 +142,16 @@ def test_nan_stops_and_says_what_to_do(folder):
         trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.nan)
 
 
+def test_infinite_loss_is_no_result_either(folder):
+    with pytest.raises(ValueError, match="NaN from the first epoch"):
+        trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.inf)
+
+
+def test_a_monitor_that_is_not_measured_is_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match=r"no 'val_iou'.*val_hard_dice"):
+        trained(folder, tmp_path / "run", monitor="val_iou")
+
+
 def test_a_kill_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     model = models.simple_fcn((8, 8, 3), filters=(4,))
     checkpoint = train.BestCheckpoint(tmp_path / "best.keras", "val_hard_dice", "max")
@@ -177,6 +187,12 @@ def test_predictions_come_back_at_each_image_s_own_size(tmp_path):
     assert found[0].dtype == np.uint8
     np.testing.assert_array_equal(found[0][:, :20], 1)
     np.testing.assert_array_equal(found[0][:, 20:], 0)
+
+
+def test_probabilities_come_back_bilinearly():
+    """Pixel centres: from (0, 1) to four pixels the values are 0, 1/4, 3/4, 1."""
+    probability = np.array([[0, 1]], "float32")
+    np.testing.assert_allclose(predict.resized_back(probability, (1, 4)), [[0, 0.25, 0.75, 1]])
 
 
 def test_dice_by_hand():
@@ -277,6 +293,72 @@ def test_run(folder, tmp_path, name, variant):
         assert picture.width <= 600
 
 
+def test_which_part_reaches_what(folder, monkeypatch):
+    """The test part reaches prediction and scores only; augmentation and order training only."""
+    seen = {}
+
+    def spy(module, name, result=None):
+        real = getattr(module, name)
+
+        def recorded(*args, **kwargs):
+            seen.setdefault(name, []).append((args, kwargs))
+            return real(*args, **kwargs) if result is None else result
+
+        monkeypatch.setattr(module, name, recorded)
+
+    spy(pipeline, "dataset")
+    spy(predict, "predict")
+    spy(scores, "per_image_dice")
+    spy(scores, "constant_baseline")
+    spy(train, "fit")
+    recipe = small(epochs=1, resize="nearest", learning_rate=0.002, epsilon=0.5)
+    result = recipes.run(recipe, folder, verbose=0)
+    parts = data.split(data.pair(folder), "car", 0.2, 0.2, 42)
+    (training, training_settings), (validation, validation_settings), scored = seen["dataset"]
+    assert training[0] == parts.train
+    assert training_settings["augment"]
+    assert training_settings["shuffle"]
+    assert validation[0] == parts.validation
+    assert not validation_settings.get("augment")
+    assert not validation_settings.get("shuffle")
+    assert training_settings["resize"] == validation_settings["resize"] == "nearest"
+    assert scored[0][0] == parts.test
+    assert scored[0][3] == "nearest"
+    ((predicted, _),) = seen["predict"]
+    assert predicted[1] == [image for image, _ in parts.test]
+    assert predicted[3] == "nearest"
+    assert [args[0] for args, _ in seen["per_image_dice"]] == [parts.test] * 2
+    ((baseline, _),) = seen["constant_baseline"]
+    assert baseline[:2] == (parts.train, parts.test)
+    optimizer = seen["fit"][0][1]["optimizer"]
+    assert float(optimizer.learning_rate) == pytest.approx(0.002)
+    assert optimizer.epsilon == 0.5
+    assert result["scored_on"] == "test"
+    assert {"learning_rate", "epsilon", "epochs", "filters"} <= set(result["changed"])
+
+
+def test_published_score_by_hand(tmp_path):
+    """Batches of two and one: pooled 2*1/(2+1) = 2/3 (half a car found), then 0; their mean."""
+    pairs = []
+    for number, (truth, found) in enumerate([([1, 0], [1, 0]), ([0, 1], [0, 0]), ([1, 0], [0, 0])]):
+        Image.fromarray(np.array([truth], "uint8") * 255).save(tmp_path / f"{number}_mask.png")
+        Image.fromarray(np.array([found], "uint8") * 255).save(tmp_path / f"{number}.png")
+        pairs.append((tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"))
+    recipe = small(image_size=None, batch_size=2)
+    score = recipes.published_score(lambda images, training: images[..., :1], pairs, recipe)
+    assert score == pytest.approx((2 / 3 + 0) / 2, abs=1e-4)
+
+
+def test_images_of_several_sizes_at_their_native_size_are_refused(folder):
+    path = sorted(folder.glob("images/*"))[0]
+    for part in ("images", "masks"):
+        for path in sorted(folder.glob(f"{part}/*"))[:1]:
+            with Image.open(path) as image:
+                image.crop((0, 0, 30, 20)).save(path)
+    with pytest.raises(ValueError, match=r"differ in size.*20x30.*--image-size"):
+        recipes.run(small("article_unet", image_size=None), folder, verbose=0)
+
+
 @pytest.mark.slow
 def test_run_at_odd_native_size(tmp_path, folder):
     for path in folder.glob("*/*.png"):
@@ -307,6 +389,8 @@ def test_table_by_hand():
         "baseline": 0.7,
         "parameters": 34550273,
         "epochs": 8,
+        "scored_on": "test",
+        "changed": ["epochs"],
         "split": {"images": {"train": 6, "validation": 2, "test": 2}},
     }
     results = [
@@ -314,8 +398,8 @@ def test_table_by_hand():
         for seed, dice in enumerate((0.93, 0.95, 0.97))
     ]
     assert recipes.table([recipes.summary(results)]).splitlines()[2] == (
-        "| article_unet, corrected | rendered, 10 images | 0.9416 | 0.9123 "
-        "| **0.9500** ± 0.0200 (3 seeds) | 0.7000 | 34,550,273 | 2.0 |"
+        "| article_unet, corrected, settings changed | rendered, 10 images | 0.9416 | 0.9123 "
+        "| **0.9500** ± 0.0200 (3 seeds) | 0.7000 | test | 34,550,273 | 2.0 |"
     )
 
 

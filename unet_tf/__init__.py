@@ -6,6 +6,6 @@ yours -> `data` (pairs, splits) -> `pipeline` (tf.data) -> `train` -> `predict` 
 
 __version__ = "0.1.0"
 
-# Where the project lives on GitHub, as "owner/name": badges and kernel-metadata.json are made
-# from it. The owner is not known yet: change this one line, then run `notebooks/refresh.py`.
+# Where the project lives on GitHub, as "owner/name": badges and install lines are made from it.
+# The owner is not known yet: change this one line, then run `notebooks/refresh.py`.
 REPOSITORY = "OWNER/unet_tf"

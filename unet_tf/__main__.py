@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import re
 import sys
+import traceback
 from pathlib import Path
 
 EXAMPLES = """examples:
@@ -257,4 +258,14 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+    except Exception:
+        traceback.print_exc()
+        status = 1
+    if status:
+        # Files may still be read ahead in threads of tf.data; on the way out Python 3.13 would wait
+        # for them, and they for Python, for ever.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

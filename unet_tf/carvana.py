@@ -337,7 +337,7 @@ def _members(opened, archive, names, limit):
 def _write(opened, member, path):
     """Write one member under another name, and give it its own once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.part")
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")  # another process may write it too
     try:
         with opened.open(member) as source, half.open("wb") as out:
             shutil.copyfileobj(source, out, 1 << 20)  # compares the checksum at the end

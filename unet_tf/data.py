@@ -6,6 +6,7 @@ A folder of data holds `train_hq` and `train_masks` (Carvana), `train` and `trai
 the view.
 """
 
+import hashlib
 import math
 import os
 import re
@@ -87,6 +88,7 @@ def find(data=None):
             content / "data/carvana",
             local,
             local / "carvana",
+            *(Path("..") / local / place for place in (".", "carvana")),  # seen from notebooks/
         )
         folder = next((place for place in places if place and layout(place)), None)
         if folder is None:
@@ -99,12 +101,23 @@ def find(data=None):
 def unzipped(folder, name):
     """The folder `name` in `folder`, extracted first from `name.zip` where that lies there.
 
-    A zip in a read-only folder (Kaggle's input) is extracted to `./data/carvana`.
+    A zip in a read-only folder (Kaggle's input) is extracted below `./data`, each such folder to
+    its own place. What was extracted whole is not touched again: a file that you mended stays.
     """
     archive = folder / f"{name}.zip"
     if not archive.is_file():
         return folder / name
-    return carvana.extract(archive, folder if os.access(folder, os.W_OK) else "data/carvana")
+    target = folder
+    if not os.access(folder, os.W_OK):
+        digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+        target = Path("data") / f"{folder.name}-{digest}"
+    whole = target / f".{name}-extracted"
+    stat = archive.stat()
+    identity = f"{stat.st_size} {stat.st_mtime_ns}"
+    if not ((target / name).is_dir() and whole.is_file() and whole.read_text() == identity):
+        carvana.extract(archive, target)
+        whole.write_text(identity)
+    return target / name
 
 
 def files_by_stem(folder, problems):
@@ -128,6 +141,7 @@ def size_of(path):
     ValueError
         For a file that is empty, truncated, or no image.
     """
+    path = Path(path)
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -137,9 +151,10 @@ def size_of(path):
             tail = file.read()
     except UnidentifiedImageError:
         raise ValueError(f"{path.name}: not an image (JPEG, PNG or GIF)") from None
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path.name}: cannot be read ({error})") from None
-    if ending not in tail:
+    # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
+    if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
         raise ValueError(f"{path.name}: the file is truncated")
     return height, width
 

@@ -45,8 +45,9 @@ def pooled_dice_loss(y_true, y_pred):
 def bce_dice_loss(y_true, y_pred):
     """Mean binary cross-entropy + (1 - soft dice) of each image, `(B,)`.
 
-    The default of this project. Cross-entropy has a gradient where dice has none (everywhere
-    predicted empty), which is what keeps a training from collapsing to empty masks.
+    The default of this project. Where everything is called car, or nothing, with conviction, the
+    sigmoid is flat and dice has no gradient left; cross-entropy, which Keras computes from the
+    logits that the sigmoid's output remembers, has one.
     """
     y_true = ops.cast(y_true, "float32")
     y_pred = ops.cast(y_pred, "float32")

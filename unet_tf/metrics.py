@@ -18,11 +18,13 @@ def hard_dice(y_true, y_pred, threshold=0.5):
         Mask in {0, 1}, and probability in [0, 1]; a pixel is car where the probability is at
         least `threshold`.
 
-    Two empty masks give 1, as in the Carvana competition
+    NaN where a probability is NaN, so that such an epoch is never the best. Two empty masks give
+    1, as in the Carvana competition
     (https://www.kaggle.com/c/carvana-image-masking-challenge/overview/evaluation).
     """
     truth = ops.cast(ops.cast(y_true, "float32") >= 0.5, "float32")
     prediction = ops.cast(ops.cast(y_pred, "float32") >= threshold, "float32")
     overlap = ops.sum(truth * prediction, axis=(1, 2, 3))
     total = ops.sum(truth, axis=(1, 2, 3)) + ops.sum(prediction, axis=(1, 2, 3))
-    return ops.where(total > 0, 2 * overlap / ops.maximum(total, 1.0), 1.0)
+    dice = ops.where(total > 0, 2 * overlap / ops.maximum(total, 1.0), 1.0)
+    return dice + 0 * ops.sum(ops.cast(y_pred, "float32"), axis=(1, 2, 3))

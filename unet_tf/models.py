@@ -48,6 +48,9 @@ class CropLike(layers.Layer):
 def with_padding(images, multiple, network):
     """`network(images)`, padded to a multiple and cropped back where the size asks for it.
 
+    The activation of a head comes after it: Keras's cross-entropy works on the logits that a
+    sigmoid's output remembers, and a crop behind the sigmoid would make it forget them.
+
     Parameters
     ----------
     images : KerasTensor, `(B, H, W, C)`; H and W may be None (any size).
@@ -99,12 +102,11 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
             x = convolution(layers.Conv2DTranspose, x, width)
             x = convolution(layers.Conv2DTranspose, x, width, strides=2)
         # float32 whatever the policy: a rounded probability near 1 has no gradient left.
-        return layers.Conv2D(
-            num_classes, 3, padding="same", activation="sigmoid", dtype="float32", name="head"
-        )(x)
+        return layers.Conv2D(num_classes, 3, padding="same", dtype="float32", name="head")(x)
 
     inputs = keras.Input(input_shape, name="image")
-    outputs = with_padding(inputs, 2 ** len(filters), network)
+    logits = with_padding(inputs, 2 ** len(filters), network)
+    outputs = layers.Activation("sigmoid", dtype="float32", name="probability")(logits)
     return keras.Model(inputs, outputs, name="simple_fcn")
 
 
@@ -242,8 +244,10 @@ def unet(
                 encoder[0], 3, padding="same", activation="relu", kernel_initializer="he_normal"
             )(x)
         # float32 whatever the policy: a rounded probability near 1 has no gradient left.
-        return layers.Conv2D(num_classes, 1, activation=head, dtype="float32", name="head")(x)
+        return layers.Conv2D(num_classes, 1, dtype="float32", name="head")(x)
 
     inputs = keras.Input(input_shape, name="image")
     outputs = with_padding(inputs, 2 ** len(encoder), network)
+    if head is not None:
+        outputs = layers.Activation(head, dtype="float32", name="probability")(outputs)
     return keras.Model(inputs, outputs, name="unet")

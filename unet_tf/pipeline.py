@@ -69,7 +69,7 @@ def _open(path):
         image.load()
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(
             f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
         ) from None
@@ -148,8 +148,8 @@ def dataset(
     augment : bool
         Paired augmentation (`unet_tf.augment`), drawn afresh each epoch. For training data only.
     cache : None, "memory", or a folder
-        Keeps decoded, resized uint8 images, from before shuffling and augmentation. A folder may
-        be shared: the file's name holds a hash of files and settings.
+        Keeps decoded, resized uint8 images, from before shuffling and augmentation. In a folder
+        the file's name holds a hash of files and settings; one process at a time may fill it.
     seed : int
         For order and augmentation; both also depend on `keras.utils.set_random_seed`.
 

@@ -66,7 +66,7 @@ def set_precision(policy="auto"):
 
 
 def hardware():
-    """One line on the hardware: the GPUs, or the CPU's model and its usable cores."""
+    """One line on the hardware: the GPUs, or the CPU's model and its cores."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         names = [tf.config.experimental.get_device_details(g).get("device_name", "") for g in gpus]
@@ -91,6 +91,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.best = -float("inf")
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in logs:
+            raise ValueError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
         value = self.sign * logs[self.monitor]
         if value > self.best:
             self.best = value
@@ -120,8 +122,8 @@ def watchers(monitor="val_hard_dice", patience=5, folder=None):
 
 
 def refuse_nan(history):
-    """Raise ValueError when a training was NaN from its first epoch on: it has no best epoch."""
-    if np.isnan(history.history["loss"][0]):
+    """Raise ValueError when no epoch's loss was finite: there is no best epoch."""
+    if not np.isfinite(history.history["loss"]).any():
         raise ValueError(
             "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
         )
@@ -151,7 +153,8 @@ def fit(
     epochs : int
         At most so many.
     loss : callable
-        The default, cross-entropy + dice of each image, does not collapse to empty masks.
+        The default is cross-entropy + dice of each image. With the default optimizer, and up to
+        rates of 3e-3, no run of `experiments/collapse.py` collapsed under it.
     optimizer : keras.optimizers.Optimizer, optional
         Adam with learning rate 1e-4.
     monitor : str
@@ -172,7 +175,7 @@ def fit(
     Raises
     ------
     ValueError
-        When the loss was NaN from the first epoch on, so that there is no best epoch.
+        When no epoch's loss was finite, or `monitor` is not measured.
     """
     model.compile(
         optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]

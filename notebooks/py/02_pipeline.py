@@ -594,9 +594,9 @@ print("a later pass from the cache is at least 3 times as fast as the first:", l
 # %% [markdown]
 # The cache is the one large gain, because it removes work: files are read and decoded once. The rest is smaller, and worth saying as it is:
 #
-# - A parallel `map` gains at most the number of cores. On the 2 cores of this chart it gained little.
-# - Our reading does more than the article's (area, checked masks, errors with a name) and costs about as much. Carvana's files have 16 times the pixels of the rendered ones, and reading a pair takes more than ten times as long; the cache saves as much more.
-# - `prefetch` hides the article's reading behind a step that leaves the CPU alone. Behind a parallel `map`, which runs ahead by itself, it adds little. Without a step there is nothing to hide behind.
+# - A parallel `map` gains at most the number of cores.
+# - Our reading does more than the article's (area, checked masks, errors with a name). Carvana's files have 16 times the pixels of the default rendered ones, so there is as much more to save by not reading twice.
+# - `prefetch` hides reading behind a step that leaves the CPU alone. Behind a parallel `map`, which runs ahead by itself, it can add little. Without a step there is nothing to hide behind.
 #
 # ## Images without masks
 #

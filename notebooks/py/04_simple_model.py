@@ -233,12 +233,11 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
             x = convolution(layers.Conv2DTranspose, x, width)
             x = convolution(layers.Conv2DTranspose, x, width, strides=2)
         # float32 whatever the policy: a rounded probability near 1 has no gradient left.
-        return layers.Conv2D(
-            num_classes, 3, padding="same", activation="sigmoid", dtype="float32", name="head"
-        )(x)
+        return layers.Conv2D(num_classes, 3, padding="same", dtype="float32", name="head")(x)
 
     inputs = keras.Input(input_shape, name="image")
-    outputs = with_padding(inputs, 2 ** len(filters), network)
+    logits = with_padding(inputs, 2 ** len(filters), network)
+    outputs = layers.Activation("sigmoid", dtype="float32", name="probability")(logits)
     return keras.Model(inputs, outputs, name="simple_fcn")
 
 
@@ -335,6 +334,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         self.best = -float("inf")
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in logs:
+            raise ValueError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
         value = self.sign * logs[self.monitor]
         if value > self.best:
             self.best = value
@@ -370,7 +371,7 @@ def watchers(monitor="val_hard_dice", patience=5, folder=None):
 # %% tags=["lifted"]
 def refuse_nan(history):
     """Raise ValueError when a training was NaN from its first epoch on: it has no best epoch."""
-    if np.isnan(history.history["loss"][0]):
+    if not np.isfinite(history.history["loss"]).any():
         raise ValueError(
             "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
         )
