@@ -481,10 +481,17 @@ def report(folder, problems):
 # %% [markdown]
 # A file can also be there and be bad. `size_of` reads the header for the size and looks for the
 # last bytes that a whole file of its kind has. That takes a fraction of a millisecond, where
-# decoding takes many, so you can check every file of a large set.
+# decoding takes many, so you can check every file of a large set. `Pair` holds two such files.
 
 # %% tags=["lifted"]
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
+
+
+class Pair(NamedTuple):
+    """An image file and the file of its mask."""
+
+    image: Path
+    mask: Path
 
 
 def size_of(path):
@@ -518,18 +525,12 @@ print("the sizes are equal:", size_of(images[image_path.stem]) == size_of(masks[
 report(first, problems)
 
 # %% [markdown]
-# Three small parts are left: what a pair is, which folder names the project knows (yours may be
-# called `images` and `masks`), and unpacking a zip where a folder is not there yet.
+# Two small parts are left: which folder names the project knows (yours may be called `images` and
+# `masks`), and unpacking a zip, beside itself or, where nothing may be written, below `./data`. That
+# happens once, and a small mark remembers it: a file that you mend is not overwritten again.
 
 
 # %% tags=["lifted"]
-class Pair(NamedTuple):
-    """An image file and the file of its mask."""
-
-    image: Path
-    mask: Path
-
-
 LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
 
 
