@@ -142,6 +142,20 @@ def test_nan_stops_and_says_what_to_do(folder):
         trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.nan)
 
 
+@pytest.mark.parametrize("size", [(32, 48), (31, 47)])
+@pytest.mark.parametrize("build", [models.simple_fcn, models.unet])
+def test_cross_entropy_sees_the_logits_also_behind_a_crop(size, build):
+    """A head that says "car" everywhere with conviction finds its way back to an empty truth."""
+    model = build((*size, 3), filters=(4, 8))
+    head = model.get_layer("head")
+    head.bias.assign([20.0])
+    head.kernel.assign(np.zeros(head.kernel.shape))
+    model.compile(keras.optimizers.Adam(0.1), losses.bce_dice_loss)
+    images, truth = np.ones((2, *size, 3), "float32"), np.zeros((2, *size, 1), "float32")
+    model.fit(images, truth, epochs=3, verbose=0)
+    assert float(head.bias[0]) < 19.9
+
+
 def test_infinite_loss_is_no_result_either(folder):
     with pytest.raises(ValueError, match="NaN from the first epoch"):
         trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.inf)

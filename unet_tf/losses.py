@@ -46,8 +46,8 @@ def bce_dice_loss(y_true, y_pred):
     """Mean binary cross-entropy + (1 - soft dice) of each image, `(B,)`.
 
     The default of this project. Where everything is called car, or nothing, with conviction, the
-    sigmoid is flat and dice has no gradient left; cross-entropy, which Keras computes from the
-    logits that the sigmoid's output remembers, has one.
+    sigmoid is flat and dice has no gradient left; cross-entropy has one, since Keras computes it
+    from the logits that the sigmoid's output remembers. On the JAX backend it remembers none.
     """
     y_true = ops.cast(y_true, "float32")
     y_pred = ops.cast(y_pred, "float32")
