@@ -72,6 +72,8 @@ def find(data=None):
     asked = data or os.environ.get("UNET_DATA")
     if asked:
         folder = Path(asked).expanduser()
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
         if layout(folder) is None:
             wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
             raise ValueError(

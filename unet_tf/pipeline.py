@@ -58,7 +58,7 @@ def read_mask(path):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
         raise ValueError(
             f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
-            f"{len(found)} values ({shown}). Save it without anti-aliasing, as PNG or GIF, not JPEG"
+            f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
         )
     return (values > 0).astype("uint8")
 

@@ -79,7 +79,8 @@ folder = data.find()
 # | `test_hq.zip` | 100,064 photographs without masks | to submit to Kaggle |
 #
 # The competition offers the same photographs in a lower quality too, as `train.zip` and `test.zip`.
-# Leave those: a Kaggle notebook may hold 20 GB of output, and the article that this course follows
+# Leave those: a Kaggle notebook may hold 20 GB of output, and the article that this course
+# follows ("Image Segmentation: An In-Depth Guide", Ed Izaguirre, 2023)
 # unpacks only the zips in the table.
 #
 # The **rendered** data is a stand-in for readers without an account: a small 3D car on a turntable,
@@ -303,7 +304,7 @@ def read_mask(path):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
         raise ValueError(
             f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
-            f"{len(found)} values ({shown}). Save it without anti-aliasing, as PNG or GIF, not JPEG"
+            f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
         )
     return (values > 0).astype("uint8")
 
@@ -420,7 +421,7 @@ show({path.stem[-2:]: read_image(path) for path in paths}, 8, (5.4, 1.3))
 #
 # Most tutorials list the images, list the masks, sort both, and take the first with the first, the
 # second with the second. It works as long as nothing is missing. Take one mask out of the list and
-# look at the last pairs.
+# look at the pairs around the gap.
 
 # %%
 masks = sorted(masks_folder.iterdir())
@@ -786,7 +787,7 @@ show(pictures, 3, (5.4, 1.6))
 # ## Exercises
 #
 # 1. Extract view 04 of every car from `train_hq.zip`, and nothing else, into `runs/view_04`
-#    (`carvana.extract` takes `names`). How many files lie there? *As many as there are cars: 40
+#    (`carvana.extract` takes `names`: file names, without the folder). How many files lie there? *As many as there are cars: 40
 #    rendered, or 318 of Carvana's.*
 # 2. In which view do cars fill most of the frame, and in which least? Take the mean share of each
 #    view over `pairs[:640]`. *Rendered: most in views 05 and 13, from the side, with 0.231; least

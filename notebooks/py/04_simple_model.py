@@ -422,7 +422,7 @@ history = fit(
 )
 
 # %%
-kind = "rendered" if is_rendered(folder) else "Carvana"
+kind = "rendered" if is_rendered(folder) else "photographed"
 plot.curves(history.history, title=f"simple model, {kind} cars")
 plt.show()
 
@@ -491,7 +491,7 @@ plot.triplets(
 plt.show()
 
 # %% [markdown]
-# The body is there; what is thin or sharp is not: mirrors and antenna are gone, edges are round. Everything
+# In most, the body is there; what is thin or sharp is not: mirrors and antenna are gone, edges are round. Everything
 # had to pass through 12x16 places. Notebook 05 gives the outline a way around them. Worst, as a rule, is a car
 # in the colour of the wall.
 #
@@ -503,7 +503,7 @@ plt.show()
 # %%
 paths = data.unlabelled(folder)[:3]
 figure, axes = plt.subplots(1, 3, figsize=(5.8, 1.6), layout="constrained")
-for axis, path, mask in zip(axes, paths, predict(model, paths), strict=True):
+for axis, path, mask in zip(axes, paths, predict(model, paths), strict=False):
     axis.imshow(plot.overlay(pipeline.read_image(path), np.zeros_like(mask), mask))
     axis.set(xticks=[], yticks=[])
 plt.show()
@@ -556,7 +556,7 @@ print("dice alone ends below 0.5 in both runs:", max(run[-1] for run in alone) <
 print("BCE + dice at 0.001 ends above 0.6 in both:", min(run[-1] for run in gentle) > 0.6)
 
 # %% [markdown]
-# The red runs are stuck near the dice of a mask that is car everywhere: 2 x 0.2 / 1.2 = 0.33 for a car share of a
+# The red runs do not rise above the dice of a mask that is car everywhere: 2 x 0.2 / 1.2 = 0.33 for a car share of a
 # fifth. What happened? A first step too long pushes the logits far out, where the sigmoid is flat, at 1 here; with
 # other data it is 0, and the masks are empty. Dice reaches the weights only through the sigmoid's slope, p (1 - p),
 # and out there that is nothing. Cross-entropy cancels this slope: its gradient by the logit is p - truth, as large as
@@ -575,9 +575,10 @@ print("cross-entropy's", [f"{value:.4f}" for value in tape.gradient(cross_entrop
 
 # %% [markdown]
 # So cross-entropy + dice finds its way back from a sigmoid that is flat. It is no licence for any rate: at 0.01 a blue
-# run may end in empty masks as well, when the first steps have switched off most `relu`s and only the head's bias is
-# left to learn. The default here is therefore both, the sum and a modest rate. `experiments/collapse.py` measures it
-# more widely, five learning rates and five seeds a loss; its records lie in `results/`.
+# run may end in empty masks as well (these two seeds need not show it), when the first steps have switched off most
+# `relu`s and only the head's bias is left to learn. The default here is therefore both, the sum and a modest rate.
+# `experiments/collapse.py` measures it more widely, five learning rates and five seeds a loss; its records lie in
+# `results/`.
 
 # %% [markdown]
 # ## What we saw
@@ -589,6 +590,8 @@ print("cross-entropy's", [f"{value:.4f}" for value in tape.gradient(cross_entrop
 # - The masks were scored at the images' own size on unseen cars, above a baseline that never looks at an image.
 #
 # ## Exercises
+#
+# Answers: [solutions](solutions.ipynb).
 #
 # 1. How many parameters has `simple_fcn` with half the filters, (32, 64, 128)? *720,897, a quarter and a little:
 #    weights go with the square of the width, biases with the width.*

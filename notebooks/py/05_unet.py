@@ -59,7 +59,7 @@ print(f"{BASE} filters in the first level, {IMAGES} images, {EPOCHS} epochs, bat
 # ## Why skips
 #
 # The simple model squeezes everything through its smallest level and has to draw the outline from
-# memory. How much of an outline survives there? Take a real mask down to the bottleneck's 6x8 pixels and
+# memory. How much of an outline survives there? Take a mask down to 6x8 pixels, the U-Net's bottleneck, and
 # back, and look at what is left of wheels, mirrors and antenna.
 
 # %%
@@ -71,7 +71,7 @@ plot.triplets([image], [mask], [coarse > 127], [pairs[0].image.stem])
 plt.show()
 
 # %% [markdown]
-# A heap of 6x8 blocks. A U-Net therefore hands the outline past the bottleneck: each level of the decoder
+# What comes back, in the third column, is a block or two. A U-Net therefore hands the outline past the bottleneck: each level of the decoder
 # gets the encoder's features of the same size beside its own. Those are the *skip connections*.
 #
 # ## The blocks
@@ -290,12 +290,12 @@ history = train.fit(
 )
 
 # %%
-kind = "rendered" if is_rendered(folder) else "Carvana"
+kind = "rendered" if is_rendered(folder) else "photographed"
 plot.curves(history.history, title=f"U-Net with {BASE} filters, {kind} cars")
 plt.show()
 
 # %% [markdown]
-# Grey is training, green validation. Training is augmented and has dropout, so its curve may lie below the
+# Grey is training, green validation. Training is augmented and has dropout, so its dice may lie below the
 # validation's.
 #
 # ## Scores
@@ -329,7 +329,7 @@ plot.triplets(
 plt.show()
 
 # %% [markdown]
-# Red and blue lie along the outline: at 96x128 a pixel of the model is several pixels of the image. Antennas
+# In the middle and the best, red and blue lie along the outline: at 96x128 a pixel of the model is several pixels of the image. Antennas
 # are thinner than that, and are missed.
 #
 # ## Images without masks
@@ -340,7 +340,7 @@ plt.show()
 paths = data.unlabelled(folder)[:3]
 found = list(predict(model, paths))
 figure, axes = plt.subplots(1, 3, figsize=(5.8, 1.6), layout="constrained")
-for axis, path, mask in zip(axes, paths, found, strict=True):
+for axis, path, mask in zip(axes, paths, found, strict=False):
     axis.imshow(plot.overlay(pipeline.read_image(path), np.zeros_like(mask), mask))
     axis.set(xticks=[], yticks=[])
 plt.show()
@@ -368,6 +368,8 @@ print("same masks:", all(np.array_equal(a, b) for a, b in zip(again, predictions
 #   size, above the constant baseline.
 #
 # ## Exercises
+#
+# Answers: [solutions](solutions.ipynb).
 #
 # 1. Take the skips away: how many parameters has `article_unet(skips_on=False)`? Work it out by hand first:
 #    the first convolution of every decoder level then sees half of its channels. *31,416,833.*
