@@ -16,8 +16,7 @@ START, END = "<!-- table: experiments/publish.py -->", "<!-- end of table -->"
 
 def records():
     """The published summaries, in the recipes' order."""
-    names = [f"{r.name}-{r.variant.replace(' ', '-')}.json" for r in recipes.RECIPES]
-    paths = [ROOT / "results" / name for name in names]
+    paths = [ROOT / "results" / f"{recipe.slug}.json" for recipe in recipes.RECIPES]
     return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 

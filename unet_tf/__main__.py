@@ -154,7 +154,7 @@ def parser():
 
 def adjusted(recipe, arguments):
     """The recipe with the settings that the command line names."""
-    names = {field.name for field in dataclasses.fields(recipe)} - {"variant"}
+    names = {field.name for field in dataclasses.fields(recipe)}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
     return dataclasses.replace(recipe, **asked)
 
@@ -191,7 +191,7 @@ def run_train(arguments):
     variant = "as written" if arguments.as_written else "corrected"
     recipe = recipes.get(arguments.recipe, variant)
     recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
-    to = Path(arguments.to or f"runs/{recipe.name}-{variant.replace(' ', '-')}")
+    to = Path(arguments.to or f"runs/{recipe.slug}")
     result = recipes.run(
         recipe, data.find(arguments.data), arguments.seed, to, arguments.precision, verbosity()
     )
@@ -210,7 +210,6 @@ def run_reproduce(arguments):
     summaries = []
     for recipe in chosen:
         recipe = adjusted(recipe, arguments)
-        name = f"{recipe.name}-{recipe.variant.replace(' ', '-')}"
         results = []
         for seed in range(arguments.seeds):
             print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
@@ -219,12 +218,12 @@ def run_reproduce(arguments):
                     recipe,
                     folder,
                     seed,
-                    to / name / f"seed{seed}",
+                    to / recipe.slug / f"seed{seed}",
                     arguments.precision,
                     verbosity(),
                 )
             )
-        summaries.append(recipes.save_summary(results, to / f"{name}.json"))
+        summaries.append(recipes.save_summary(results, to / f"{recipe.slug}.json"))
     text = recipes.table(summaries)
     recipes.write_atomically(to / "table.md", text + "\n")
     print(f"\n{text}\n")

@@ -54,6 +54,11 @@ class Recipe:
     monitor: str = "val_hard_dice"
     patience: int = 5
 
+    @property
+    def slug(self):
+        """Name and variant as the name of a file or folder, such as `article_unet-as-written`."""
+        return f"{self.name}-{self.variant.replace(' ', '-')}"
+
 
 ARTICLE = "Image Segmentation: An In-Depth Guide, Ed Izaguirre, 2023"
 AS_WRITTEN = {
