@@ -45,21 +45,6 @@ def members(folder, name):
         return {info.filename: archive.read(info) for info in archive.infolist()}
 
 
-@pytest.mark.parametrize(
-    "mask, expected",
-    [
-        ([[0, 0], [0, 0]], ""),
-        ([[1, 1], [1, 1]], "1 4"),
-        ([[1, 0], [0, 1]], "1 1 4 1"),
-        ([[0, 1, 1], [1, 0, 0], [0, 1, 0]], "2 3 8 1"),  # a run over a row's end
-        ([[255, 0, 255]], "1 1 3 1"),
-    ],
-)
-def test_run_lengths_by_hand(mask, expected):
-    assert toy.run_lengths(np.array(mask, np.uint8)) == expected
-    assert toy.run_lengths(np.array(mask, bool)) == expected
-
-
 def test_files_are_named_and_encoded_as_kaggles(folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted([*toy.FILES, "rendered.json"])
     names = [f"{cars.make_car(3, n).id}_{view:02d}" for n in (0, 1) for view in range(1, 17)]
@@ -137,7 +122,7 @@ def test_failure_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no more ink")
 
-    monkeypatch.setattr(toy, "run_lengths", fail)
+    monkeypatch.setattr(toy.run_lengths, "encode", fail)
     with pytest.raises(RuntimeError, match="no more ink"):
         toy.write(tmp_path / "data", 1, 0, (48, 32), progress=False)
     assert list(tmp_path.iterdir()) == []

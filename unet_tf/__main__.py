@@ -1,4 +1,4 @@
-"""The command line: `python -m unet_tf data | train | reproduce`."""
+"""The command line: `python -m unet_tf data | train | predict | reproduce`."""
 
 import os
 
@@ -21,6 +21,10 @@ EXAMPLES = """examples:
                                                          the published protocol
   python -m unet_tf train --recipe article_unet --data data/carvana --to runs/unet
                                                          one run of it
+  python -m unet_tf predict runs/unet/best.keras photos/ --to masks --overlays
+                                                         masks at the photographs' own size
+  python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
+                                                         the competition's file
 
 Where data comes from: --data, $UNET_DATA, Kaggle's /kaggle/input, Colab's /content, ./data; where
 none of these holds images and masks, a car studio is rendered, and every output says so."""
@@ -143,6 +147,40 @@ def parser():
     command.add_argument("--seed", type=int, default=0)
 
     command = commands.add_parser(
+        "predict", help="masks of images, as PNG files or as a submission; goes on where it stopped"
+    )
+    command.add_argument("model", metavar="MODEL", help="a .keras file")
+    command.add_argument(
+        "files", nargs="+", metavar="FILES", help="images, folders or zips of them"
+    )
+    target = command.add_mutually_exclusive_group(required=True)
+    target.add_argument("--to", metavar="DIR", help="write a PNG a mask: 0 and 255")
+    target.add_argument("--rle", metavar="FILE", help="write run lengths: a .csv or .csv.gz")
+    command.add_argument("--overlays", action="store_true", help="with --to: pictures of them too")
+    command.add_argument("--threshold", type=share, default=0.5, help="of the probability (0.5)")
+    command.add_argument(
+        "--image-size", type=image_size, metavar="HxW", help="size in the model (the model's own)"
+    )
+    command.add_argument(
+        "--resize", default="area", choices=("area", "nearest"), help="as in training (area)"
+    )
+    command.add_argument(
+        "--tiles",
+        action="store_true",
+        help="cut images into overlapping tiles of the model's size, instead of resizing them",
+    )
+    command.add_argument("--overlap", type=share, default=0.5, help="of the tiles (0.5)")
+    command.add_argument(
+        "--flips",
+        nargs="+",
+        default=[],
+        choices=("horizontal", "vertical"),
+        metavar="FLIP",
+        help="horizontal, vertical: average over mirror images",
+    )
+    command.add_argument("--batch-size", type=positive, default=16, metavar="N")
+
+    command = commands.add_parser(
         "reproduce", parents=[common], help="all recipes, a table of scores, pictures"
     )
     command.add_argument(
@@ -199,6 +237,59 @@ def run_train(arguments):
     print(f"Written to {to}: best.keras, log.csv, result.json, picture.png")
 
 
+def run_predict(arguments):
+    import hashlib
+
+    from tqdm import tqdm
+
+    from unet_tf import predict, predict_files
+
+    if arguments.overlays and arguments.rle:
+        raise ValueError("--overlays are pictures beside masks: they go with --to, not with --rle")
+    paths = predict_files.images(arguments.files)
+    model = predict.load(arguments.model)
+    size = arguments.image_size or predict.size_of_model(model)
+    if arguments.tiles and size is None:
+        raise ValueError("this model takes any size: say how large the tiles are by --image-size")
+    settings = {
+        "model": hashlib.sha256(Path(arguments.model).read_bytes()).hexdigest()[:16],
+        "image_size": size,
+        **{
+            name: getattr(arguments, name)
+            for name in ("threshold", "resize", "tiles", "overlap", "flips")
+        },
+    }
+    forward = predict.compiled(model)
+    if arguments.flips:
+        forward = predict.flipped(forward, arguments.flips)
+    if arguments.tiles:
+        forward = predict.tiled(forward, size, arguments.overlap, arguments.batch_size)
+    options = {
+        "settings": settings,
+        "threshold": arguments.threshold,
+        "image_size": None if arguments.tiles else size,
+        "resize": arguments.resize,
+        "batch_size": arguments.batch_size,
+    }
+    if arguments.rle:
+        outcomes = predict_files.to_submission(forward, paths, arguments.rle, **options)
+    else:
+        outcomes = predict_files.to_folder(
+            forward, paths, arguments.to, overlays=arguments.overlays, **options
+        )
+    broken = 0
+    for _, error in tqdm(outcomes, total=len(paths), unit=" images", smoothing=0.02):
+        if error:
+            broken += 1
+            tqdm.write(f"skipped: {error}", file=sys.stderr)
+    print(f"{len(paths) - broken} masks in {arguments.rle or arguments.to}")
+    if broken:
+        raise ValueError(
+            f"{broken} of {len(paths)} images were skipped, named above. Replace them and run the "
+            "same command again: what is there is kept"
+        )
+
+
 def run_reproduce(arguments):
     from unet_tf import data, recipes
 
@@ -237,7 +328,12 @@ def main(argv=None):
     from unet_tf.carvana import CarvanaError
 
     arguments = parser().parse_args(argv)
-    commands = {"data": run_data, "train": run_train, "reproduce": run_reproduce}
+    commands = {
+        "data": run_data,
+        "train": run_train,
+        "predict": run_predict,
+        "reproduce": run_reproduce,
+    }
     try:
         commands[arguments.command](arguments)
     except (CarvanaError, ValueError, OSError) as error:

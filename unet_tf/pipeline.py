@@ -7,6 +7,8 @@ as TensorFlow on a GIF, and an error can name its file.
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,11 @@ from PIL import Image
 from unet_tf.augment import augment as augment_batch
 
 AUTOTUNE = tf.data.AUTOTUNE
+# What Pillow, and a zip that it reads from, say of a broken file.
+UNDECODABLE = (
+    *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+)
 
 
 def read_image(path):
@@ -65,11 +72,12 @@ def read_mask(path):
 
 def _open(path):
     try:
-        image = Image.open(path)
+        # A zipfile.Path, a file within a zip, opens itself.
+        image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
         image.load()
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         raise ValueError(
             f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
         ) from None

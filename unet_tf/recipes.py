@@ -12,7 +12,6 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import time
@@ -25,6 +24,7 @@ import tensorflow as tf
 from keras import layers
 
 from unet_tf import __version__, data, losses, models, pipeline, plot, predict, scores, toy, train
+from unet_tf.files import atomically
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,11 +313,10 @@ def provenance():
 
 
 def write_atomically(path, text):
-    """Write beside, then rename: a kill leaves the old file or the new one."""
+    """Write a text whole or not at all; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial-{path.name}")
-    partial.write_text(text)
-    os.replace(partial, path)
+    with atomically(path) as partial:
+        partial.write_text(text)
 
 
 def summary(results):

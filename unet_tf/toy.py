@@ -14,10 +14,10 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from unet_tf import run_lengths
 from unet_tf.cars import make_car
 from unet_tf.studio import VIEWS, render
 
@@ -32,17 +32,6 @@ import unet_tf
 del sys.path[0]
 from unet_tf import toy
 toy._render_cars(*json.loads(sys.argv[2]))"""
-
-
-def run_lengths(mask):
-    """Carvana's encoding of a mask (H, W), any number but 0 is car: "start length start length".
-
-    Pixels count from 1, row by row. An empty mask gives an empty string.
-    """
-    flat = np.concatenate([[False], np.asarray(mask).ravel() != 0, [False]])
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    edges[1::2] -= edges[::2]
-    return " ".join(map(str, edges.tolist()))
 
 
 def default_folder(cars=40, test_cars=4, size=(480, 320), seed=0):
@@ -120,7 +109,7 @@ def write(folder=None, cars=40, test_cars=4, size=(480, 320), seed=0, progress=T
             _zip(part / name)
         texts = sorted(part.glob("*.rows"))
         rows = "".join(text.read_text(encoding="utf-8") for text in texts)
-        (part / FILES[3]).write_text(f"img,rle_mask\n{rows}", encoding="utf-8", newline="\n")
+        (part / FILES[3]).write_text(run_lengths.HEADER + rows, encoding="utf-8", newline="\n")
         for text in texts:
             text.unlink()
         (part / "rendered.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
@@ -173,7 +162,7 @@ def _render_cars(part, numbers, size, seed):
                 palette = Image.fromarray(mask).convert("P")
                 palette.putpalette([0, 0, 0, 255, 255, 255])
                 palette.save(part / "train_masks" / f"{name}_mask.gif")
-                rows.append(f"{name}.jpg,{run_lengths(mask)}\n")
+                rows.append(f"{name}.jpg,{run_lengths.encode(mask)}\n")
         if rows:
             (part / f"{car.id}.rows").write_text("".join(rows), encoding="utf-8", newline="\n")
 

@@ -260,13 +260,20 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 
 
 # %% tags=["lifted"]
+UNDECODABLE = (
+    *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+)
+
+
 def _open(path):
     try:
-        image = Image.open(path)
+        # A zipfile.Path, a file within a zip, opens itself.
+        image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
         image.load()
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         raise ValueError(
             f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
         ) from None

@@ -1,0 +1,412 @@
+"""Prediction: tiles, flips, streams of files, PNGs and submissions, and going on after a kill."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+
+from unet_tf import __main__ as command_line
+from unet_tf import models, pipeline, predict, predict_files, run_lengths
+
+
+def red(images, training=False):
+    """A model that looks at each pixel alone: its red."""
+    return np.asarray(images)[..., :1]
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Seven images, 40x60 and smaller: a red block on dark noise."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(7):
+        height, width = 40 - number, 60 + number
+        pixels = random.integers(0, 90, (height, width, 3)).astype("uint8")
+        pixels[5 : 20 + number, 8:40, 0] = 255
+        Image.fromarray(pixels).save(folder / f"photo{number}.png")
+    return folder
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    """A model of 16x24 that calls red what is red."""
+    inputs = keras.Input((16, 24, 3))
+    outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
+    model = keras.Model(inputs, outputs)
+    model.set_weights([np.array([20.0, 0, 0]).reshape(1, 1, 3, 1), np.array([-12.0])])
+    model.save(tmp_path / "red.keras")
+    return tmp_path / "red.keras"
+
+
+# --- tiles and flips
+
+
+@pytest.mark.parametrize("size", [(96, 128), (97, 301), (200, 130), (50, 40), (10, 400)])
+@pytest.mark.parametrize("overlap", [0, 0.3, 0.5, 0.9])
+def test_a_model_of_pixels_is_the_same_tiled(size, overlap):
+    image = np.random.default_rng(0).random((1, *size, 3), "float32")
+    tiles = predict.tiled(red, (50, 64), overlap, batch_size=3)(image)
+    assert tiles.shape == (1, *size, 1)
+    np.testing.assert_allclose(tiles, red(image), atol=5e-6)
+
+
+def test_tiles_reach_the_model_whole_and_overlap_as_asked():
+    seen = []
+
+    def watcher(images, training):
+        seen.append(images.shape)
+        return images[..., :1]
+
+    predict.tiled(watcher, (10, 10), 0.5, batch_size=4)(np.zeros((1, 20, 25, 3), "float32"))
+    # starts 0, 5, 10 by 0, 5, 10, 15: twelve tiles, at most four at a time
+    assert seen == [(4, 10, 10, 3)] * 3
+
+
+def test_the_middle_of_a_tile_counts_more():
+    """Two tiles of width 4 over a width of 6, the first says 0, the second 1. The weights along
+    a tile are 1, 3, 3, 1 quarters: where both see, columns 2 and 3, the second has 1/4 and 3/4."""
+
+    def first_zero(images, training):
+        answers = np.zeros((*images.shape[:3], 1), "float32")
+        answers[1] = 1
+        return answers
+
+    image = np.zeros((1, 4, 6, 3), "float32")
+    blended = predict.tiled(first_zero, (4, 4), 0.5)(image)
+    np.testing.assert_allclose(blended[0, 0, :, 0], [0, 0, 0.25, 0.75, 1, 1])
+
+
+def test_a_network_tiled_is_close_to_itself_and_any_size_works():
+    keras.utils.set_random_seed(0)
+    network = models.simple_fcn((32, 32, 3), (4, 8))
+    image = np.random.default_rng(1).random((2, 45, 71, 3), "float32")
+    tiled = predict.tiled(network, (32, 32))(image)
+    assert tiled.shape == (2, 45, 71, 1)
+    assert np.isfinite(tiled).all()
+
+
+def test_overlap_out_of_range():
+    with pytest.raises(ValueError, match="overlap"):
+        predict.tiled(red, overlap=1)
+
+
+def test_flips_by_hand():
+    """A model that knows its left from its right: it answers with the column's number."""
+
+    def column(images, training):
+        return np.broadcast_to(np.arange(4.0)[None, None, :, None], (*images.shape[:3], 1))
+
+    def row(images, training):
+        return np.broadcast_to(np.arange(2.0)[None, :, None, None], (*images.shape[:3], 1))
+
+    image = np.zeros((1, 2, 4, 3))
+    # column 0 is answered 0, and 3 in the mirror: 1.5 everywhere
+    assert (predict.flipped(column)(image) == 1.5).all()
+    np.testing.assert_allclose(predict.flipped(row)(image), row(image, False))
+    assert (predict.flipped(row, ("vertical",))(image) == 0.5).all()
+    both = predict.flipped(
+        lambda images, training: row(images, 0) + column(images, 0), predict.AXES
+    )
+    assert (both(image) == 2).all()
+    np.testing.assert_array_equal(
+        predict.flipped(red, predict.AXES)(image + 0.5), image[..., :1] + 0.5
+    )
+    with pytest.raises(ValueError, match="diagonal"):
+        predict.flipped(red, ("diagonal",))
+
+
+def test_tiles_of_flips_predict_files(photographs):
+    paths = sorted(photographs.iterdir())
+    model = predict.tiled(predict.flipped(red), (16, 24))
+    masks = predict.predict(model, paths, image_size=None, batch_size=1)
+    for path, mask in zip(paths, masks, strict=True):
+        np.testing.assert_array_equal(mask, pipeline.read_image(path)[..., 0] >= 128)
+
+
+# --- which files
+
+
+def test_images_of_files_folders_and_zips(photographs, tmp_path):
+    (photographs / "notes.txt").write_text("no image")
+    (photographs / "._photo0.png").write_text("of a Mac")
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.write(photographs / "photo1.png", "deep/inside/b.png")
+        archive.write(photographs / "photo0.png", "a.png")
+        archive.writestr("__MACOSX/._a.png", "of a Mac")
+    single = tmp_path / "single.png"
+    (photographs / "photo6.png").rename(single)
+    found = predict_files.images([single, tmp_path / "some.zip", photographs])
+    assert [path.name for path in found] == [
+        *("single.png", "a.png", "b.png"),
+        *(f"photo{number}.png" for number in range(6)),
+    ]
+    np.testing.assert_array_equal(
+        pipeline.read_image(found[2]), pipeline.read_image(photographs / "photo1.png")
+    )
+
+
+def test_files_that_cannot_be(photographs, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.zip").write_bytes(b"PK and then nothing")
+    for path, said in [
+        (tmp_path / "nowhere", "no such file"),
+        (tmp_path / "empty", "holds no images"),
+        (tmp_path / "broken.zip", r"broken\.zip.*Download"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            predict_files.images([path])
+    Image.new("RGB", (4, 4)).save(photographs / "photo1.jpg")
+    with pytest.raises(ValueError, match=r"photo1\.jpg and .*photo1\.png have one name"):
+        predict_files.images([photographs])
+
+
+# --- the stream
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 16])
+def test_predictions_are_those_of_predict(photographs, batch_size):
+    paths = sorted(photographs.iterdir())
+    expected = list(predict.predict(red, paths, (16, 24)))
+    stream = predict_files.predictions(
+        red, paths, lambda path, probability: probability >= 0.5, (16, 24), batch_size=batch_size
+    )
+    for (path, mask), image, truth in zip(stream, paths, expected, strict=True):
+        assert path == image
+        np.testing.assert_array_equal(mask, truth)
+
+
+def test_a_broken_image_is_passed_over_in_its_place(photographs):
+    data = (photographs / "photo2.png").read_bytes()
+    (photographs / "photo2.png").write_bytes(data[: len(data) // 2])
+    (photographs / "photo6.png").write_text("no image")
+    paths = sorted(photographs.iterdir())
+    outcomes = list(predict_files.predictions(red, paths, lambda *_: "ok", (16, 24), batch_size=3))
+    assert [path for path, _ in outcomes] == paths
+    kinds = [isinstance(result, ValueError) for _, result in outcomes]
+    assert kinds == [False, False, True, False, False, False, True]
+    assert "photo2.png" in str(outcomes[2][1])
+
+
+def test_what_is_no_broken_image_is_raised(photographs):
+    def full_disk(path, probability):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        list(predict_files.predictions(red, sorted(photographs.iterdir()), full_disk))
+
+
+def test_reading_stays_a_few_batches_ahead(photographs, monkeypatch):
+    paths = [photographs / "photo0.png"] * 200
+    read = []
+    reader = pipeline.read_image
+    monkeypatch.setattr(pipeline, "read_image", lambda path: read.append(1) or reader(path))
+    stream = predict_files.predictions(red, paths, lambda *_: None, (16, 24), batch_size=4)
+    for taken, _ in enumerate(stream):
+        assert len(read) <= taken + 4 * 5
+    assert len(read) == 200
+
+
+# --- the command
+
+
+def run(*arguments):
+    return command_line.main(["predict", *map(str, arguments)])
+
+
+def test_command_writes_masks_and_overlays(photographs, model_file, tmp_path, capsys):
+    assert run(model_file, photographs, "--to", tmp_path / "masks", "--overlays") == 0
+    expected = predict.predict(predict.load(model_file), sorted(photographs.iterdir()), (16, 24))
+    for number, mask in enumerate(expected):
+        with Image.open(tmp_path / f"masks/photo{number}.png") as image:
+            assert image.mode == "L"
+            np.testing.assert_array_equal(np.asarray(image), mask * 255)
+        with Image.open(tmp_path / f"masks/photo{number}_overlay.jpg") as overlay:
+            assert overlay.size == mask.shape[::-1]
+    assert "7 masks in" in capsys.readouterr().out
+    assert not list((tmp_path / "masks").glob("partial*"))
+
+
+@pytest.mark.parametrize("options", [[], ["--tiles"], ["--tiles", "--flips", "horizontal"]])
+def test_command_writes_a_submission(photographs, model_file, tmp_path, options):
+    assert run(model_file, photographs, "--rle", tmp_path / "a.csv.gz", *options) == 0
+    rows = dict(run_lengths.read(tmp_path / "a.csv.gz"))
+    assert list(rows) == [f"photo{number}.png" for number in range(7)]
+    for name, text in rows.items():
+        red_of = pipeline.read_image(photographs / name)[..., 0]
+        mask = run_lengths.decode(text, red_of.shape)
+        agreement = (mask == (red_of >= 153)).mean()  # 20 * 153 / 255 = 12
+        assert agreement == 1 if options else agreement > 0.9
+    assert run(model_file, photographs, "--rle", tmp_path / "b.csv", *options) == 0
+    assert (tmp_path / "b.csv").read_bytes() == gzip.decompress(
+        (tmp_path / "a.csv.gz").read_bytes()
+    )
+    assert not list(tmp_path.glob("*partial*"))
+
+
+def test_a_finished_submission_is_not_overwritten(photographs, model_file, tmp_path, capsys):
+    (tmp_path / "mine.csv").write_text("precious")
+    assert run(model_file, photographs, "--rle", tmp_path / "mine.csv") == 1
+    assert "there already" in capsys.readouterr().err
+    assert (tmp_path / "mine.csv").read_text() == "precious"
+
+
+def test_masks_of_another_run_are_neither_mixed_nor_overwritten(
+    photographs, model_file, tmp_path, capsys
+):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/photo3.png").write_text("precious")
+    assert run(model_file, photographs, "--to", tmp_path / "mine") == 1
+    assert "photo3.png is there already" in capsys.readouterr().err
+    assert (tmp_path / "mine/photo3.png").read_text() == "precious"
+    assert run(model_file, photographs, "--to", tmp_path / "masks") == 0
+    assert run(model_file, photographs, "--to", tmp_path / "masks", "--threshold", 0.25) == 1
+    assert "threshold was 0.5, not 0.25" in capsys.readouterr().err
+
+
+def test_broken_images_are_named_and_the_rest_is_done(photographs, model_file, tmp_path, capsys):
+    whole = (photographs / "photo2.png").read_bytes()
+    (photographs / "photo2.png").write_bytes(whole[:300])
+    for target in (["--to", tmp_path / "masks"], ["--rle", tmp_path / "rows.csv"]):
+        assert run(model_file, photographs, *target) == 1
+        said = capsys.readouterr()
+        assert "photo2.png" in said.err
+        assert "1 of 7 images" in said.err
+        assert "6 masks" in said.out
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 6
+    assert "photo2.png" not in dict(run_lengths.read(tmp_path / "rows.csv"))
+    # mended, the same command goes on
+    (photographs / "photo2.png").write_bytes(whole)
+    for target in (["--to", tmp_path / "masks"], ["--rle", tmp_path / "rows.csv"]):
+        assert run(model_file, photographs, *target) == 0
+    assert run(model_file, photographs, "--rle", tmp_path / "anew.csv") == 0
+    assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "anew.csv").read_bytes()
+    assert not (tmp_path / "rows.csv.partial").exists()
+
+
+def test_a_broken_file_in_a_zip_is_named(photographs, model_file, tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in sorted(photographs.iterdir()):
+            archive.write(path, f"test/{path.name}")
+        start = archive.getinfo("test/photo4.png").header_offset
+    raw = bytearray((tmp_path / "all.zip").read_bytes())
+    raw[start + 400] ^= 255
+    (tmp_path / "all.zip").write_bytes(raw)
+    assert run(model_file, tmp_path / "all.zip", "--to", tmp_path / "masks") == 1
+    assert "all.zip/test/photo4.png" in capsys.readouterr().err
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 6
+
+
+def test_no_model(photographs, tmp_path, capsys):
+    (tmp_path / "broken.keras").write_bytes(b"nothing")
+    for name in ("nowhere.keras", "broken.keras"):
+        assert run(tmp_path / name, photographs, "--to", tmp_path / "masks") == 1
+        assert name in capsys.readouterr().err
+
+
+def test_overlays_go_with_pngs(photographs, model_file, tmp_path, capsys):
+    assert run(model_file, photographs, "--rle", tmp_path / "a.csv", "--overlays") == 1
+    assert "--overlays" in capsys.readouterr().err
+
+
+def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp_path):
+    assert run(model_file, photographs, "--rle", tmp_path / "whole.csv") == 0
+    rows = (tmp_path / "whole.csv").read_bytes().splitlines(keepends=True)
+    paths = predict_files.images([photographs])
+    settings = {"any": 1}
+
+    def submission(name):
+        options = {"settings": settings, "image_size": (16, 24)}
+        model = predict.load(model_file)
+        list(predict_files.to_submission(model, paths, tmp_path / name, **options))
+        return (tmp_path / name).read_bytes()
+
+    assert submission("again.csv") == b"".join(rows)
+    for cut in (0, 1, 10, len(b"".join(rows[1:4])), len(b"".join(rows[1:])) - 1):
+        head = f"# {json.dumps(settings)}\n".encode()
+        kept = tmp_path / f"{cut}.csv.partial"
+        kept.write_bytes(head + b"".join(rows[1:])[:cut])
+        assert submission(f"{cut}.csv") == b"".join(rows)
+        assert not kept.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+def test_killed_and_run_again_it_ends_with_the_same_bytes(kind, model_file, tmp_path):
+    """kill -9 in the middle, twice."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 255, (300, 450, 3)).astype("uint8")
+    for number in range(80):
+        Image.fromarray(np.roll(pixels, 9 * number, 1)).save(folder / f"{number:03}.jpg")
+    ending = "" if kind == "--to" else ".csv.gz"
+
+    def start(name):
+        command = [sys.executable, "-m", "unet_tf", "predict", model_file, folder]
+        return subprocess.Popen(
+            [*map(str, command), kind, str(tmp_path / f"{name}{ending}"), "--batch-size", "2"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def count():
+        if kind == "--to":
+            return len(list((tmp_path / "killed").glob("[0-9]*.png")))
+        kept = tmp_path / "killed.csv.gz.partial"
+        return kept.read_bytes().count(b"\n") - 1 if kept.exists() else 0
+
+    def files(name):
+        path = tmp_path / f"{name}{ending}"
+        found = path.iterdir() if path.is_dir() else [path]
+        return {file.name.replace(name, ""): file.read_bytes() for file in found}
+
+    for enough in (3, 30):
+        process = start("killed")
+        while count() < enough and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert enough <= count() < 80
+    assert start("killed").wait() == 0
+    assert start("whole").wait() == 0
+    assert files("killed") == files("whole")
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_and_does_not_grow(tmp_path):
+    """1918x1280 in tiles: below 2 GiB above the framework, the same for 3 images and for 9."""
+    pixels = np.random.default_rng(0).integers(0, 255, (1280, 1918, 3)).astype("uint8")
+    for number in range(9):
+        Image.fromarray(np.roll(pixels, 40 * number, 1)).save(
+            tmp_path / f"{number}.jpg", quality=50
+        )
+    script = f"""
+import resource
+from unet_tf import models, predict, predict_files
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+paths = predict_files.images([{str(tmp_path)!r}])
+model = predict.compiled(models.unet((160, 240, 3), (8, 16, 32)))
+model = predict.tiled(model, (160, 240), 0.25)
+start = peak()
+for path, _ in predict_files.predictions(model, paths[:3], lambda *_: None, None): pass
+after = peak()
+for path, _ in predict_files.predictions(model, paths, lambda *_: None, None): pass
+print(start, after, peak())
+"""
+    command = [sys.executable, "-c", script]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    start, few, many = map(float, output.stdout.split()[-3:])
+    assert few - start < 2
+    assert many - few < 0.2

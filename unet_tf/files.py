@@ -1,0 +1,21 @@
+"""Writing files so that a kill or a full disk leaves the old file or the new one, never half."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomically(path):
+    """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.
+
+    It is renamed to `path` at the end, and removed after an error.
+    """
+    path = Path(path)
+    partial = path.with_name(f"partial-{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,304 @@
+"""Masks for many files: a folder, a list or a zip of images, to PNG files or a Carvana submission.
+
+Reading, predicting and writing overlap, memory does not grow with the number of images, and a
+killed run goes on where it stopped: the same call again ends with the same bytes.
+"""
+
+import gzip
+import itertools
+import json
+import os
+import zipfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from unet_tf import pipeline, run_lengths
+from unet_tf.data import SUFFIXES
+from unet_tf.files import atomically
+from unet_tf.predict import resized_back
+
+
+def images(files):
+    """The images of files, folders and zips, in the order given, each folder's and zip's by name.
+
+    Parameters
+    ----------
+    files : sequence of path
+
+    Returns
+    -------
+    list of Path, or zipfile.Path for what lies in a zip: nothing is extracted.
+
+    Raises
+    ------
+    ValueError
+        For what is not there, what holds no image, and two images whose masks would get one name.
+    """
+    found = []
+    for path in map(Path, files):
+        if path.is_dir():
+            inside = [p for p in sorted(path.iterdir()) if is_image(p.name)]
+        elif path.suffix.lower() == ".zip" and path.is_file():
+            try:
+                archive = zipfile.ZipFile(path)
+            except zipfile.BadZipFile as error:
+                raise ValueError(f"{path}: {error}. Download it again") from None
+            names = [name for name in sorted(archive.namelist()) if is_image(Path(name).name)]
+            inside = [zipfile.Path(archive, name) for name in names]
+        elif path.is_file():
+            inside = [path]
+        else:
+            raise ValueError(f"{path}: there is no such file or folder. Give one that is there")
+        if not inside:
+            raise ValueError(f"{path}: holds no images ({', '.join(sorted(SUFFIXES))})")
+        found += inside
+    stems = {}
+    for path in found:
+        if path.stem in stems:
+            raise ValueError(
+                f"{stems[path.stem]} and {path} have one name, and so would have their masks. "
+                "Predict them one after another, each --to its own folder"
+            )
+        stems[path.stem] = path
+    return found
+
+
+def is_image(name):
+    """Does a file's name say that it is an image? Hidden files are none."""
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def predictions(model, paths, finish, image_size=(96, 128), resize="area", batch_size=32):
+    """Predict images and finish each, reading ahead and finishing in other threads.
+
+    Parameters
+    ----------
+    model : callable
+        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)`.
+    paths : iterable of path, as `images` gives them
+    finish : callable
+        `finish(path, probability)` with float32 `(height, width)` at the image's own size; runs in
+        a thread.
+    image_size, resize : as in training; None: each image at its own size, one at a time.
+    batch_size : int
+        Images the model gets at a time. Some four times as many are in memory.
+
+    Yields
+    ------
+    (path, result) in the order of `paths`: what `finish` returned, or the ValueError that names a
+    file which cannot be decoded.
+    """
+    batch_size = batch_size if image_size else 1
+
+    def read(path):
+        image = pipeline.read_image(path)
+        return image.shape[:2], pipeline.resized(image, image_size, resize)
+
+    def finished(path, size, probability):
+        return finish(path, resized_back(probability, size))
+
+    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        reading = ahead(pool, read, paths, 2 * batch_size)
+        finishing = deque()
+        for group in iter(lambda: list(itertools.islice(reading, batch_size)), []):
+            whole = [future.result() for _, future in group if not future.exception()]
+            if whole:
+                batch = np.stack([pixels for _, pixels in whole]).astype("float32") / 255
+                outputs = iter(np.asarray(model(batch, training=False), "float32")[..., 0])
+            for path, future in group:
+                error = future.exception()
+                if error is None:
+                    size, _ = future.result()
+                    future = pool.submit(finished, path, size, next(outputs))
+                elif not isinstance(error, ValueError):
+                    raise error
+                finishing.append((path, future))
+            while len(finishing) > batch_size:  # the batch before this one, mostly finished
+                yield outcome(*finishing.popleft())
+        while finishing:
+            yield outcome(*finishing.popleft())
+
+
+def ahead(pool, function, items, count):
+    """(item, future of `function(item)`) in order, at most `count` items ahead of what is taken."""
+    waiting = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def outcome(path, future):
+    """(path, result), or (path, error) for a file that cannot be decoded."""
+    error = future.exception()
+    if error is not None and not isinstance(error, ValueError):
+        raise error
+    return path, error or future.result()
+
+
+def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **options):
+    """Write each mask as a PNG, `<name of the image>.png`: 0 and 255, at the image's own size.
+
+    Parameters
+    ----------
+    model, options : as in `predictions`
+    paths : list of path, as `images` gives them
+    folder : path
+        Made if it is missing. What a run with the same settings has written there is kept, and not
+        predicted again.
+    settings : dict
+        What decides about the masks, ready for JSON; kept in the folder as `predict.json`.
+    overlays : bool
+        Also write `<name>_overlay.jpg`, the image with its mask in green.
+    threshold : float
+
+    Yields
+    ------
+    (path, None), or (path, the ValueError of a broken file), for each image.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds masks of other settings, or files in the masks' places.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for partial in folder.glob("partial-*"):
+        partial.unlink()
+
+    def targets(path):
+        names = [f"{path.stem}.png", *([f"{path.stem}_overlay.jpg"] if overlays else [])]
+        return [folder / name for name in names]
+
+    record = folder / "predict.json"
+    if record.exists():
+        require_same(settings, json.loads(record.read_text()), record)
+    else:
+        for target in itertools.chain(*map(targets, paths)):
+            if target.exists():
+                raise ValueError(
+                    f"{target} is there already, and not from here: choose another --to"
+                )
+        with atomically(record) as partial:
+            partial.write_text(json.dumps(settings, indent=1) + "\n")
+
+    def finish(path, probability):
+        mask = probability >= threshold
+        if overlays:
+            from unet_tf import plot  # matplotlib: only for who asks
+
+            shown = plot.overlay(pipeline.read_image(path), mask, mask)
+            picture = Image.fromarray((shown * 255).round().astype("uint8"))
+            with atomically(targets(path)[1]) as partial:
+                picture.save(partial, quality=90)
+        # The mask last: where it is, all of this image is.
+        with atomically(targets(path)[0]) as partial:
+            Image.fromarray(mask.astype("uint8") * 255).save(partial)
+
+    missing = [path for path in paths if not all(map(Path.exists, targets(path)))]
+    done = set(paths) - set(missing)
+    yield from ((path, None) for path in paths if path in done)
+    yield from predictions(model, missing, finish, **options)
+
+
+def require_same(settings, found, path):
+    """ValueError that names the settings in which a stopped run differs from this one."""
+    settings = json.loads(json.dumps(settings))  # a tuple is a list there
+    differing = [
+        f"{name} was {found.get(name)}, not {settings.get(name)}"
+        for name in {**found, **settings}
+        if found.get(name) != settings.get(name)
+    ]
+    if differing:
+        raise ValueError(
+            f"{path}: a run with other settings was here ({'; '.join(differing)}). Repeat those, "
+            "remove it, or choose another place"
+        )
+
+
+def to_submission(model, paths, target, settings, threshold=0.5, **options):
+    """Write the run lengths of all masks as a submission, `img,rle_mask`, in the order of `paths`.
+
+    Rows are first kept in `<target>.partial`, from which a stopped run goes on; a broken image has
+    no row, and the partial file is then kept until a later run has all of them.
+
+    Parameters
+    ----------
+    model, options : as in `predictions`
+    paths : list of path, as `images` gives them
+    target : path
+        A `.csv` or `.csv.gz`; the same masks give the same bytes.
+    settings : dict
+        What decides about the masks, ready for JSON; a stopped run is only gone on with under the
+        same ones.
+
+    Yields
+    ------
+    (path, None), or (path, the ValueError of a broken file), for each image.
+
+    Raises
+    ------
+    ValueError
+        When the target is there and finished, or the partial file is of other settings.
+    """
+    target = Path(target)
+    if not target.name.endswith((".csv", ".csv.gz")):
+        raise ValueError(f"{target}: a submission is a .csv or a .csv.gz")
+    kept = target.with_name(f"{target.name}.partial")
+    if target.exists() and not kept.exists():
+        raise ValueError(f"{target} is there already: remove it or give another name")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# {json.dumps(settings)}\n".encode()
+    if not kept.exists():
+        with atomically(kept) as partial:
+            partial.write_bytes(head)
+    with open(kept, "r+b") as rows:
+        first = rows.readline()
+        require_same(settings, json.loads(first[1:]), kept)
+        places, end = {}, rows.tell()  # name -> where its row starts
+        for row in rows:
+            if not row.endswith(b"\n"):
+                break  # the row that a kill cut short
+            places[row.partition(b",")[0].decode()] = end
+            end += len(row)
+        rows.seek(end)
+        rows.truncate()
+        yield from ((path, None) for path in paths if path.name in places)
+
+        def finish(path, probability):
+            return f"{path.name},{run_lengths.encode(probability >= threshold)}\n".encode()
+
+        missing = [path for path in paths if path.name not in places]
+        broken = False
+        for path, row in predictions(model, missing, finish, **options):
+            if isinstance(row, ValueError):
+                broken = True
+                yield path, row
+                continue
+            places[path.name] = rows.tell()
+            rows.write(row)
+            rows.flush()
+            yield path, None
+
+        with (
+            atomically(target) as partial,
+            open(partial, "wb") as file,
+            opened(file, target) as out,
+        ):
+            out.write(run_lengths.HEADER.encode())
+            for path in paths:
+                if path.name in places:
+                    rows.seek(places[path.name])
+                    out.write(rows.readline())
+    if not broken:
+        kept.unlink()
+
+
+def opened(file, target):
+    """The file, or a gzip stream into it without name and time: the same rows, the same bytes."""
+    return gzip.GzipFile("", "wb", 6, file, mtime=0) if target.suffix == ".gz" else file
