@@ -1,39 +1,129 @@
-"""Copy the records of a run of `reproduce` to `results/`, and its table into the README.
+"""Take the results of runs into the ledger, `results/`, and its tables into the README.
 
-python -m unet_tf reproduce && python experiments/publish.py runs/reproduce
+    python -m unet_tf reproduce --full --seeds 3 --data data/carvana --to runs/carvana
+    python experiments/publish.py runs/carvana     # any folder of runs; without one: the tables alone
+
+A record of the ledger is one recipe on one data set, all its seeds: `results/<recipe>-<data>.json`,
+with `-small` behind where settings were changed. Seeds that a record has and the runs do not are
+kept, if split and settings are the same, so that seeds may come from several batches.
 """
 
+import importlib.util
 import json
 import shutil
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from unet_tf import recipes
 
 ROOT = Path(__file__).parent.parent
-START, END = "<!-- table: experiments/publish.py -->", "<!-- end of table -->"
+RESULTS = ROOT / "results"
+TO_FILL = (
+    "| {recipe.name}, {recipe.variant} | Carvana, 1000 images | {recipe.published:.4f} | | {may} "
+    "| *yours to fill* | | | | {on} | |"
+)
+
+spec = importlib.util.spec_from_file_location("effects", Path(__file__).parent / "effects.py")
+effects = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(effects)
+
+
+def slug(record):
+    """The name of a record's file, and of its picture."""
+    name = f"{record['recipe']}-{record['variant'].replace(' ', '-')}-{record['data']}"
+    return name + ("-small" if record["changed"] else "")
+
+
+def results_of(record):
+    """The results of `recipes.run` that a record was made of."""
+    shared = {key: value for key, value in record.items() if key not in ("scores", "runs")}
+    return [{**shared, **run} for run in record["runs"]]
+
+
+def merged(found, there):
+    """One record of new results and of those in the record that is there."""
+    same = there and all(there[key] == found[0][key] for key in ("split", "settings", "precision"))
+    new = {result["seed"] for result in found}
+    kept = [result for result in results_of(there) if result["seed"] not in new] if same else []
+    return recipes.summary(found + kept)
 
 
 def records():
-    """The published summaries, in the recipes' order."""
-    paths = [ROOT / "results" / f"{recipe.slug}.json" for recipe in recipes.RECIPES]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
+    """The ledger's records: the full protocols in the recipes' order, then the small ones."""
+    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("article_*.json"))]
+    order = [(recipe.name, recipe.variant) for recipe in recipes.RECIPES]
+    return sorted(
+        found,
+        key=lambda record: (
+            bool(record["changed"]),
+            record["data"] == "rendered",
+            order.index((record["recipe"], record["variant"])),
+        ),
+    )
 
 
-def with_table(readme):
-    """The README's text with the table of `records()` between its markers."""
-    before, rest = readme.split(START)
-    _, after = rest.split(END)
-    return f"{before}{START}\n{recipes.table(records())}\n{END}{after}"
+def table():
+    """The table of the ledger, with a line to fill for each protocol that Carvana lacks."""
+    found = records()
+    real = {
+        (record["recipe"], record["variant"])
+        for record in found
+        if record["data"] != "rendered" and not record["changed"]
+    }
+    to_fill = [
+        TO_FILL.format(
+            recipe=recipe,
+            may=recipes.comparable({"data": "carvana", "changed": [], "variant": recipe.variant}),
+            on="test" if recipe.test_size else "validation",
+        )
+        for recipe in recipes.RECIPES
+        if (recipe.name, recipe.variant) not in real
+    ]
+    return "\n".join([recipes.table(found), *to_fill])
+
+
+def effects_table():
+    """The table of `effects.py`, and its leak meter."""
+    found = effects.records()
+    return f"{effects.table(found)}\n\n{effects.leak(found)}"
+
+
+TABLES = {"ledger": table, "effects": effects_table}
+
+
+def with_tables(readme):
+    """The README's text with each table between its markers."""
+    for name, text in TABLES.items():
+        start, end = f"<!-- {name}: experiments/publish.py -->", f"<!-- end of {name} -->"
+        before, rest = readme.split(start)
+        _, after = rest.split(end)
+        readme = f"{before}{start}\n{text()}\n{end}{after}"
+    return readme
+
+
+def publish(run):
+    """Take all `seed*/result.json` below a folder into the ledger."""
+    found, pictures = defaultdict(list), {}
+    for path in sorted(Path(run).glob("**/result.json")):
+        result = json.loads(path.read_text())
+        found[slug(result)].append(result)
+        pictures.setdefault(slug(result), path.with_name("picture.png"))
+    if not found:
+        raise SystemExit(f"{run}: no result.json below this folder")
+    for name, results in found.items():
+        path = RESULTS / f"{name}.json"
+        there = json.loads(path.read_text()) if path.exists() else None
+        record = merged(results, there)
+        recipes.write_atomically(path, json.dumps(record, indent=1) + "\n")
+        shutil.copy(pictures[name], path.with_suffix(".png"))
+        print(f"{path.name}: seeds {[run['seed'] for run in record['runs']]}")
 
 
 def main():
-    run = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/reproduce")
-    for path in run.glob("article_*.json"):
-        shutil.copy(path, ROOT / "results" / path.name)
-        picture = run / path.stem / "seed0" / "picture.png"
-        shutil.copy(picture, ROOT / "results" / f"{path.stem}.png")
-    recipes.write_atomically(ROOT / "README.md", with_table((ROOT / "README.md").read_text()))
+    if len(sys.argv) > 1:
+        publish(sys.argv[1])
+    recipes.write_atomically(ROOT / "README.md", with_tables((ROOT / "README.md").read_text()))
 
 
 if __name__ == "__main__":

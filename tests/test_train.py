@@ -1,4 +1,4 @@
-"""Precision, fit, prediction, scores, plots, recipes and the command line."""
+"""Precision, fit, prediction, plots, recipes and the command line."""
 
 import json
 import os
@@ -185,7 +185,7 @@ def test_a_kill_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeyp
     assert (tmp_path / "best.keras").read_bytes() == whole
 
 
-# --- predict and scores
+# --- predict
 
 
 def test_predictions_come_back_at_each_image_s_own_size(tmp_path):
@@ -207,28 +207,6 @@ def test_probabilities_come_back_bilinearly():
     """Pixel centres: from (0, 1) to four pixels the values are 0, 1/4, 3/4, 1."""
     probability = np.array([[0, 1]], "float32")
     np.testing.assert_allclose(predict.resized_back(probability, (1, 4)), [[0, 0.25, 0.75, 1]])
-
-
-def test_dice_by_hand():
-    truth = np.array([[1, 1, 0], [0, 0, 0]])
-    assert scores.dice(truth, [[1, 0, 0], [0, 0, 0]]) == 2 * 1 / (2 + 1)
-    assert scores.dice(truth, truth) == 1
-    assert scores.dice(truth, 1 - truth) == 0
-    assert scores.dice(truth * 0, truth * 0) == 1
-    with pytest.raises(ValueError, match=r"\(2, 3\)"):
-        scores.dice(truth, truth[:, :2])
-
-
-def test_constant_baseline_by_hand(tmp_path):
-    """Training masks of 1, 2 and 3 columns of 4: at least half of them hold columns 1 and 2."""
-    pairs = []
-    for columns in (1, 2, 3):
-        mask = np.zeros((4, 4), "uint8")
-        mask[:, :columns] = 255
-        Image.fromarray(mask).save(tmp_path / f"{columns}.png")
-        pairs.append((None, tmp_path / f"{columns}.png"))
-    baseline = scores.constant_baseline(pairs, pairs, None)
-    np.testing.assert_allclose(baseline, [2 * 1 / 3, 1, 2 * 2 / 5])
 
 
 # --- plots
@@ -299,8 +277,9 @@ def test_run(folder, tmp_path, name, variant):
     assert json.loads((to / "result.json").read_text()) == json.loads(json.dumps(result))
     assert result["data"] == "blocks"
     assert result["scored_on"] == ("test" if variant == "corrected" else "validation")
-    assert 0 <= result["dice"] <= 1
-    assert 0.3 < result["baseline"] < 1
+    assert 0 <= result["scores"]["dice"] <= 1
+    assert 0.3 < result["scores"]["baseline"] < 1
+    assert ("dice_at_chosen_threshold" in result["scores"]) == (variant == "corrected")
     assert result["seed"] == 3
     assert sum(result["split"]["images"].values()) == 24
     assert result["settings"]["loss"].endswith("dice_loss")
@@ -324,14 +303,15 @@ def test_which_part_reaches_what(folder, monkeypatch):
         monkeypatch.setattr(module, name, recorded)
 
     spy(pipeline, "dataset")
-    spy(predict, "predict")
-    spy(scores, "per_image_dice")
+    spy(predict, "probabilities")
+    spy(scores, "report")
+    spy(scores, "best_threshold")
     spy(scores, "constant_baseline")
     spy(train, "fit")
     recipe = small(epochs=1, resize="nearest", learning_rate=0.002, epsilon=0.5)
     result = recipes.run(recipe, folder, verbose=0)
     parts = data.split(data.pair(folder), "car", 0.2, 0.2, 42)
-    (training, training_settings), (validation, validation_settings), scored = seen["dataset"]
+    (training, training_settings), (validation, validation_settings) = seen["dataset"]
     assert training[0] == parts.train
     assert training_settings["augment"]
     assert training_settings["shuffle"]
@@ -339,12 +319,18 @@ def test_which_part_reaches_what(folder, monkeypatch):
     assert not validation_settings.get("augment")
     assert not validation_settings.get("shuffle")
     assert training_settings["resize"] == validation_settings["resize"] == "nearest"
-    assert scored[0][0] == parts.test
-    assert scored[0][3] == "nearest"
-    ((predicted, _),) = seen["predict"]
-    assert predicted[1] == [image for image, _ in parts.test]
-    assert predicted[3] == "nearest"
-    assert [args[0] for args, _ in seen["per_image_dice"]] == [parts.test] * 2
+    predicted = [args[1] for args, _ in seen["probabilities"]]
+    images = {part: [image for image, _ in getattr(parts, part)] for part in parts._fields}
+    assert predicted == [images["test"], images["validation"], images["test"]]
+    assert {args[3] for args, _ in seen["probabilities"]} == {"nearest"}
+    ((scored, settings),) = seen["report"]
+    assert scored[0] == parts.test
+    assert settings == {"batch_size": recipe.batch_size}  # and the threshold 0.5
+    (chosen, _), (used, _) = seen["best_threshold"]
+    assert chosen[0] == parts.validation
+    assert len(chosen) == 2  # of all thresholds
+    assert used[0] == parts.test
+    assert used[2] == [result["scores"]["chosen_threshold"]]
     ((baseline, _),) = seen["constant_baseline"]
     assert baseline[:2] == (parts.train, parts.test)
     optimizer = seen["fit"][0][1]["optimizer"]
@@ -352,18 +338,6 @@ def test_which_part_reaches_what(folder, monkeypatch):
     assert optimizer.epsilon == 0.5
     assert result["scored_on"] == "test"
     assert {"learning_rate", "epsilon", "epochs", "filters"} <= set(result["changed"])
-
-
-def test_published_score_by_hand(tmp_path):
-    """Batches of two and one: pooled 2*1/(2+1) = 2/3 (half a car found), then 0; their mean."""
-    pairs = []
-    for number, (truth, found) in enumerate([([1, 0], [1, 0]), ([0, 1], [0, 0]), ([1, 0], [0, 0])]):
-        Image.fromarray(np.array([truth], "uint8") * 255).save(tmp_path / f"{number}_mask.png")
-        Image.fromarray(np.array([found], "uint8") * 255).save(tmp_path / f"{number}.png")
-        pairs.append((tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"))
-    recipe = small(image_size=None, batch_size=2)
-    score = recipes.published_score(lambda images, training: images[..., :1], pairs, recipe)
-    assert score == pytest.approx((2 / 3 + 0) / 2, abs=1e-4)
 
 
 def test_images_of_several_sizes_at_their_native_size_are_refused(folder):
@@ -382,7 +356,7 @@ def test_run_at_odd_native_size(tmp_path, folder):
         with Image.open(path) as image:
             image.crop((0, 0, 35, 23)).save(path)
     result = recipes.run(small("article_unet", image_size=None), folder, verbose=0)
-    assert 0 <= result["dice"] <= 1
+    assert 0 <= result["scores"]["dice"] <= 1
 
 
 @pytest.mark.slow
@@ -390,34 +364,95 @@ def test_the_same_seed_gives_the_same_result(folder):
     first, again, other = (
         recipes.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
     )
-    assert first["dice"] == again["dice"]
-    assert first["dice_as_published"] == again["dice_as_published"]
-    assert first["dice_as_published"] != other["dice_as_published"]
+    assert first["scores"] == again["scores"]
+    assert first["scores"]["soft_dice"] != other["scores"]["soft_dice"]
     assert first["split"] == other["split"]
 
 
-def test_table_by_hand():
+def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
+    recipe = small(epochs=1)
+    monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abc", "date": "today"})
+
+    def run(recipe=recipe, **settings):
+        return recipes.run(recipe, folder, to=tmp_path / "run", verbose=0, **settings)
+
+    first = run()
+    assert run()["minutes"] != first["minutes"]  # unless it is asked for
+    there = run()
+    monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abc", "date": "tomorrow"})
+    assert run(resume=True) == json.loads(json.dumps(there))
+    for change in (
+        lambda: run(resume=True, seed=1),
+        lambda: run(recipes.dataclasses.replace(recipe, learning_rate=0.1), resume=True),
+        lambda: (
+            monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abd", "date": ""})
+            or run(resume=True)
+        ),
+        lambda: (
+            monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abd-dirty"})
+            or run(resume=True)
+        ),
+        lambda: run(resume=True),  # uncommitted changes: never the same code for sure
+    ):
+        before = (tmp_path / "run/result.json").stat().st_mtime_ns
+        change()
+        assert (tmp_path / "run/result.json").stat().st_mtime_ns > before
+
+
+def results_by_hand(**changes):
     result = {
         "recipe": "article_unet",
-        "variant": "corrected",
+        "variant": "as written",
         "data": "rendered",
         "published_dice": 0.9416,
-        "dice_as_published": 0.91234,
-        "baseline": 0.7,
-        "parameters": 34550273,
         "epochs": 8,
-        "scored_on": "test",
+        "scored_on": "validation",
         "changed": ["epochs"],
-        "split": {"images": {"train": 6, "validation": 2, "test": 2}},
+        "split": {"images": {"train": 6, "validation": 2, "test": 0}},
+        **dict.fromkeys(("commit", "date", "hardware", "versions")),
+        **changes,
     }
-    results = [
-        {**result, "dice": dice, "seed": seed, "minutes": 2.0}
-        for seed, dice in enumerate((0.93, 0.95, 0.97))
+    others = {"mean_over_batches": 0.91234, "iou": 0.8, "boundary_f1": 0.5, "baseline": 0.7}
+    return [
+        {
+            **result,
+            "seed": seed,
+            "minutes": minutes,
+            "scores": {"dice": dice, "worst": [], **others},
+        }
+        for seed, dice, minutes in ((2, 0.97, None), (0, 0.93, 2.0), (1, 0.95, 3.0))
     ]
-    assert recipes.table([recipes.summary(results)]).splitlines()[2] == (
-        "| article_unet, corrected, settings changed | rendered, 10 images | 0.9416 | 0.9123 "
-        "| **0.9500** ± 0.0200 (3 seeds) | 0.7000 | test | 34,550,273 | 2.0 |"
+
+
+def test_summary_by_hand():
+    record = recipes.summary(results_by_hand())
+    assert record["scores"]["dice"] == pytest.approx({"mean": 0.95, "spread": 0.02})
+    assert record["scores"]["iou"] == pytest.approx({"mean": 0.8, "spread": 0})
+    assert "worst" not in record["scores"]
+    assert [run["seed"] for run in record["runs"]] == [0, 1, 2]
+    assert record["runs"][1]["scores"]["dice"] == 0.95
+    assert recipes.summary(results_by_hand()[:1])["scores"]["dice"]["spread"] is None
+
+
+def test_table_by_hand():
+    assert recipes.table([recipes.summary(results_by_hand())]).splitlines()[2] == (
+        "| article_unet, as written, small | rendered, 8 images | 0.9416 | 0.9123 "
+        "| no: rendered cars | **0.9500** ± 0.0200 (3 seeds) | 0.8000 | 0.5000 | 0.7000 "
+        "| validation | 2.5 |"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "no: rendered cars"),
+        ({"data": "carvana"}, "no: changed epochs"),
+        ({"data": "carvana", "changed": []}, "yes"),
+        ({"data": "carvana", "changed": [], "variant": "corrected"}, "no: cars never seen"),
+    ],
+)
+def test_what_may_stand_beside_the_published_score(changes, expected):
+    assert recipes.comparable(results_by_hand(**changes)[0]).startswith(expected)
 
 
 # --- the command line
@@ -436,8 +471,8 @@ def test_train_and_reproduce(folder, tmp_path, capsys):
     assert "(2 seeds)" in table
     assert table in capsys.readouterr().out
     record = json.loads((tmp_path / "two/article_unet-corrected.json").read_text())
-    assert record["seed"] == [0, 1]
-    assert len(record["dice_by_seed"]) == 2
+    assert [run["seed"] for run in record["runs"]] == [0, 1]
+    assert record["scores"]["dice"]["spread"] >= 0
 
 
 def test_data_command(folder, capsys):

@@ -312,6 +312,7 @@ def run_reproduce(arguments):
                     to / recipe.slug / f"seed{seed}",
                     arguments.precision,
                     verbosity(),
+                    resume=True,
                 )
             )
         summaries.append(recipes.save_summary(results, to / f"{recipe.slug}.json"))

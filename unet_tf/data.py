@@ -161,7 +161,7 @@ def size_of(path):
     return height, width
 
 
-def report(folder, problems):
+def refuse(folder, problems):
     """Raise one ValueError that lists all `problems`, `{what: [file names]}`, if there are any."""
     found = {problem: cases for problem, cases in problems.items() if cases}
     if found:
@@ -210,7 +210,7 @@ def pair(folder):
                 f"{image.name} {'x'.join(map(str, image_size))}, "
                 f"{mask.name} {'x'.join(map(str, mask_size))}"
             )
-    report(folder, problems)
+    refuse(folder, problems)
     if not pairs:
         raise ValueError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
     return pairs

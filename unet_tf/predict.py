@@ -24,6 +24,24 @@ def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, th
 
     Parameters
     ----------
+    model, paths, image_size, resize, batch_size : as in `probabilities`
+    threshold : float
+        A pixel is car where its probability is at least this.
+
+    Yields
+    ------
+    uint8 array `(height, width)` in {0, 1}, in the order of `paths`.
+    """
+    found = probabilities(model, paths, image_size, resize, batch_size)
+    for path, probability in zip(paths, found, strict=True):
+        yield (resized_back(probability, data.size_of(path)) >= threshold).astype("uint8")
+
+
+def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
+    """What the model says of each image, at the size it works at, one after another.
+
+    Parameters
+    ----------
     model : callable
         From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)`.
     paths : list of path
@@ -32,17 +50,13 @@ def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, th
         As in training (`unet_tf.pipeline.dataset`).
     batch_size : int
         Images in memory at a time. 1 for images of several sizes at `image_size=None`.
-    threshold : float
-        A pixel is car where its probability is at least this.
 
     Yields
     ------
-    uint8 array `(height, width)` in {0, 1}, in the order of `paths`.
+    float32 array `(h, w)` in [0, 1], in the order of `paths`.
     """
-    sizes = (data.size_of(path) for path in paths)
     for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
-        for probability in np.asarray(model(batch, training=False), "float32")[..., 0]:
-            yield (resized_back(probability, next(sizes)) >= threshold).astype("uint8")
+        yield from np.asarray(model(batch, training=False), "float32")[..., 0]
 
 
 def load(path):

@@ -34,7 +34,7 @@ class Recipe:
     name: str
     variant: str  # "as written" or "corrected"
     source: str
-    published: float  # the dice of the source, scored its way (see `published_score`)
+    published: float  # the dice of the source, scored its way (`mean_over_batches`)
     build: Callable  # (input_shape, filters) -> keras.Model
     filters: tuple
     images: int | None = 1000  # the first of the files sorted by name; None: all
@@ -142,7 +142,7 @@ def quick(recipe):
     )
 
 
-def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
+def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resume=False):
     """Carry out a recipe once: split, train, predict, score.
 
     Parameters
@@ -156,6 +156,9 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
         Gets `best.keras`, `log.csv`, `result.json` and `picture.png`.
     precision : as in `unet_tf.train.set_precision`
     verbose : as in `keras.Model.fit`
+    resume : bool
+        Return the result of this very run where `to` holds it, by the same commit, and train
+        nothing: for a batch of runs that was stopped.
 
     Returns
     -------
@@ -170,6 +173,10 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
         pairs, recipe.split_by, recipe.validation_size, recipe.test_size, recipe.split_seed
     )
     settings = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
+    identity = identity_of(recipe, folder, parts, seed, policy)
+    if resume and same_run(identity, there := result_in(to)):
+        print(f"This run is in {to} already: remove that to repeat it")
+        return there
     training = pipeline.dataset(
         parts.train,
         recipe.image_size,
@@ -193,65 +200,110 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto"):
         folder=to,
         verbose=verbose,
     )
-    scored_on, scored = ("test", parts.test) if parts.test else ("validation", parts.validation)
-    images = [image for image, _ in scored]
-    shown = {int(i): None for i in np.linspace(0, len(scored) - 1, 4)}
-
-    def predictions():
-        """One mask at a time: large ones must not pile up. A few are kept for the picture."""
-        masks = predict.predict(model, images, recipe.image_size, recipe.resize, recipe.batch_size)
-        for i, mask in enumerate(masks):
-            if i in shown:
-                shown[i] = mask
-            yield mask
-
-    dices = scores.per_image_dice(scored, predictions())
-    baseline = scores.constant_baseline(parts.train, scored, recipe.image_size)
+    minutes = (time.perf_counter() - start) / 60
     result = {
+        **identity,
+        "epochs": len(history.history["loss"]),
+        "parameters": model.count_params(),
+        "minutes": minutes,
+        "scores": scored(model, recipe, parts),
+    }
+    if to is not None:
+        write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
+        title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
+        picture(model, recipe, parts, title, Path(to) / "picture.png")
+    return result
+
+
+def identity_of(recipe, folder, parts, seed, policy):
+    """All that decides about a run, and where and with what it was made."""
+    own = get(recipe.name, recipe.variant)
+    fields = [f.name for f in dataclasses.fields(recipe)]
+    return {
         "recipe": recipe.name,
         "variant": recipe.variant,
         "source": recipe.source,
-        "data": "rendered" if toy.is_rendered(folder) else Path(folder).resolve().name,
         "published_dice": recipe.published,
-        "dice": float(dices.mean()),
-        "dice_of_images": {"min": float(dices.min()), "median": float(np.median(dices))},
-        "dice_as_published": published_score(model, scored, recipe),
-        "baseline": float(baseline.mean()),
-        "scored_on": scored_on,
+        "data": "rendered" if toy.is_rendered(folder) else Path(folder).resolve().name,
         "seed": seed,
-        "epochs": len(history.history["loss"]),
-        "parameters": model.count_params(),
-        "minutes": (time.perf_counter() - start) / 60,
         "split": {
             "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
             "hash": split_hash(parts),
         },
-        "changed": [
-            field.name
-            for field in dataclasses.fields(recipe)
-            if getattr(recipe, field.name) != getattr(get(recipe.name, recipe.variant), field.name)
-        ],
+        "scored_on": "test" if parts.test else "validation",
+        "changed": [name for name in fields if getattr(recipe, name) != getattr(own, name)],
         "settings": {
-            field.name: getattr(value, "__name__", value)
-            for field in dataclasses.fields(recipe)
-            if field.name not in ("name", "variant", "source", "published")
-            for value in [getattr(recipe, field.name)]
+            name: getattr(value, "__name__", value)
+            for name in fields
+            if name not in ("name", "variant", "source", "published")
+            for value in [getattr(recipe, name)]
         },
         "precision": policy,
         **provenance(),
     }
-    if to is not None:
-        write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
-        figure = plot.triplets(
-            [pipeline.read_image(scored[i].image) for i in shown],
-            [pipeline.read_mask(scored[i].mask) for i in shown],
-            list(shown.values()),
-            [f"dice {dices[i]:.3f}" for i in shown],
+
+
+def result_in(folder):
+    """The `result.json` in a folder, or an empty dict."""
+    path = folder and Path(folder) / "result.json"
+    return json.loads(path.read_text()) if path and path.exists() else {}
+
+
+def same_run(identity, result):
+    """Is this the result of that very run: recipe, settings, split, seed, precision, committed
+    code and versions?"""
+    if not result or "dirty" in (identity["commit"] or ""):
+        return False
+    keys = set(identity) - {"date", "hardware"}
+    return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
+
+
+def scored(model, recipe, parts):
+    """Every score of a trained model (`unet_tf.scores.report`), on the test part if there is one.
+
+    Beside them `baseline`, the dice of the constant baseline, and, where there is a test part,
+    `chosen_threshold`, the threshold that is best on the validation part, and
+    `dice_at_chosen_threshold`, the test part's dice with it; all else is at 0.5, as published.
+    """
+
+    def probabilities(pairs):
+        return predict.probabilities(
+            model,
+            [image for image, _ in pairs],
+            recipe.image_size,
+            recipe.resize,
+            recipe.batch_size,
         )
-        figure.suptitle(f"{recipe.name}, {recipe.variant}, on {result['data']} data", fontsize=9)
-        figure.savefig(Path(to) / "picture.png")
-        plot.plt.close(figure)
-    return result
+
+    pairs = parts.test or parts.validation
+    found = scores.report(pairs, probabilities(pairs), batch_size=recipe.batch_size)
+    baseline = scores.constant_baseline(parts.train, pairs, recipe.image_size)
+    found["baseline"] = float(baseline.mean())
+    if parts.test:
+        threshold, _ = scores.best_threshold(parts.validation, probabilities(parts.validation))
+        _, (dice,) = scores.best_threshold(pairs, probabilities(pairs), [threshold])
+        found |= {"chosen_threshold": threshold, "dice_at_chosen_threshold": float(dice)}
+    return found
+
+
+def picture(model, recipe, parts, title, path):
+    """Four of the scored images with masks, predictions and dices, as a PNG."""
+    pairs = parts.test or parts.validation
+    pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, 4)]
+    masks = [pipeline.read_mask(mask) for _, mask in pairs]
+    found = list(
+        predict.predict(model, [image for image, _ in pairs], recipe.image_size, recipe.resize, 4)
+    )
+    figure = plot.triplets(
+        [pipeline.read_image(image) for image, _ in pairs],
+        masks,
+        found,
+        [f"dice {scores.dice(*both):.3f}" for both in zip(masks, found, strict=True)],
+    )
+    figure.suptitle(title, fontsize=9)
+    with atomically(path) as partial:
+        figure.savefig(partial)
+    plot.plt.close(figure)
 
 
 def common_size(pairs):
@@ -266,20 +318,6 @@ def common_size(pairs):
             "their native size in one batch, so give an --image-size, such as 96x128"
         )
     return next(iter(sizes))
-
-
-def published_score(model, scored, recipe):
-    """The dice as the article scores it: soft, at model size, over each whole batch at once, then
-    the mean over batches (the short last batch counting as a whole one)."""
-    batches = pipeline.dataset(scored, recipe.image_size, recipe.batch_size, recipe.resize)
-    return float(
-        np.mean(
-            [
-                1 - float(losses.pooled_dice_loss(masks, model(images, training=False)))
-                for images, masks in batches
-            ]
-        )
-    )
 
 
 def split_hash(parts):
@@ -320,19 +358,34 @@ def write_atomically(path, text):
 
 
 def summary(results):
-    """One record of the same recipe's runs with several seeds: means, and the spread (sample
-    standard deviation) of the dice."""
-    dices = [result["dice"] for result in results]
-    first = {key: value for key, value in results[0].items() if key != "dice_of_images"}
+    """One record of a recipe's runs with several seeds.
+
+    Parameters
+    ----------
+    results : list of dict, as `run` returns them
+        Of one recipe, data, settings and split.
+
+    Returns
+    -------
+    dict
+        What the runs share; `scores`, each as `mean` and `spread` (sample standard deviation; None
+        for a single run); and `runs`, what each seed has of its own, its whole report included.
+    """
+    results = sorted(results, key=lambda result: result["seed"])
+    own = ("seed", "epochs", "minutes", "commit", "date", "hardware", "versions", "scores")
+    shared = {key: value for key, value in results[0].items() if key not in own}
+    numbers = [key for key, value in results[0]["scores"].items() if isinstance(value, float | int)]
+    columns = {key: [result["scores"][key] for result in results] for key in numbers}
     return {
-        **first,
-        "seed": [result["seed"] for result in results],
-        "dice_by_seed": dices,
-        "dice": float(np.mean(dices)),
-        "dice_spread": float(np.std(dices, ddof=1)) if len(dices) > 1 else None,
-        "dice_as_published": float(np.mean([result["dice_as_published"] for result in results])),
-        "epochs": [result["epochs"] for result in results],
-        "minutes": float(np.mean([result["minutes"] for result in results])),
+        **shared,
+        "scores": {
+            key: {
+                "mean": float(np.mean(column)),
+                "spread": float(np.std(column, ddof=1)) if len(column) > 1 else None,
+            }
+            for key, column in columns.items()
+        },
+        "runs": [{key: result[key] for key in own} for result in results],
     }
 
 
@@ -343,38 +396,49 @@ def save_summary(results, path):
     return record
 
 
+def comparable(record):
+    """May a record's score, taken as published, stand beside the published one? Yes, or why not."""
+    if record["data"] == "rendered":
+        return "no: rendered cars"
+    if record["changed"]:
+        return f"no: changed {', '.join(record['changed'])}"
+    if record["variant"] == "corrected":
+        return "no: cars never seen in training, paired augmentation"
+    return "yes"
+
+
 def table(summaries):
-    """A Markdown table, a line a summary."""
+    """A Markdown table, a line a summary. *As published*: soft, pooled over batches, model size."""
     heads = (
         "recipe",
         "data",
         "published dice",
-        "ours, scored as published",
-        "**ours, per image, hard, original size**",
+        "ours, as published",
+        "comparable?",
+        "**ours: per image, hard, original size**",
+        "IoU",
+        "boundary F1",
         "constant baseline",
         "scored on",
-        "parameters",
         "minutes a run",
     )
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for record in summaries:
-        spread = record["dice_spread"]
-        seeds = len(record["seed"])
-        dice = f"**{record['dice']:.4f}**" + (
-            "" if spread is None else f" ± {spread:.4f} ({seeds} seeds)"
-        )
+        found = record["scores"]
+        spread = found["dice"]["spread"]
+        seeds = "" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
+        minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
         images = sum(record["split"]["images"].values())
-        changed = ", settings changed" if record["changed"] else ""
         cells = (
-            f"{record['recipe']}, {record['variant']}{changed}",
+            f"{record['recipe']}, {record['variant']}" + (", small" if record["changed"] else ""),
             f"{record['data']}, {images} images",
             f"{record['published_dice']:.4f}",
-            f"{record['dice_as_published']:.4f}",
-            dice,
-            f"{record['baseline']:.4f}",
+            f"{found['mean_over_batches']['mean']:.4f}",
+            comparable(record),
+            f"**{found['dice']['mean']:.4f}**{seeds}",
+            *(f"{found[key]['mean']:.4f}" for key in ("iou", "boundary_f1", "baseline")),
             record["scored_on"],
-            f"{record['parameters']:,}",
-            f"{record['minutes']:.1f}",
+            f"{np.mean(minutes):.1f}" if minutes else "",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -475,7 +475,7 @@ def files_by_stem(folder, problems):
     return files
 
 
-def report(folder, problems):
+def refuse(folder, problems):
     """Raise one ValueError that lists all `problems`, `{what: [file names]}`, if there are any."""
     found = {problem: cases for problem, cases in problems.items() if cases}
     if found:
@@ -530,7 +530,7 @@ problems = defaultdict(list)
 images, masks = files_by_stem(images_folder, problems), files_by_stem(masks_folder, problems)
 print(f"{len(images)} images, {len(masks)} masks, the same stems: {images.keys() == masks.keys()}")
 print("the sizes are equal:", size_of(images[image_path.stem]) == size_of(masks[image_path.stem]))
-report(first, problems)
+refuse(first, problems)
 
 # %% [markdown]
 # Two small parts are left: which folder names the project knows (yours may be called `images` and
@@ -596,7 +596,7 @@ def pair(folder):
                 f"{image.name} {'x'.join(map(str, image_size))}, "
                 f"{mask.name} {'x'.join(map(str, mask_size))}"
             )
-    report(folder, problems)
+    refuse(folder, problems)
     if not pairs:
         raise ValueError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
     return pairs

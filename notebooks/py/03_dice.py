@@ -666,8 +666,8 @@ print("soft pooled is not the competition's:", abs(article - original.mean()) > 
 # which gives a pixel on the edge the share of it that is car, as a probability should.
 
 
-# %%
-def ceiling(pairs, image_size, resize):
+# %% tags=["lifted"]
+def ceiling(pairs, image_size, resize="area"):
     """Mean per-image dice at original size of true masks that went through `image_size`."""
 
     def predictions():
@@ -679,6 +679,7 @@ def ceiling(pairs, image_size, resize):
     return per_image_dice(pairs, predictions()).mean()
 
 
+# %%
 print(f"{origin} data  nearest  area")
 for size in ((24, 32), (48, 64), (96, 128)):
     kept = [ceiling(parts.validation, size, resize) for resize in ("nearest", "area")]

@@ -442,12 +442,17 @@ print("validation dice at 96x128 above 0.85:", best > 0.85)
 
 
 # %% tags=["lifted"]
+def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
+    """What the model says of each image, at the size it works at, one after another."""
+    for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
+        yield from np.asarray(model(batch, training=False), "float32")[..., 0]
+
+
 def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, threshold=0.5):
     """Predicted masks at original size, one after another."""
-    sizes = (data.size_of(path) for path in paths)
-    for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
-        for probability in np.asarray(model(batch, training=False), "float32")[..., 0]:
-            yield (resized_back(probability, next(sizes)) >= threshold).astype("uint8")
+    found = probabilities(model, paths, image_size, resize, batch_size)
+    for path, probability in zip(paths, found, strict=True):
+        yield (resized_back(probability, data.size_of(path)) >= threshold).astype("uint8")
 
 
 # %% [markdown]

@@ -1,0 +1,401 @@
+"""Scores: hand-worked fractions, plain loops, scikit-learn."""
+
+import json
+import weakref
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+
+from unet_tf import boundary, data, losses, pipeline, predict, scores
+
+
+def written(folder, masks):
+    """Pairs whose masks, arrays in {0, 1}, lie in `folder` as PNG; `masks` is {name: mask}."""
+    for name, mask in masks.items():
+        Image.fromarray(np.asarray(mask, "uint8") * 255).save(folder / f"{name}_mask.png")
+    return [data.Pair(folder / f"{name}.jpg", folder / f"{name}_mask.png") for name in masks]
+
+
+def random_masks(count, size, seed=0):
+    return np.random.default_rng(seed).random((count, *size)) < 0.3
+
+
+# --- dice, baseline, ceiling
+
+
+def test_dice_by_hand():
+    truth = np.array([[1, 1, 0], [0, 0, 0]])
+    assert scores.dice(truth, [[1, 0, 0], [0, 0, 0]]) == 2 * 1 / (2 + 1)
+    assert scores.dice(truth, truth) == 1
+    assert scores.dice(truth, 1 - truth) == 0
+    assert scores.dice(truth * 0, truth * 0) == 1
+    with pytest.raises(ValueError, match=r"\(2, 3\)"):
+        scores.dice(truth, truth[:, :2])
+
+
+def test_constant_baseline_by_hand(tmp_path):
+    """Training masks of 1, 2 and 3 columns of 4: at least half of them hold columns 1 and 2."""
+    pairs = []
+    for columns in (1, 2, 3):
+        mask = np.zeros((4, 4), "uint8")
+        mask[:, :columns] = 255
+        Image.fromarray(mask).save(tmp_path / f"{columns}.png")
+        pairs.append((None, tmp_path / f"{columns}.png"))
+    baseline = scores.constant_baseline(pairs, pairs, None)
+    np.testing.assert_allclose(baseline, [2 * 1 / 3, 1, 2 * 2 / 5])
+
+
+@pytest.mark.parametrize("resize", ["area", "nearest"])
+def test_the_ceiling_of_the_masks_own_size_is_1(tmp_path, resize):
+    pairs = written(tmp_path, {"a": random_masks(1, (9, 14))[0], "b": np.zeros((9, 14))})
+    assert scores.ceiling(pairs, (9, 14), resize) == 1
+
+
+def test_ceiling_by_hand(tmp_path):
+    """Four columns, the first car, go to two: by area 1/2 and 0, by nearest (the second and fourth
+    are kept) 0 and 0. Back at four 1/2, 3/8, 1/8, 0: at 0.5 the first column again."""
+    mask = np.zeros((1, 4))
+    mask[:, 0] = 1
+    pairs = written(tmp_path, {"a": mask})
+    # 255 / 2 is rounded up to 128 of 255.
+    assert scores.ceiling(pairs, (1, 2)) == 1
+    assert scores.ceiling(pairs, (1, 2), "nearest") == 0
+
+
+# --- report
+
+
+CAR_A, CAR_B = "0123456789ab", "ba9876543210"
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """Two 4x4 masks and their probabilities: 3/4 where car is predicted, 1/4 elsewhere.
+
+    - A: rows 0 and 1 are car, rows 1 and 2 are predicted: 8 and 8 pixels, 4 in both
+    - B: one corner pixel is car, it and its neighbour are predicted: 1 and 2 pixels, 1 in both
+    """
+    a, b, predicted_a, predicted_b = np.zeros((4, 4, 4))
+    a[:2] = predicted_a[1:3] = b[0, 0] = predicted_b[0, :2] = 1
+    pairs = written(tmp_path, {f"{CAR_A}_01": a, f"{CAR_B}_16": b})
+    return pairs, [0.25 + predicted / 2 for predicted in (predicted_a, predicted_b)]
+
+
+def test_report_by_hand(by_hand):
+    result = scores.report(*by_hand)
+    assert (result["images"], result["cars"], result["threshold"]) == (2, 2, 0.5)
+    dice_a, dice_b = 2 * 4 / 16, 2 * 1 / 3
+    assert result["dice"] == pytest.approx((dice_a + dice_b) / 2)
+    assert result["pooled_dice"] == pytest.approx(2 * 5 / 19)
+    # A is wrong in rows 0 and 2, B in one pixel.
+    assert result["pixel_accuracy"] == pytest.approx((32 - 9) / 32)
+    assert result["iou"] == pytest.approx(5 / (19 - 5))
+    # Background: 32 - 14 pixels in both, 32 - 5 in either.
+    assert result["mean_iou"] == pytest.approx((5 / 14 + 18 / 27) / 2)
+    # A: overlap 4 * 1/4 + 4 * 3/4 = 4, probabilities sum to 8. B: 3/4, and 2 * 3/4 + 14 * 1/4 = 5.
+    assert result["soft_dice"] == pytest.approx((2 * 4 / 16 + 2 * 0.75 / 6) / 2, abs=1e-5)
+    assert result["mean_over_batches"] == pytest.approx(2 * 4.75 / 22, abs=1e-5)
+    # Shifted by one pixel, the tolerance at this size.
+    assert (result["boundary_f1"], result["boundary_tolerance"]) == (1, 1)
+    assert result["worst"] == [
+        {"image": f"{CAR_A}_01.jpg", "dice": pytest.approx(dice_a)},
+        {"image": f"{CAR_B}_16.jpg", "dice": pytest.approx(dice_b)},
+    ]
+    assert result["dice_by_view"] == {"01": pytest.approx(dice_a), "16": pytest.approx(dice_b)}
+    assert result["dice_interval"] == [pytest.approx(dice_a), pytest.approx(dice_b)]
+
+
+def test_report_is_plain_json(by_hand):
+    result = scores.report(*by_hand)
+    assert json.loads(json.dumps(result)) == result
+    assert {type(value) for value in result.values()} == {int, float, list, dict}
+
+
+def test_report_at_another_threshold_and_tolerance(by_hand):
+    """At 1/4 all is car: dice 16/24 and 2/17. At 0 pixels of tolerance half of A's predicted
+    boundary (rows 1 and 2; its truth's is row 1) and half of B's two pixels are right."""
+    everything = scores.report(*by_hand, threshold=0.25)
+    assert everything["dice"] == pytest.approx((16 / 24 + 2 / 17) / 2)
+    exact = scores.report(*by_hand, tolerance=0)
+    precision, recall = 1 / 2, 1
+    assert exact["boundary_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
+    assert exact["boundary_tolerance"] == 0
+
+
+def test_a_short_last_batch_counts_as_a_whole_one(by_hand, tmp_path):
+    """A and B pooled, 2 * 4.75 / 22, then a perfect third image on its own, 1."""
+    pairs, probabilities = by_hand
+    pairs = pairs + written(tmp_path, {f"{CAR_A}_02": np.ones((4, 4))})
+    result = scores.report(pairs, [*probabilities, np.ones((4, 4))], batch_size=2)
+    assert result["mean_over_batches"] == pytest.approx((2 * 4.75 / 22 + 1) / 2, abs=1e-5)
+
+
+def test_report_of_probabilities_at_model_size(tmp_path):
+    """2x2, 0 left and 1 right, against 4x4 with columns 1 to 3 car. Enlarged, the columns are 0,
+    1/4, 3/4, 1: two are car, 8 of 12 pixels. Reduced by nearest, the truth keeps columns 1 and 3:
+    all car, 4 pixels, of which 2 are found."""
+    truth = np.ones((4, 4))
+    truth[:, 0] = 0
+    result = scores.report(written(tmp_path, {"own": truth}), [np.array([[0, 1], [0, 1]])])
+    assert result["dice"] == pytest.approx(2 * 8 / (12 + 8))
+    assert result["soft_dice"] == pytest.approx(2 * 2 / (4 + 2), abs=1e-5)
+    assert result["dice_interval"] is None  # one car
+    assert "dice_by_view" not in result
+
+
+def test_report_without_any_car(tmp_path):
+    """The car is absent from both: the mean IoU is the background's alone."""
+    pairs = written(tmp_path, {"a": np.zeros((4, 4)), "b": np.zeros((4, 4))})
+    result = scores.report(pairs, np.zeros((2, 4, 4)))
+    for key in scores.USED_BY:
+        assert result[key] == 1, key
+    one_wrong = np.zeros((2, 4, 4))
+    one_wrong[0, 0, 0] = 1
+    result = scores.report(pairs, one_wrong)
+    assert (result["dice"], result["pooled_dice"], result["iou"]) == (0.5, 0, 0)
+    assert result["mean_iou"] == pytest.approx((0 + 31 / 32) / 2)
+
+
+def test_report_against_scikit_learn(tmp_path):
+    truths, predictions = random_masks(3, (17, 25), 1), random_masks(3, (17, 25), 2)
+    pairs = written(tmp_path, {str(i): truth for i, truth in enumerate(truths)})
+    result = scores.report(pairs, predictions)
+    flat = truths.ravel(), predictions.ravel()
+    assert result["iou"] == pytest.approx(jaccard_score(*flat))
+    assert result["mean_iou"] == pytest.approx(jaccard_score(*flat, average="macro"))
+    assert result["pooled_dice"] == pytest.approx(f1_score(*flat))
+    assert result["pixel_accuracy"] == pytest.approx(accuracy_score(*flat))
+    both = zip(truths, predictions, strict=True)
+    each = [f1_score(truth.ravel(), prediction.ravel()) for truth, prediction in both]
+    assert result["dice"] == pytest.approx(np.mean(each))
+
+
+def test_report_scores_as_published(tmp_path):
+    """The article's way, once from predictions, once by the article's loss, batch by batch."""
+    masks = random_masks(5, (17, 25))
+    pairs = written(tmp_path, {str(i): mask for i, mask in enumerate(masks)})
+    for path, _ in pairs:
+        pixels = np.random.default_rng(len(path.name)).integers(0, 256, (17, 25, 3), "uint8")
+        Image.fromarray(pixels).save(path)
+
+    def model(images, training):
+        return images[..., :1]
+
+    images = pipeline.image_dataset([image for image, _ in pairs], (8, 12), batch_size=2)
+    probabilities = (p for batch in images for p in model(batch, False).numpy()[..., 0])
+    found = scores.report(pairs, probabilities, batch_size=2)["mean_over_batches"]
+    batches = pipeline.dataset(pairs, (8, 12), batch_size=2)
+    expected = [
+        1 - losses.pooled_dice_loss(masks, model(images, False)) for images, masks in batches
+    ]
+    assert found == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+def test_report_holds_one_image_at_a_time(tmp_path):
+    alive = weakref.WeakSet()
+    most = 0
+    pairs = written(tmp_path, {str(i): mask for i, mask in enumerate(random_masks(6, (8, 8)))})
+
+    class Array(np.ndarray):
+        """An array that can be weakly referenced and hashed."""
+
+        __hash__ = object.__hash__
+
+    def probabilities():
+        nonlocal most
+        for _ in pairs:
+            probability = np.zeros((8, 8), "float32").view(Array)
+            alive.add(probability)
+            most = max(most, len(alive))
+            yield probability
+
+    scores.report(pairs, probabilities())
+    assert most <= 2
+
+
+@pytest.mark.parametrize("score", [scores.report, scores.best_threshold])
+def test_predictions_that_cannot_be_scored(by_hand, score):
+    pairs, (first, second) = by_hand
+    for wrong in ([first], [first, second, second]):
+        with pytest.raises(ValueError, match=r"argument 2 is (shorter|longer)"):
+            score(pairs, wrong)
+    name = f"{CAR_B}_16.jpg"
+    for wrong in (second * np.nan, second * 255, second - 1, second[..., None]):
+        with pytest.raises(ValueError, match=name):
+            score(pairs, [first, wrong])
+    second[0, 0] = np.nan
+    with pytest.raises(ValueError, match=rf"{name}.*nan"):
+        score(pairs, [first, second])
+    with pytest.raises(ValueError, match="no images"):
+        score([], [])
+
+
+# --- interval
+
+
+def test_bootstrap_by_hand():
+    """Two cars, one with a single image of dice 0, one with three of dice 1: a sample holds the
+    first twice (mean 0), each once (3/4), or the second twice (1), 1 : 2 : 1."""
+    dices, cars = [1, 0, 1, 1], ["b", "a", "b", "b"]
+    means = {
+        value
+        for seed in range(40)
+        for value in scores.bootstrap_interval(dices, cars, draws=1, seed=seed)
+    }
+    assert means == {0, 0.75, 1}
+    assert scores.bootstrap_interval(dices, cars) == [0, 1]
+
+
+def test_bootstrap_repeats_and_follows_the_draws():
+    dices = np.random.default_rng(0).random(60)
+    cars = [f"{i // 3:02}" for i in range(60)]
+    interval = scores.bootstrap_interval(dices, cars, seed=5)
+    assert scores.bootstrap_interval(dices, cars, seed=5) == interval
+    assert scores.bootstrap_interval(dices, cars, seed=6) != interval
+    # A plain loop over the same draws.
+    drawn = np.random.default_rng(5).integers(20, size=(1000, 20))
+    means = [np.mean([dices[3 * car + i] for car in sample for i in range(3)]) for sample in drawn]
+    np.testing.assert_allclose(interval, np.percentile(means, (2.5, 97.5)))
+
+
+def test_bootstrap_of_one_car_is_none():
+    assert scores.bootstrap_interval([0.5, 0.6], ["a", "a"]) is None
+
+
+# --- boundary
+
+
+def square(left):
+    """A 10x10 square in 20x24, from column `left` on. Its edge has 36 pixels."""
+    mask = np.zeros((20, 24), bool)
+    mask[5:15, left : left + 10] = True
+    return mask
+
+
+def test_edge_by_hand():
+    assert boundary.edge(square(2)).sum() == 36
+    half = np.zeros((8, 8), bool)
+    half[:, :4] = True  # up to the image's border on three sides: its edge is column 3
+    np.testing.assert_array_equal(np.argwhere(boundary.edge(half)), [(row, 3) for row in range(8)])
+    assert not boundary.edge(np.ones((8, 8), bool)).any()
+
+
+def test_boundary_f1_of_shifted_squares():
+    assert boundary.boundary_f1(square(2), square(2), 0) == 1
+    assert boundary.boundary_f1(square(2), square(3), 1) == 1
+    assert boundary.boundary_f1(square(2), square(5), 3) == 1
+    # Columns 2 to 11 against 5 to 14, tolerance 1. Of the predicted edge its top row, columns 5 to
+    # 14, is near the true one's up to column 12: 8 pixels; its bottom row too. Its left side, rows
+    # 6 to 13, is near in rows 6 and 13; its right side nowhere. 18 of 36; the same from the truth.
+    assert boundary.boundary_f1(square(2), square(5), 1) == 18 / 36
+    # Columns 2 to 11 against 13 to 22: the sides are 2 apart.
+    assert boundary.boundary_f1(square(2), square(13), 1) == 0
+
+
+def test_boundary_f1_without_a_boundary():
+    empty, full = np.zeros((8, 8), bool), np.ones((8, 8), bool)
+    half = np.arange(64).reshape(8, 8) < 32
+    for mask in (empty, full, half):
+        for other in (empty, full, half):
+            assert boundary.boundary_f1(mask, other, 1) == (mask is other)
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, 2, 9])
+def test_boundary_f1_against_plain_loops(tolerance):
+    truth, prediction = random_masks(2, (7, 11))
+
+    def edge(mask):
+        padded = np.pad(mask, 1, mode="edge")
+        return [
+            (y, x)
+            for y, x in np.argwhere(mask)
+            if not all(padded[y + 1 + i, x + 1 + j] for i, j in ((0, 1), (1, 0), (0, -1), (-1, 0)))
+        ]
+
+    def share_near(some, others):
+        near = [any(max(abs(y - v), abs(x - u)) <= tolerance for v, u in others) for y, x in some]
+        return sum(near) / len(near)
+
+    true, predicted = edge(truth), edge(prediction)
+    precision, recall = share_near(predicted, true), share_near(true, predicted)
+    expected = 2 * precision * recall / (precision + recall)
+    assert boundary.boundary_f1(truth, prediction, tolerance) == pytest.approx(expected)
+
+
+def test_default_tolerance():
+    """0.2% of the diagonal: sqrt(1280^2 + 1918^2) = 2305.9, so 4.6; of 31x47 0.1."""
+    assert boundary.default_tolerance((1280, 1918)) == 5
+    assert boundary.default_tolerance((31, 47)) == 1
+    assert boundary.boundary_f1(square(2), square(3)) == 1
+
+
+# --- threshold
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(12, 16), (5, 7)])
+def test_best_threshold_against_a_plain_loop(tmp_path, dtype, size):
+    """Probabilities are multiples of 0.05: at the masks' own size many equal a threshold."""
+    truths = random_masks(3, (12, 16))
+    pairs = written(tmp_path, {str(i): truth for i, truth in enumerate(truths)})
+    random = np.random.default_rng(1)
+    probabilities = [(random.integers(0, 21, size) / 20).astype(dtype) for _ in truths]
+    best, dices = scores.best_threshold(pairs, iter(probabilities))
+    loop = []
+    for threshold in scores.THRESHOLDS:
+        enlarged = (predict.resized_back(p.astype("float32"), (12, 16)) for p in probabilities)
+        loop.append(scores.per_image_dice(pairs, (p >= threshold for p in enlarged)).mean())
+    np.testing.assert_array_equal(dices, loop)
+    assert best == scores.THRESHOLDS[np.argmax(loop)]
+    # The threshold as it came back gives that dice in `report`, too.
+    assert scores.report(pairs, probabilities, best)["dice"] == pytest.approx(max(loop), abs=1e-15)
+
+
+def test_a_probability_equal_to_the_threshold_is_car(tmp_path):
+    """0.7 and 0.3 lie below and above themselves in float32: both still count as reached."""
+    pairs = written(tmp_path, {"a": np.ones((2, 2))})
+    for value in (0.7, 0.3):
+        for dtype in ("float32", "float64"):
+            probability = np.full((2, 2), value, dtype)
+            for threshold in (value, np.float64(value)):
+                _, dices = scores.best_threshold(pairs, [probability], [threshold])
+                assert dices == [1]
+                assert scores.report(pairs, [probability], threshold)["dice"] == 1
+
+
+def test_best_threshold_by_hand(tmp_path):
+    """One row, car in the first two of four, probabilities 0.9, 0.3, 0.2, 0.1: between 0.2 and 0.3
+    dice is 1, up to 0.9 it is 2/3; below 0.2 there are 3 and 4 car pixels: 4/5 and 4/6."""
+    pairs = written(tmp_path, {"a": [[1, 1, 0, 0]]})
+    probability = np.array([[0.9, 0.3, 0.2, 0.1]])
+    best, dices = scores.best_threshold(pairs, [probability])
+    assert (best, type(best)) == (0.3, float)  # of 0.25 and 0.3 the one nearer to 0.5
+    np.testing.assert_allclose(dices, [4 / 6] * 2 + [4 / 5] * 2 + [1] * 2 + [2 / 3] * 12 + [0])
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "best"), [(scores.THRESHOLDS, 0.5), ((0.2, 0.4, 0.9), 0.4), ((0.9, 0.6), 0.6)]
+)
+def test_of_equal_thresholds_the_nearest_to_a_half(tmp_path, thresholds, best):
+    mask = random_masks(1, (6, 6))[0]
+    assert scores.best_threshold(written(tmp_path, {"a": mask}), [mask], thresholds)[0] == best
+
+
+# --- table
+
+
+def test_table_by_hand(by_hand):
+    result = scores.report(*by_hand)
+    lines = scores.table(result, baseline=[0.2, 0.4]).splitlines()
+    assert lines[2].startswith(
+        "| dice: per image, hard, original size | 0.5833 (95%: 0.5000 to 0.6667) "
+    )
+    assert lines[3] == "| the same of the constant baseline | 0.3000 | |"
+    assert any("within 1 px" in line and "| 1.0000 |" in line for line in lines)
+    assert len(lines) == 2 + len(scores.USED_BY) + 1
+    assert {line.count("|") for line in lines} == {4}
+    without = scores.table({**result, "dice_interval": None})
+    assert "| 0.5833 | the Carvana competition |" in without
+    assert "constant baseline" not in without
