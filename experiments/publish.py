@@ -1,7 +1,7 @@
 """Take the results of runs into the ledger, `results/`, and its tables into the README.
 
     python -m unet_tf reproduce --full --seeds 3 --data data/carvana --to runs/carvana
-    python experiments/publish.py runs/carvana     # any folder of runs; without one: the tables alone
+    python experiments/publish.py runs/carvana          # without a folder: the tables alone
 
 A record of the ledger is one recipe on one data set, all its seeds: `results/<recipe>-<data>.json`,
 with `-small` behind where settings were changed. Seeds that a record has and the runs do not are

@@ -1,9 +1,13 @@
-"""The README says what the results say, and its links lead somewhere."""
+"""The README and the ledger say the same, and the README's links lead somewhere."""
 
 import importlib.util
 import json
 import re
 from pathlib import Path
+
+import pytest
+
+from unet_tf import recipes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -13,33 +17,86 @@ publish = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(publish)
 
 
-def test_the_table_is_made_from_the_results():
-    assert publish.with_table(README) == README
+def test_the_tables_are_made_from_the_results():
+    assert publish.with_tables(README) == README
     assert len(publish.records()) >= 2
+    assert len(publish.effects.records()) >= 18
 
 
-def test_a_stale_table_would_be_noticed():
-    dice = f"{publish.records()[0]['dice']:.4f}"
-    stale = README.replace(dice, "0.9999")
+@pytest.mark.parametrize("name", publish.TABLES)
+def test_a_stale_table_would_be_noticed(name):
+    (number,) = re.findall(rf"<!-- {name}:.*?\d\.(\d{{4}})", README, re.S)
+    stale = README.replace(f".{number}", ".9999")
     assert stale != README
-    assert publish.with_table(stale) == README
+    assert publish.with_tables(stale) == README
 
 
 def test_rendered_scores_are_called_rendered():
     """Every record says in its line of the table what data it is of."""
-    for record in publish.records():
-        (line,) = [
-            line
-            for line in README.splitlines()
-            if line.startswith(f"| {record['recipe']}, {record['variant']}")
-        ]
+    lines = publish.table().splitlines()[2:]
+    for record, line in zip(publish.records(), lines, strict=False):
+        assert line.startswith(f"| {record['recipe']}, {record['variant']}")
         assert f"| {record['data']}, " in line
+    assert "rendered" in publish.effects_table().splitlines()[0]
 
 
 def test_records_tell_how_they_came_about():
+    wanted = {"split", "settings", "precision", "parameters", "scored_on", "published_dice"}
+    of_a_run = {"seed", "epochs", "minutes", "hardware", "versions", "commit", "date", "scores"}
     for record in publish.records():
-        assert {"seed", "split", "settings", "precision", "hardware", "versions"} <= set(record)
+        assert wanted <= set(record)
         assert "/" not in json.dumps(record["settings"])  # no path of one machine
+        for run in record["runs"]:
+            assert of_a_run == set(run)
+        # the means are those of the runs
+        mean = sum(run["scores"]["dice"] for run in record["runs"]) / len(record["runs"])
+        assert record["scores"]["dice"]["mean"] == pytest.approx(mean, abs=1e-12)
+
+
+def test_what_carvana_lacks_is_there_to_fill():
+    """A line for each recipe and variant without a record of Carvana at the published size."""
+    real = [r for r in publish.records() if r["data"] != "rendered" and not r["changed"]]
+    assert publish.table().count("yours to fill") == len(recipes.RECIPES) - len(real)
+
+
+def result(seed, dice, **changes):
+    return {
+        "recipe": "article_unet",
+        "variant": "as written",
+        "data": "rendered",
+        "changed": [],
+        **{"split": {"hash": "a"}, "settings": {"epochs": 1}, "precision": "float32"},
+        **{"seed": seed, "epochs": 1, "minutes": 1.0, "commit": "c", "date": "d"},
+        **{"hardware": "h", "versions": {}, "scores": {"dice": dice, "worst": []}},
+        **changes,
+    }
+
+
+def test_seeds_of_several_batches_make_one_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(publish, "RESULTS", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+
+    def batch(name, *results):
+        for number, one in enumerate(results):
+            folder = tmp_path / name / f"any/seed{number}"
+            folder.mkdir(parents=True)
+            (folder / "result.json").write_text(json.dumps(one))
+            (folder / "picture.png").write_bytes(name.encode())
+        publish.publish(tmp_path / name)
+        path = tmp_path / "results/article_unet-as-written-rendered.json"
+        record = json.loads(path.read_text())
+        return {run["seed"]: run["scores"]["dice"] for run in record["runs"]}
+
+    assert batch("first", result(0, 0.5), result(1, 0.6)) == {0: 0.5, 1: 0.6}
+    assert batch("second", result(1, 0.7), result(2, 0.8)) == {0: 0.5, 1: 0.7, 2: 0.8}
+    # of another split: the old ones do not belong to it
+    assert batch("third", result(5, 0.9, split={"hash": "b"})) == {5: 0.9}
+    batch("fourth", result(0, 0.5, changed=["epochs"]), result(5, 0.9, split={"hash": "b"}))
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
+        *("article_unet-as-written-rendered-small.json",),
+        *("article_unet-as-written-rendered-small.png",),
+        *("article_unet-as-written-rendered.json", "article_unet-as-written-rendered.png"),
+    ]
 
 
 def test_links_lead_to_files():
