@@ -4,7 +4,7 @@
     python experiments/publish.py runs/carvana          # without a folder: the tables alone
 
 A record of the ledger is one recipe on one data set, all its seeds: `results/<recipe>-<data>.json`,
-with `-small` behind where settings were changed. Seeds that a record has and the runs do not are
+with `-changed` behind where settings were changed. Seeds that a record has and the runs do not are
 kept, if split and settings are the same, so that seeds may come from several batches.
 """
 
@@ -32,7 +32,7 @@ spec.loader.exec_module(effects)
 def slug(record):
     """The name of a record's file, and of its picture."""
     name = f"{record['recipe']}-{record['variant'].replace(' ', '-')}-{record['data']}"
-    return name + ("-small" if record["changed"] else "")
+    return name + ("-changed" if record["changed"] else "")
 
 
 def results_of(record):

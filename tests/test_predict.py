@@ -261,6 +261,16 @@ def test_a_finished_submission_is_not_overwritten(photographs, model_file, tmp_p
     assert (tmp_path / "mine.csv").read_text() == "precious"
 
 
+def test_files_that_only_look_like_a_stopped_run(photographs, model_file, tmp_path, capsys):
+    (tmp_path / "rows.csv.partial").write_text("img,rle_mask\n")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/predict.json").write_text("[1, 2]")
+    for target in (["--rle", tmp_path / "rows.csv"], ["--to", tmp_path / "masks"]):
+        assert run(model_file, photographs, *target) == 1
+        assert "no record of an earlier run" in capsys.readouterr().err
+    assert (tmp_path / "rows.csv.partial").read_text() == "img,rle_mask\n"
+
+
 def test_masks_of_another_run_are_neither_mixed_nor_overwritten(
     photographs, model_file, tmp_path, capsys
 ):

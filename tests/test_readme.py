@@ -93,8 +93,8 @@ def test_seeds_of_several_batches_make_one_record(tmp_path, monkeypatch):
     assert batch("third", result(5, 0.9, split={"hash": "b"})) == {5: 0.9}
     batch("fourth", result(0, 0.5, changed=["epochs"]), result(5, 0.9, split={"hash": "b"}))
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
-        *("article_unet-as-written-rendered-small.json",),
-        *("article_unet-as-written-rendered-small.png",),
+        *("article_unet-as-written-rendered-changed.json",),
+        *("article_unet-as-written-rendered-changed.png",),
         *("article_unet-as-written-rendered.json", "article_unet-as-written-rendered.png"),
     ]
 

@@ -436,7 +436,7 @@ def test_summary_by_hand():
 
 def test_table_by_hand():
     assert recipes.table([recipes.summary(results_by_hand())]).splitlines()[2] == (
-        "| article_unet, as written, small | rendered, 8 images | 0.9416 | 0.9123 "
+        "| article_unet, as written, settings changed | rendered, 8 images | 0.9416 | 0.9123 "
         "| no: rendered cars | **0.9500** ± 0.0200 (3 seeds) | 0.8000 | 0.5000 | 0.7000 "
         "| validation | 2.5 |"
     )

@@ -177,7 +177,7 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
 
     record = folder / "predict.json"
     if record.exists():
-        require_same(settings, json.loads(record.read_text()), record)
+        require_same(settings, record.read_text(), record)
     else:
         for target in itertools.chain(*map(targets, paths)):
             if target.exists():
@@ -206,8 +206,12 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
     yield from predictions(model, missing, finish, **options)
 
 
-def require_same(settings, found, path):
-    """ValueError that names the settings in which a stopped run differs from this one."""
+def require_same(settings, text, path):
+    """ValueError unless `text`, the record of a stopped run, tells of the same settings."""
+    try:
+        found = dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise ValueError(f"{path} is no record of an earlier run: remove or rename it") from None
     settings = json.loads(json.dumps(settings))  # a tuple is a list there
     differing = [
         f"{name} was {found.get(name)}, not {settings.get(name)}"
@@ -259,7 +263,7 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
             partial.write_bytes(head)
     with open(kept, "r+b") as rows:
         first = rows.readline()
-        require_same(settings, json.loads(first[1:]), kept)
+        require_same(settings, first[1:], kept)
         places, end = {}, rows.tell()  # name -> where its row starts
         for row in rows:
             if not row.endswith(b"\n"):

@@ -201,17 +201,18 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resum
         verbose=verbose,
     )
     minutes = (time.perf_counter() - start) / 60
+    forward = predict.compiled(model)  # as the command line predicts, to the bit
     result = {
         **identity,
         "epochs": len(history.history["loss"]),
         "parameters": model.count_params(),
         "minutes": minutes,
-        "scores": scored(model, recipe, parts),
+        "scores": scored(forward, recipe, parts),
     }
     if to is not None:
         write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
         title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
-        picture(model, recipe, parts, title, Path(to) / "picture.png")
+        picture(forward, recipe, parts, title, Path(to) / "picture.png")
     return result
 
 
@@ -430,7 +431,8 @@ def table(summaries):
         minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
         images = sum(record["split"]["images"].values())
         cells = (
-            f"{record['recipe']}, {record['variant']}" + (", small" if record["changed"] else ""),
+            f"{record['recipe']}, {record['variant']}"
+            + (", settings changed" if record["changed"] else ""),
             f"{record['data']}, {images} images",
             f"{record['published_dice']:.4f}",
             f"{found['mean_over_batches']['mean']:.4f}",
