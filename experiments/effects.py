@@ -60,7 +60,8 @@ VARIANTS = {
     "images_only": Variant("images augmented without their masks", {}, masks_move=False),
     "no_augmentation": Variant("no augmentation", {"augment": False}),
     "split_by_image": Variant(
-        "validation split off by image: its cars are also in training", {"split_by": "image"}
+        "validation split off by image: its cars are also in training, which has 16 cars for 12",
+        {"split_by": "image"},
     ),
     "nearest": Variant("photographs resized by nearest, not area", {"resize": "nearest"}),
     "blocks_4": Variant("one encoder level fewer", {"filters": widths(16, 4)}),

@@ -20,8 +20,8 @@ from unet_tf import recipes
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 TO_FILL = (
-    "| {recipe.name}, {recipe.variant} | Carvana, 1000 images | {recipe.published:.4f} | | {may} "
-    "| *yours to fill* | | | | {on} | |"
+    "| {recipe.name}, {recipe.variant} | Carvana, 1000 images of 1918x1280 "
+    "| {recipe.published:.4f} | | {may} | *yours to fill* | | | | {on} | |"
 )
 
 spec = importlib.util.spec_from_file_location("effects", Path(__file__).parent / "effects.py")
@@ -43,7 +43,9 @@ def results_of(record):
 
 def merged(found, there):
     """One record of new results and of those in the record that is there."""
-    same = there and all(there[key] == found[0][key] for key in ("split", "settings", "precision"))
+    same = there and all(
+        there[key] == found[0][key] for key in ("split", "settings", "precision", "original_size")
+    )
     new = {result["seed"] for result in found}
     kept = [result for result in results_of(there) if result["seed"] not in new] if same else []
     return recipes.summary(found + kept)

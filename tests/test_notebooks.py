@@ -41,6 +41,13 @@ IGNORED = {
         "history = train.fit(",
         "images_of = [image for image, _ in parts.test]",
     ],
+    "07_prediction": [
+        "policy = train.set_precision()",
+        "honest = test_curve[scores.THRESHOLDS.index(threshold)]",
+        "on_flipped = said_of(parts.validation, flipped(model))",
+        "some, sizes = parts.validation[::12], ((96, 128), (144, 192), (192, 256), None)",
+        "report = scores.report(parts.test, on_test, threshold)",
+    ],
 }
 
 TAGS = {"lifted", "nbval-ignore-output", "nbval-skip"}

@@ -41,7 +41,15 @@ def test_rendered_scores_are_called_rendered():
 
 
 def test_records_tell_how_they_came_about():
-    wanted = {"split", "settings", "precision", "parameters", "scored_on", "published_dice"}
+    wanted = {
+        "original_size",
+        "split",
+        "settings",
+        "precision",
+        "parameters",
+        "scored_on",
+        "published_dice",
+    }
     of_a_run = {"seed", "epochs", "minutes", "hardware", "versions", "commit", "date", "scores"}
     for record in publish.records():
         assert wanted <= set(record)
@@ -64,6 +72,7 @@ def result(seed, dice, **changes):
         "recipe": "article_unet",
         "variant": "as written",
         "data": "rendered",
+        "original_size": [320, 480],
         "changed": [],
         **{"split": {"hash": "a"}, "settings": {"epochs": 1}, "precision": "float32"},
         **{"seed": seed, "epochs": 1, "minutes": 1.0, "commit": "c", "date": "d"},

@@ -405,6 +405,7 @@ def results_by_hand(**changes):
         "variant": "as written",
         "data": "rendered",
         "published_dice": 0.9416,
+        "original_size": [320, 480],
         "epochs": 8,
         "scored_on": "validation",
         "changed": ["epochs"],
@@ -436,7 +437,8 @@ def test_summary_by_hand():
 
 def test_table_by_hand():
     assert recipes.table([recipes.summary(results_by_hand())]).splitlines()[2] == (
-        "| article_unet, as written, settings changed | rendered, 8 images | 0.9416 | 0.9123 "
+        "| article_unet, as written, settings changed | rendered, 8 images of 480x320 "
+        "| 0.9416 | 0.9123 "
         "| no: rendered cars | **0.9500** ± 0.0200 (3 seeds) | 0.8000 | 0.5000 | 0.7000 "
         "| validation | 2.5 |"
     )
@@ -467,7 +469,7 @@ def test_train_and_reproduce(folder, tmp_path, capsys):
     assert "best.keras" in os.listdir("one")
     assert command_line.main(f"reproduce {settings} --seeds 2 --to two".split()) == 0
     table = (tmp_path / "two/table.md").read_text()
-    assert table.count("blocks, 24 images") == 2
+    assert table.count("blocks, 24 images of 36x24") == 2
     assert "(2 seeds)" in table
     assert table in capsys.readouterr().out
     record = json.loads((tmp_path / "two/article_unet-corrected.json").read_text())

@@ -226,6 +226,7 @@ def identity_of(recipe, folder, parts, seed, policy):
         "source": recipe.source,
         "published_dice": recipe.published,
         "data": "rendered" if toy.is_rendered(folder) else Path(folder).resolve().name,
+        "original_size": data.size_of(parts.train[0].image),  # height, width of the first
         "seed": seed,
         "split": {
             "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
@@ -430,10 +431,11 @@ def table(summaries):
         seeds = "" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
         minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
         images = sum(record["split"]["images"].values())
+        height, width = record["original_size"]
         cells = (
             f"{record['recipe']}, {record['variant']}"
             + (", settings changed" if record["changed"] else ""),
-            f"{record['data']}, {images} images",
+            f"{record['data']}, {images} images of {width}x{height}",
             f"{record['published_dice']:.4f}",
             f"{found['mean_over_batches']['mean']:.4f}",
             comparable(record),

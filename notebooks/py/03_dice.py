@@ -629,7 +629,6 @@ scores = {
 for name, value in scores.items():
     print(f"{name:41} {value:.3f} ({origin})")
 
-# %%
 figure, axis = plt.subplots(figsize=(5.8, 2.4), dpi=100, layout="constrained")
 colours = [plot.TRUTH if "original" in name else "0.7" for name in scores]
 bars = axis.barh(list(scores), list(scores.values()), color=colours)

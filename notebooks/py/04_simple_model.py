@@ -448,6 +448,7 @@ def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=
         yield from np.asarray(model(batch, training=False), "float32")[..., 0]
 
 
+# %% tags=["lifted"]
 def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, threshold=0.5):
     """Predicted masks at original size, one after another."""
     found = probabilities(model, paths, image_size, resize, batch_size)
@@ -556,7 +557,6 @@ axis.set_title(f"{kind} cars")
 figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 plt.show()
 
-# %%
 print("dice alone ends below 0.5 in both runs:", max(run[-1] for run in alone) < 0.5)
 print("BCE + dice at 0.001 ends above 0.6 in both:", min(run[-1] for run in gentle) > 0.6)
 
