@@ -343,11 +343,37 @@ def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp
 
     assert submission("again.csv") == b"".join(rows)
     for cut in (0, 1, 10, len(b"".join(rows[1:4])), len(b"".join(rows[1:])) - 1):
-        head = f"# {json.dumps(settings)}\n".encode()
+        whole = {**settings, "threshold": 0.5, "image_size": (16, 24)}
+        head = f"# {json.dumps(whole)}\n".encode()
         kept = tmp_path / f"{cut}.csv.partial"
         kept.write_bytes(head + b"".join(rows[1:])[:cut])
         assert submission(f"{cut}.csv") == b"".join(rows)
         assert not kept.exists()
+
+
+@pytest.mark.parametrize("write", [predict_files.to_submission, predict_files.to_folder])
+@pytest.mark.parametrize("stop", range(7))
+def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write, stop):
+    """As a network's last bits do in bfloat16: a half done batch is predicted whole again."""
+
+    def first_red(images, training):
+        return np.broadcast_to(images[:1, :, :, :1], (*images.shape[:3], 1))
+
+    paths = predict_files.images([photographs])
+    options = {"settings": {}, "image_size": (16, 24), "batch_size": 3}
+    names = ("a.csv", "b.csv") if write is predict_files.to_submission else ("a", "b")
+    whole = list(write(first_red, paths, tmp_path / names[0], **options))
+    stopped = write(first_red, paths, tmp_path / names[1], **options)
+    for _ in range(stop):
+        next(stopped, None)
+    stopped.close()
+    assert list(write(first_red, paths, tmp_path / names[1], **options)) == whole
+
+    def files(name):
+        path = tmp_path / name
+        return [f.read_bytes() for f in (sorted(path.iterdir()) if path.is_dir() else [path])]
+
+    assert files(names[0]) == files(names[1])
 
 
 @pytest.mark.slow

@@ -286,6 +286,7 @@ def test_boundary_f1_of_shifted_squares():
     assert boundary.boundary_f1(square(2), square(2), 0) == 1
     assert boundary.boundary_f1(square(2), square(3), 1) == 1
     assert boundary.boundary_f1(square(2), square(5), 3) == 1
+    assert boundary.boundary_f1(square(2) * 255, square(3).astype("uint8"), 1) == 1
     # Columns 2 to 11 against 5 to 14, tolerance 1. Of the predicted edge its top row, columns 5 to
     # 14, is near the true one's up to column 12: 8 pixels; its bottom row too. Its left side, rows
     # 6 to 13, is near in rows 6 and 13; its right side nowhere. 18 of 36; the same from the truth.

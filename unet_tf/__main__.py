@@ -253,11 +253,8 @@ def run_predict(arguments):
         raise ValueError("this model takes any size: say how large the tiles are by --image-size")
     settings = {
         "model": hashlib.sha256(Path(arguments.model).read_bytes()).hexdigest()[:16],
-        "image_size": size,
-        **{
-            name: getattr(arguments, name)
-            for name in ("threshold", "resize", "tiles", "overlap", "flips")
-        },
+        "tiles": [size, arguments.overlap] if arguments.tiles else None,
+        "flips": sorted(arguments.flips),
     }
     forward = predict.compiled(model)
     if arguments.flips:

@@ -17,7 +17,7 @@ def boundary_f1(truth, prediction, tolerance=None):
 
     Parameters
     ----------
-    truth, prediction : bool arrays `(H, W)`
+    truth, prediction : arrays `(H, W)`; any number but 0 is the object
     tolerance : int or None
         In pixels, along rows or columns, whichever is more; None: `default_tolerance`.
 
@@ -27,6 +27,7 @@ def boundary_f1(truth, prediction, tolerance=None):
         In [0, 1]. Without a boundary in one of the masks (empty, or full) 1 if they are equal,
         else 0.
     """
+    truth, prediction = np.asarray(truth, bool), np.asarray(prediction, bool)
     if tolerance is None:
         tolerance = default_tolerance(truth.shape)
     true, predicted = edge(truth), edge(prediction)

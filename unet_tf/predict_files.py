@@ -72,20 +72,25 @@ def is_image(name):
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
-def predictions(model, paths, finish, image_size=(96, 128), resize="area", batch_size=32):
+def predictions(
+    model, paths, finish, image_size=(96, 128), resize="area", batch_size=32, done=frozenset()
+):
     """Predict images and finish each, reading ahead and finishing in other threads.
 
     Parameters
     ----------
     model : callable
         From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)`.
-    paths : iterable of path, as `images` gives them
+    paths : list of path, as `images` gives them
     finish : callable
         `finish(path, probability)` with float32 `(height, width)` at the image's own size; runs in
         a thread.
     image_size, resize : as in training; None: each image at its own size, one at a time.
     batch_size : int
         Images the model gets at a time. Some four times as many are in memory.
+    done : set of path
+        A batch whose images are all in it is left out. The others are predicted whole: in bfloat16
+        the last bits of a probability may depend on what else is in the batch.
 
     Yields
     ------
@@ -93,6 +98,9 @@ def predictions(model, paths, finish, image_size=(96, 128), resize="area", batch
     file which cannot be decoded.
     """
     batch_size = batch_size if image_size else 1
+    starts = range(0, len(paths), batch_size)
+    batches = (paths[start : start + batch_size] for start in starts)
+    paths = [path for batch in batches if not done.issuperset(batch) for path in batch]
 
     def read(path):
         image = pipeline.read_image(path)
@@ -152,7 +160,8 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
         Made if it is missing. What a run with the same settings has written there is kept, and not
         predicted again.
     settings : dict
-        What decides about the masks, ready for JSON; kept in the folder as `predict.json`.
+        What else decides about the masks, such as a hash of the model, ready for JSON; kept with
+        threshold and options in the folder, as `predict.json`.
     overlays : bool
         Also write `<name>_overlay.jpg`, the image with its mask in green.
     threshold : float
@@ -168,18 +177,20 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for partial in folder.glob("partial-*"):
-        partial.unlink()
 
     def targets(path):
         names = [f"{path.stem}.png", *([f"{path.stem}_overlay.jpg"] if overlays else [])]
         return [folder / name for name in names]
 
+    def each_target():
+        return itertools.chain.from_iterable(map(targets, paths))
+
+    settings = {**settings, "threshold": threshold, **options}
     record = folder / "predict.json"
     if record.exists():
         require_same(settings, record.read_text(), record)
     else:
-        for target in itertools.chain(*map(targets, paths)):
+        for target in each_target():
             if target.exists():
                 raise ValueError(
                     f"{target} is there already, and not from here: choose another --to"
@@ -188,6 +199,8 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
             partial.write_text(json.dumps(settings, indent=1) + "\n")
 
     def finish(path, probability):
+        if path in done:
+            return
         mask = probability >= threshold
         if overlays:
             from unet_tf import plot  # matplotlib: only for who asks
@@ -200,10 +213,13 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
         with atomically(targets(path)[0]) as partial:
             Image.fromarray(mask.astype("uint8") * 255).save(partial)
 
-    missing = [path for path in paths if not all(map(Path.exists, targets(path)))]
-    done = set(paths) - set(missing)
+    for partial in (target.with_name(f"partial-{target.name}") for target in each_target()):
+        partial.unlink(missing_ok=True)  # of a run that was killed
+    done = {path for path in paths if all(map(Path.exists, targets(path)))}
     yield from ((path, None) for path in paths if path in done)
-    yield from predictions(model, missing, finish, **options)
+    for path, error in predictions(model, paths, finish, done=done, **options):
+        if path not in done:
+            yield path, error
 
 
 def require_same(settings, text, path):
@@ -238,8 +254,8 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
     target : path
         A `.csv` or `.csv.gz`; the same masks give the same bytes.
     settings : dict
-        What decides about the masks, ready for JSON; a stopped run is only gone on with under the
-        same ones.
+        What else decides about the masks, such as a hash of the model, ready for JSON. A stopped
+        run is only gone on with under the same settings, threshold and options.
 
     Yields
     ------
@@ -257,6 +273,7 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
     if target.exists() and not kept.exists():
         raise ValueError(f"{target} is there already: remove it or give another name")
     target.parent.mkdir(parents=True, exist_ok=True)
+    settings = {**settings, "threshold": threshold, **options}
     head = f"# {json.dumps(settings)}\n".encode()
     if not kept.exists():
         with atomically(kept) as partial:
@@ -277,9 +294,11 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
         def finish(path, probability):
             return f"{path.name},{run_lengths.encode(probability >= threshold)}\n".encode()
 
-        missing = [path for path in paths if path.name not in places]
+        done = {path for path in paths if path.name in places}
         broken = False
-        for path, row in predictions(model, missing, finish, **options):
+        for path, row in predictions(model, paths, finish, done=done, **options):
+            if path in done:
+                continue
             if isinstance(row, ValueError):
                 broken = True
                 yield path, row

@@ -378,5 +378,4 @@ print("same masks:", all(np.array_equal(a, b) for a, b in zip(again, predictions
 # 3. Halve the filters, `article_unet(32)`: how many parameters remain? *8,639,745, a quarter and a little:
 #    weights go with the square of the width, biases with the width.*
 #
-# This is the last chapter so far. With `FULL = True` and Carvana's own files, go through
-# [01 · The Carvana files](01_data.ipynb) to here once more.
+# Next: [07 · Prediction and scores](07_prediction.ipynb).

@@ -3,7 +3,7 @@
 #
 # [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/unet_tf/blob/main/notebooks/solutions.ipynb) [![Open In Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/unet_tf/blob/main/notebooks/solutions.ipynb)
 #
-# Every exercise of notebooks 01 to 05, run. Try them yourself first: each states the number that a right answer
+# Every exercise of the notebooks, run. Try them yourself first: each states the number that a right answer
 # gives.
 
 # %%
@@ -250,3 +250,83 @@ print(f"{strided - full:,} more, by hand {by_hand:,}")
 # %%
 half = models.unet(filters=(32, 64, 128, 256, 512)).count_params()
 print(f"{half:,} parameters, {half / full:.4f} of the article's")
+
+# %% [markdown]
+# ## Notebook 07
+#
+# 1. The run lengths of 0111 / 1001 / 1100, by hand: flattened, 0111 1001 1100. Pixels 2 to 5 are car, and 8 to 10.
+
+# %%
+from unet_tf import run_lengths
+
+mask = np.array([[0, 1, 1, 1], [1, 0, 0, 1], [1, 1, 0, 0]])
+print(run_lengths.encode(mask))
+
+# %% [markdown]
+# 2. A plus, and the same one pixel to the right. Of 9 pixels each 4 lie in both: dice 8/18. The middle is no edge, so
+#    8 edge pixels each, of which 2 lie in both: F1 2/8.
+
+# %%
+from unet_tf.boundary import boundary_f1
+
+plus = np.zeros((7, 8), bool)
+plus[3, 1:6] = plus[1:6, 3] = True
+shifted = np.roll(plus, 1, axis=1)
+print(f"dice {scores.dice(plus, shifted):.4f}")
+for tolerance in (0, 1):
+    print(f"boundary F1 within {tolerance} px {boundary_f1(plus, shifted, tolerance):.4f}")
+
+# %% [markdown]
+# 3. Every draw of three cars, and the interval. The worst car is missing in 2 x 2 x 2 of them.
+
+# %%
+import itertools
+
+values = (0.99, 0.98, 0.90)
+draws = list(itertools.product(values, repeat=3))
+print(f"{len(draws)} draws, {np.mean([0.90 in draw for draw in draws]):.4f} hold the worst car")
+low, high = scores.bootstrap_interval(np.repeat(values, 16), np.repeat(["a", "b", "c"], 16))
+print(f"{1 / len(draws):.4f} are three times one car: from {low:.4f} to {high:.4f}")
+
+# %% [markdown]
+# ## Notebook 10
+#
+# 1. Five seeds of a base and of a change, invented: the 95% interval of the difference, paired and loose.
+
+# %%
+from scipy import stats
+
+base, changed = [0.950, 0.958, 0.946, 0.961, 0.955], [0.953, 0.960, 0.951, 0.962, 0.959]
+for before, after in zip(base, changed, strict=True):
+    print(f"{before:.3f} -> {after:.3f}: {after - before:+.3f}")
+differences = np.subtract(changed, base)
+half = stats.t.ppf(0.975, 4) * np.std(differences, ddof=1) / 5**0.5
+low, high = differences.mean() - half, differences.mean() + half
+print(f"paired {differences.mean():+.4f} ({low:+.4f} to {high:+.4f})")
+loose = stats.ttest_ind(changed, base).confidence_interval()
+print(f"loose ({loose.low:+.4f} to {loose.high:+.4f})")
+
+# %% [markdown]
+# Paired, the interval lies above 0. Loose, 0 lies inside: what the seeds do to both hides the difference.
+#
+# 2. The fewest seeds with which half of the interval is below the difference.
+
+# %%
+spread, difference = 0.003, 0.002
+halves = {n: stats.t.ppf(0.975, n - 1) * spread / n**0.5 for n in range(2, 31)}
+fewest = min(n for n, half in halves.items() if half < difference)
+print(f"spread {spread:.3f}, difference {difference:.3f}: {fewest} seeds")
+print(
+    f"half of the interval {halves[fewest]:.5f}, with {fewest - 1} seeds {halves[fewest - 1]:.5f}"
+)
+
+# %% [markdown]
+# 3. A car is on one side only if all of its views are among the 800, or all among the 200. Of all ways to
+#    choose 200 images of 1000, so many have none of the views, and so many have all of them:
+
+# %%
+from math import comb
+
+for views in (16, 2):
+    none, every = comb(1000 - views, 200), comb(1000 - views, 200 - views)
+    print(f"{views} views: on both sides with {1 - (none + every) / comb(1000, 200):.3f}")
