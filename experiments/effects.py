@@ -251,7 +251,6 @@ def table(records):
         "dice on unseen cars",
         "difference from base (95% interval)",
         "verdict",
-        "minutes a run",
     )
     lines = [measured, "", f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for name, variant in VARIANTS.items():
@@ -259,14 +258,12 @@ def table(records):
             continue
         interval = moved.get(name)
         fewer = f" ({len(dices[name])} of {seeds} seeds)" if len(dices[name]) < seeds else ""
-        minutes = by_seed(records, name, lambda record: record["minutes"])
         cells = (
             name,
             variant.text,
             with_spread(dices[name].values()) + fewer,
             "{:+.4f} ({:+.4f} to {:+.4f})".format(*interval) if interval else "",
             verdict(interval) if interval else "",
-            f"{np.mean(list(minutes.values())):.1f}",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -305,7 +302,7 @@ def main():
         if missing([name], [seed]):
             record = one_run(name, seed)
             recipes.write_atomically(path_of(name, seed), json.dumps(record, indent=1) + "\n")
-            print(name, seed, f"{record['dice']:.4f}, {record['minutes']:.2f} minutes")
+            print(f"{name}, seed {seed}: dice {record['dice']:.4f}")
         return
     if not arguments.table:
         for name, seed in missing(arguments.variants, range(arguments.seeds)):
