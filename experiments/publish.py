@@ -31,7 +31,7 @@ spec.loader.exec_module(effects)
 
 def slug(record):
     """The name of a record's file, and of its picture."""
-    name = f"{record['recipe']}-{record['variant'].replace(' ', '-')}-{record['data']}"
+    name = f"{record['recipe']}-{record['variant']}-{record['data'].lower()}".replace(" ", "-")
     return name + ("-changed" if record["changed"] else "")
 
 
@@ -42,12 +42,24 @@ def results_of(record):
 
 
 def merged(found, there):
-    """One record of new results and of those in the record that is there."""
-    same = there and all(
-        there[key] == found[0][key] for key in ("split", "settings", "precision", "original_size")
-    )
-    new = {result["seed"] for result in found}
-    kept = [result for result in results_of(there) if result["seed"] not in new] if same else []
+    """One record of new results and of those in the record that is there, if they are of one kind.
+
+    Raises
+    ------
+    ValueError
+        When the new ones differ in more than their seed, or two have the same.
+    """
+    keys = ("split", "settings", "precision", "original_size")
+    seeds = [result["seed"] for result in found]
+    if any(result[key] != found[0][key] for result in found for key in keys) or len(
+        set(seeds)
+    ) < len(seeds):
+        raise ValueError(
+            f"{slug(found[0])}: results of several kinds, or of one seed twice (seeds {seeds}). "
+            "Give a folder with the runs of one kind"
+        )
+    same = there and all(there[key] == found[0][key] for key in keys)
+    kept = [result for result in results_of(there) if result["seed"] not in seeds] if same else []
     return recipes.summary(found + kept)
 
 
@@ -71,12 +83,12 @@ def table():
     real = {
         (record["recipe"], record["variant"])
         for record in found
-        if record["data"] != "rendered" and not record["changed"]
+        if record["data"] == "Carvana" and not record["changed"]
     }
     to_fill = [
         TO_FILL.format(
             recipe=recipe,
-            may=recipes.comparable({"data": "carvana", "changed": [], "variant": recipe.variant}),
+            may=recipes.comparable({"data": "Carvana", "changed": [], "variant": recipe.variant}),
             on="test" if recipe.test_size else "validation",
         )
         for recipe in recipes.RECIPES

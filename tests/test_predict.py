@@ -234,10 +234,10 @@ def test_command_writes_masks_and_overlays(photographs, model_file, tmp_path, ca
         with Image.open(tmp_path / f"masks/photo{number}_overlay.jpg") as overlay:
             assert overlay.size == mask.shape[::-1]
     assert "7 masks in" in capsys.readouterr().out
-    assert not list((tmp_path / "masks").glob("partial*"))
+    assert not list((tmp_path / "masks").glob(".partial*"))
 
 
-@pytest.mark.parametrize("options", [[], ["--tiles"], ["--tiles", "--flips", "horizontal"]])
+@pytest.mark.parametrize("options", [[], ["--tiles"], ["--tiles", "--flips", "both"]])
 def test_command_writes_a_submission(photographs, model_file, tmp_path, options):
     assert run(model_file, photographs, "--rle", tmp_path / "a.csv.gz", *options) == 0
     rows = dict(run_lengths.read(tmp_path / "a.csv.gz"))
@@ -252,6 +252,130 @@ def test_command_writes_a_submission(photographs, model_file, tmp_path, options)
         (tmp_path / "a.csv.gz").read_bytes()
     )
     assert not list(tmp_path.glob("*partial*"))
+
+
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+def test_masks_of_others_do_not_pass_for_these(photographs, model_file, tmp_path, kind, capsys):
+    """Two cameras, the same names: the second folder is refused, not taken for done."""
+    (tmp_path / "other").mkdir()
+    for path in photographs.iterdir():
+        Image.new("RGB", (30, 20), "red").save(tmp_path / "other" / path.name)
+    target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
+    (photographs / "photo0.png").write_text("broken: so that the partial file stays")
+    assert run(model_file, photographs, kind, target) == 1
+    assert run(model_file, tmp_path / "other", kind, target) == 1
+    assert "other settings was here (from was" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+def test_a_wrong_start_does_not_block_the_right_one(photographs, model_file, tmp_path, kind):
+    target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
+
+    def fails(images, training):
+        raise ValueError("another size, please")
+
+    write = predict_files.to_folder if kind == "--to" else predict_files.to_submission
+    with pytest.raises(ValueError, match="another size"):
+        list(write(fails, predict_files.images([photographs]), target, {}))
+    assert run(model_file, photographs, kind, target) == 0
+
+
+def test_an_image_may_have_any_name(photographs, model_file, tmp_path):
+    for number in range(6):
+        (photographs / f"photo{number}.png").rename(photographs / f"partial-photo{number + 1}.png")
+    for _ in range(2):
+        assert run(model_file, photographs, "--to", tmp_path / "masks", "--batch-size", 1) == 0
+        assert len(list((tmp_path / "masks").glob("*.png"))) == 7
+
+
+@pytest.mark.parametrize("name", ["a,b.png", 'a"b.png', "a\nb.png", "a\udcffb.png"])
+def test_names_that_would_break_a_submission(photographs, model_file, tmp_path, name, capsys):
+    (photographs / "photo1.png").rename(photographs / name)
+    assert run(model_file, photographs, "--rle", tmp_path / "rows.csv") == 1
+    assert "cannot stand in a submission" in capsys.readouterr().err
+    assert not list(tmp_path.glob("rows.csv*"))
+
+
+def test_what_cannot_be_opened_is_named_and_passed_over(photographs, model_file, tmp_path, capsys):
+    """A link to nothing, a folder with an image's name, an encrypted file in a zip."""
+    (photographs / "nothing.png").symlink_to(tmp_path / "nowhere.png")
+    (photographs / "folder.png").mkdir()
+    assert run(model_file, photographs, "--to", tmp_path / "masks") == 1
+    said = capsys.readouterr()
+    assert "nothing.png: is not there" in said.err
+    assert "7 masks" in said.out
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in ("photo1.png", "photo2.png"):
+            archive.write(photographs / name, name)
+    raw = bytearray((tmp_path / "all.zip").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(mark) + offset] |= 1  # the first file: encrypted, it says
+    (tmp_path / "all.zip").write_bytes(raw)
+    assert run(model_file, tmp_path / "all.zip", "--to", tmp_path / "zipped") == 1
+    said = capsys.readouterr()
+    assert "photo1.png" in said.err
+    assert "encrypted" in said.err
+    assert "1 masks" in said.out
+
+
+def test_a_mistake_of_the_program_is_no_broken_image(photographs):
+    def finish(path, probability):
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        list(predict_files.predictions(red, sorted(photographs.iterdir()), finish))
+
+
+def test_masks_do_not_go_among_the_images(photographs, model_file, capsys):
+    assert run(model_file, photographs, "--to", photographs) == 1
+    assert "a folder of their own" in capsys.readouterr().err
+    assert len(list(photographs.iterdir())) == 7
+
+
+def test_a_model_that_answers_nan(photographs):
+    def diverged(images, training):
+        return np.full((*images.shape[:3], 1), np.nan, "float32")
+
+    with pytest.raises(ValueError, match="NaN"):
+        list(predict_files.predictions(diverged, sorted(photographs.iterdir()), lambda *_: None))
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes"), [((16, 24, 1), 1), ((16, 24, 3), 2), ((None, 24, 3), 1)]
+)
+def test_models_that_are_of_another_kind(photographs, tmp_path, shape, classes, capsys):
+    inputs = keras.Input(shape)
+    keras.Model(inputs, layers.Conv2D(classes, 1)(inputs)).save(tmp_path / "other.keras")
+    assert run(tmp_path / "other.keras", photographs, "--to", tmp_path / "masks") == 1
+    assert "expected (batch, height, width, 3)" in capsys.readouterr().err
+
+
+def test_the_size_of_a_model_is_its_own(photographs, model_file, tmp_path, capsys):
+    for size in ("native", "20x30"):
+        assert run(model_file, photographs, "--to", tmp_path / "m", "--image-size", size) == 1
+        assert "takes 16x24 alone" in capsys.readouterr().err
+    inputs = keras.Input((None, None, 3))
+    outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "any.keras")
+    for number, options in enumerate(
+        (["native"], ["8x12"], ["8x12", "--tiles", "--flips", "both"])
+    ):
+        to = tmp_path / str(number)
+        assert run(tmp_path / "any.keras", photographs, "--to", to, "--image-size", *options) == 0
+        assert len(list(to.glob("*.png"))) == 7
+    assert run(tmp_path / "any.keras", photographs, "--to", tmp_path / "t", "--tiles") == 1
+    assert "how large the tiles are" in capsys.readouterr().err
+
+
+def test_the_bar_starts_behind_what_is_kept(photographs, model_file, tmp_path, capsys):
+    assert run(model_file, photographs, "--to", tmp_path / "masks") == 0
+    for number in (2, 5):
+        (tmp_path / f"masks/photo{number}.png").unlink()
+    capsys.readouterr()
+    assert run(model_file, photographs, "--to", tmp_path / "masks") == 0
+    said = capsys.readouterr().err
+    assert "5/7" in said
+    assert "7/7" in said
 
 
 def test_a_finished_submission_is_not_overwritten(photographs, model_file, tmp_path, capsys):
@@ -344,6 +468,7 @@ def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp
     assert submission("again.csv") == b"".join(rows)
     for cut in (0, 1, 10, len(b"".join(rows[1:4])), len(b"".join(rows[1:])) - 1):
         whole = {**settings, "threshold": 0.5, "image_size": (16, 24)}
+        whole["from"] = [str(photographs.resolve())]
         head = f"# {json.dumps(whole)}\n".encode()
         kept = tmp_path / f"{cut}.csv.partial"
         kept.write_bytes(head + b"".join(rows[1:])[:cut])
@@ -362,12 +487,18 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
     paths = predict_files.images([photographs])
     options = {"settings": {}, "image_size": (16, 24), "batch_size": 3}
     names = ("a.csv", "b.csv") if write is predict_files.to_submission else ("a", "b")
-    whole = list(write(first_red, paths, tmp_path / names[0], **options))
+    assert list(write(first_red, paths, tmp_path / names[0], **options)) == [
+        (path, None) for path in paths
+    ]
     stopped = write(first_red, paths, tmp_path / names[1], **options)
     for _ in range(stop):
         next(stopped, None)
     stopped.close()
-    assert list(write(first_red, paths, tmp_path / names[1], **options)) == whole
+    outcomes = list(write(first_red, paths, tmp_path / names[1], **options))
+    assert [path for path, _ in outcomes] == paths
+    kept = [outcome == predict_files.KEPT for _, outcome in outcomes]
+    assert kept == sorted(kept, reverse=True)
+    assert sum(kept) >= stop - 1
 
     def files(name):
         path = tmp_path / name

@@ -63,7 +63,7 @@ def test_records_tell_how_they_came_about():
 
 def test_what_carvana_lacks_is_there_to_fill():
     """A line for each recipe and variant without a record of Carvana at the published size."""
-    real = [r for r in publish.records() if r["data"] != "rendered" and not r["changed"]]
+    real = [r for r in publish.records() if r["data"] == "Carvana" and not r["changed"]]
     assert publish.table().count("yours to fill") == len(recipes.RECIPES) - len(real)
 
 
@@ -106,6 +106,14 @@ def test_seeds_of_several_batches_make_one_record(tmp_path, monkeypatch):
         *("article_unet-as-written-rendered-changed.png",),
         *("article_unet-as-written-rendered.json", "article_unet-as-written-rendered.png"),
     ]
+
+
+@pytest.mark.parametrize(
+    "other", [result(0, 0.7), result(1, 0.7, precision="x"), result(1, 0.7, settings={})]
+)
+def test_unlike_results_make_no_record(other):
+    with pytest.raises(ValueError, match="article_unet-as-written-rendered: results of several"):
+        publish.merged([result(0, 0.5), other], None)
 
 
 def test_links_lead_to_files():

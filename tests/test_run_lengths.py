@@ -64,7 +64,8 @@ def test_there_and_back(seed):
         ("99999999999999999999 1", "numbers"),
         ("0 1", "pixels are 1 to 6"),
         ("6 2", "pixels are 1 to 6"),
-        ("9223372036854775800 100", "pixels are 1 to 6"),
+        ("9223372036854775800 100", "of 1 or more"),
+        ("5 9223372036854775807", "of 1 or more"),
         ("7 1", "pixels are 1 to 6"),
         ("3 1 1 1", "order"),
         ("1 2 2 1", "overlap"),
@@ -91,8 +92,12 @@ def test_files_plain_gzipped_and_zipped(tmp_path):
     for path in tmp_path.iterdir():
         assert list(run_lengths.read(path)) == [("a.jpg", "1 2 5 1"), ("b.jpg", "")]
     (tmp_path / "other.csv").write_text("id,label\n1,2\n")
-    with pytest.raises(ValueError, match=r"other\.csv.*img,rle_mask"):
-        list(run_lengths.read(tmp_path / "other.csv"))
+    (tmp_path / "half.csv.gz").write_bytes((tmp_path / "packed.csv.gz").read_bytes()[:-9])
+    (tmp_path / "none.csv.gz").write_bytes(b"nothing")
+    (tmp_path / "none.csv.zip").write_bytes(b"nothing")
+    for name in ("other.csv", "half.csv.gz", "none.csv.gz", "none.csv.zip"):
+        with pytest.raises(ValueError, match=f"{name}: cannot be read"):
+            list(run_lengths.read(tmp_path / name))
 
 
 def compare(csv, folder, count=None):

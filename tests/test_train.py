@@ -435,6 +435,24 @@ def test_summary_by_hand():
     assert recipes.summary(results_by_hand()[:1])["scores"]["dice"]["spread"] is None
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "file", "expected"),
+    [
+        ("any", (1918, 1280), "0123456789ab_01", "Carvana"),
+        ("any", (47, 31), "0123456789ab_01", "any"),
+        ("any", (1918, 1280), "photo", "any"),
+        ("Carvana", (47, 31), "photo", "folder Carvana"),
+        ("rendered", (47, 31), "photo", "folder rendered"),
+    ],
+)
+def test_what_the_table_calls_the_data(tmp_path, name, size, file, expected):
+    (tmp_path / name).mkdir()
+    image = tmp_path / name / f"{file}.jpg"
+    Image.new("RGB", size).save(image)
+    parts = data.Split([data.Pair(image, image)], [], [])
+    assert recipes.name_of(tmp_path / name, parts) == expected
+
+
 def test_table_by_hand():
     assert recipes.table([recipes.summary(results_by_hand())]).splitlines()[2] == (
         "| article_unet, as written, settings changed | rendered, 8 images of 480x320 "
@@ -448,9 +466,10 @@ def test_table_by_hand():
     ("changes", "expected"),
     [
         ({}, "no: rendered cars"),
-        ({"data": "carvana"}, "no: changed epochs"),
-        ({"data": "carvana", "changed": []}, "yes"),
-        ({"data": "carvana", "changed": [], "variant": "corrected"}, "no: cars never seen"),
+        ({"data": "my_folder", "changed": []}, "no: other images"),
+        ({"data": "Carvana"}, "no: changed epochs"),
+        ({"data": "Carvana", "changed": []}, "yes"),
+        ({"data": "Carvana", "changed": [], "variant": "corrected"}, "no: cars never seen"),
     ],
 )
 def test_what_may_stand_beside_the_published_score(changes, expected):

@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: its sta
 
 import argparse
 import dataclasses
+import errno
 import re
 import sys
 import traceback
@@ -115,11 +116,9 @@ def parser():
     )
     settings = common.add_argument_group("settings of the recipe, where they are to differ")
 
-    def setting(flag, kind, metavar, text):
-        """An option that leaves the recipe as it is unless it is given."""
-        settings.add_argument(
-            flag, type=kind, metavar=metavar, help=text, default=argparse.SUPPRESS
-        )
+    def setting(flag, kind, metavar, text, group=settings):
+        """An option that leaves things as they are unless it is given."""
+        group.add_argument(flag, type=kind, metavar=metavar, help=text, default=argparse.SUPPRESS)
 
     setting(
         "--image-size",
@@ -147,19 +146,34 @@ def parser():
     command.add_argument("--seed", type=int, default=0)
 
     command = commands.add_parser(
-        "predict", help="masks of images, as PNG files or as a submission; goes on where it stopped"
+        "predict",
+        help="masks of images, as PNG files or as a submission",
+        description="Masks of images at their own size. Killed, the same command goes on where it "
+        "stopped. A broken image is named and skipped; the exit status is then 1.",
     )
     command.add_argument("model", metavar="MODEL", help="a .keras file")
     command.add_argument(
-        "files", nargs="+", metavar="FILES", help="images, folders or zips of them"
+        "files", nargs="+", metavar="FILES", help="images, folders of them, zips of them"
     )
     target = command.add_mutually_exclusive_group(required=True)
-    target.add_argument("--to", metavar="DIR", help="write a PNG a mask: 0 and 255")
-    target.add_argument("--rle", metavar="FILE", help="write run lengths: a .csv or .csv.gz")
-    command.add_argument("--overlays", action="store_true", help="with --to: pictures of them too")
-    command.add_argument("--threshold", type=share, default=0.5, help="of the probability (0.5)")
+    target.add_argument(
+        "--to", metavar="DIR", help="for each image a black and white NAME.png in this folder"
+    )
+    target.add_argument(
+        "--rle", metavar="FILE", help="Carvana's run lengths of all in one .csv or .csv.gz"
+    )
     command.add_argument(
-        "--image-size", type=image_size, metavar="HxW", help="size in the model (the model's own)"
+        "--overlays", action="store_true", help="with --to: also the image with its mask in green"
+    )
+    command.add_argument(
+        "--threshold", type=share, default=0.5, help="a pixel is car from this probability on (0.5)"
+    )
+    setting(
+        "--image-size",
+        image_size,
+        "HxW",
+        "for a model that takes any size: height first, or native (its own size for each image)",
+        command,
     )
     command.add_argument(
         "--resize", default="area", choices=("area", "nearest"), help="as in training (area)"
@@ -169,16 +183,17 @@ def parser():
         action="store_true",
         help="cut images into overlapping tiles of the model's size, instead of resizing them",
     )
-    command.add_argument("--overlap", type=share, default=0.5, help="of the tiles (0.5)")
+    command.add_argument(
+        "--overlap", type=share, default=0.5, help="share of a tile that the next covers too (0.5)"
+    )
     command.add_argument(
         "--flips",
-        nargs="+",
-        default=[],
-        choices=("horizontal", "vertical"),
-        metavar="FLIP",
-        help="horizontal, vertical: average over mirror images",
+        choices=("horizontal", "vertical", "both"),
+        help="average over the mirror image, or over all of them",
     )
-    command.add_argument("--batch-size", type=positive, default=16, metavar="N")
+    command.add_argument(
+        "--batch-size", type=positive, default=16, metavar="N", help="images at a time (16)"
+    )
 
     command = commands.add_parser(
         "reproduce", parents=[common], help="all recipes, a table of scores, pictures"
@@ -248,17 +263,21 @@ def run_predict(arguments):
         raise ValueError("--overlays are pictures beside masks: they go with --to, not with --rle")
     paths = predict_files.images(arguments.files)
     model = predict.load(arguments.model)
-    size = arguments.image_size or predict.size_of_model(model)
+    own = predict.size_of_model(model)
+    size = getattr(arguments, "image_size", own)
+    if own and size != own:
+        raise ValueError(f"this model takes {own[0]}x{own[1]} alone: leave --image-size out")
     if arguments.tiles and size is None:
         raise ValueError("this model takes any size: say how large the tiles are by --image-size")
+    flips = {"both": ("horizontal", "vertical")}.get(arguments.flips, (arguments.flips,))
     settings = {
         "model": hashlib.sha256(Path(arguments.model).read_bytes()).hexdigest()[:16],
         "tiles": [size, arguments.overlap] if arguments.tiles else None,
-        "flips": sorted(arguments.flips),
+        "flips": arguments.flips,
     }
     forward = predict.compiled(model)
     if arguments.flips:
-        forward = predict.flipped(forward, arguments.flips)
+        forward = predict.flipped(forward, flips)
     if arguments.tiles:
         forward = predict.tiled(forward, size, arguments.overlap, arguments.batch_size)
     options = {
@@ -274,11 +293,19 @@ def run_predict(arguments):
         outcomes = predict_files.to_folder(
             forward, paths, arguments.to, overlays=arguments.overlays, **options
         )
-    broken = 0
-    for _, error in tqdm(outcomes, total=len(paths), unit=" images", smoothing=0.02):
-        if error:
+    broken, kept, bar = 0, 0, None
+    for _, outcome in outcomes:
+        if outcome == predict_files.KEPT:
+            kept += 1
+            continue
+        # Only now: what is kept would make the time left too short.
+        bar = bar or tqdm(total=len(paths), initial=kept, unit=" images", smoothing=0.02)
+        bar.update()
+        if outcome:
             broken += 1
-            tqdm.write(f"skipped: {error}", file=sys.stderr)
+            bar.write(f"skipped: {outcome}", file=sys.stderr)
+    if bar:
+        bar.close()
     print(f"{len(paths) - broken} masks in {arguments.rle or arguments.to}")
     if broken:
         raise ValueError(
@@ -335,7 +362,9 @@ def main(argv=None):
     try:
         commands[arguments.command](arguments)
     except (CarvanaError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        remedy = ". Make room and run the same command again" if full else ""
+        print(f"error: {error}{remedy}", file=sys.stderr)
         return 1
     except Exception as error:
         # TensorFlow wraps what a reader of files says: show that sentence alone.

@@ -5,14 +5,19 @@ import os
 from pathlib import Path
 
 
+def partial_of(path):
+    """Where `path` is written before it is whole: hidden, as no image of a folder's is."""
+    path = Path(path)
+    return path.with_name(f".partial-{path.name}")
+
+
 @contextlib.contextmanager
 def atomically(path):
     """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.
 
     It is renamed to `path` at the end, and removed after an error.
     """
-    path = Path(path)
-    partial = path.with_name(f"partial-{path.name}")
+    partial = partial_of(path)
     try:
         yield partial
         os.replace(partial, path)

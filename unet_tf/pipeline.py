@@ -6,6 +6,7 @@ as TensorFlow on a GIF, and an error can name its file.
 
 import hashlib
 import json
+import lzma
 import os
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ AUTOTUNE = tf.data.AUTOTUNE
 # What Pillow, and a zip that it reads from, say of a broken file.
 UNDECODABLE = (
     *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
-    *(zipfile.BadZipFile, zlib.error, EOFError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError),
 )
 
 

@@ -5,6 +5,7 @@ such a callable of another one, so they combine: `predict(tiled(flipped(model)),
 """
 
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -67,16 +68,34 @@ def load(path):
     ValueError
         Names the file that is missing, damaged, or no `.keras` file.
     """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:
-        raise ValueError(f"{path}: no model can be loaded from here ({error})") from None
+        reason = str(error).split("\n")[0]
+        raise ValueError(
+            f"{path}: damaged, or no .keras file of this project ({type(error).__name__}: {reason})"
+        ) from None
 
 
 def size_of_model(model):
-    """(height, width) that a model was built for; None where it takes any."""
-    height, width = model.input_shape[1:3]
-    return None if height is None or width is None else (height, width)
+    """(height, width) that a model was built for; None where it takes any.
+
+    Raises
+    ------
+    ValueError
+        For a model that is not from colour images to one probability a pixel.
+    """
+    shapes = model.input_shape, model.output_shape
+    if any(not isinstance(shape, tuple) or len(shape) != 4 for shape in shapes) or (
+        (shapes[0][3], shapes[1][3]) != (3, 1) or (shapes[0][1] is None) != (shapes[0][2] is None)
+    ):
+        raise ValueError(
+            f"a model from {shapes[0]} to {shapes[1]}: expected (batch, height, width, 3) to "
+            "(batch, height, width, 1)"
+        )
+    return shapes[0][1:3] if shapes[0][1] else None
 
 
 def compiled(model):

@@ -8,6 +8,7 @@ import gzip
 import itertools
 import json
 import os
+import re
 import zipfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,10 @@ from PIL import Image
 
 from unet_tf import pipeline, run_lengths
 from unet_tf.data import SUFFIXES
-from unet_tf.files import atomically
+from unet_tf.files import atomically, partial_of
 from unet_tf.predict import resized_back
+
+KEPT = "kept"
 
 
 def images(files):
@@ -41,13 +44,13 @@ def images(files):
     found = []
     for path in map(Path, files):
         if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if is_image(p.name)]
+            inside = [p for p in sorted(path.iterdir()) if is_image(p.name) and not p.is_dir()]
         elif path.suffix.lower() == ".zip" and path.is_file():
             try:
                 archive = zipfile.ZipFile(path)
             except zipfile.BadZipFile as error:
                 raise ValueError(f"{path}: {error}. Download it again") from None
-            names = [name for name in sorted(archive.namelist()) if is_image(Path(name).name)]
+            names = sorted(name for name in archive.namelist() if is_image(name.split("/")[-1]))
             inside = [zipfile.Path(archive, name) for name in names]
         elif path.is_file():
             inside = [path]
@@ -61,7 +64,7 @@ def images(files):
         if path.stem in stems:
             raise ValueError(
                 f"{stems[path.stem]} and {path} have one name, and so would have their masks. "
-                "Predict them one after another, each --to its own folder"
+                "Predict them one after another, each to its own place"
             )
         stems[path.stem] = path
     return found
@@ -103,7 +106,10 @@ def predictions(
     paths = [path for batch in batches if not done.issuperset(batch) for path in batch]
 
     def read(path):
-        image = pipeline.read_image(path)
+        try:
+            image = pipeline.read_image(path)
+        except FileNotFoundError:
+            raise ValueError(f"{path}: is not there any more, or a link to nothing") from None
         return image.shape[:2], pipeline.resized(image, image_size, resize)
 
     def finished(path, size, probability):
@@ -116,7 +122,10 @@ def predictions(
             whole = [future.result() for _, future in group if not future.exception()]
             if whole:
                 batch = np.stack([pixels for _, pixels in whole]).astype("float32") / 255
-                outputs = iter(np.asarray(model(batch, training=False), "float32")[..., 0])
+                outputs = np.asarray(model(batch, training=False), "float32")[..., 0]
+                if not np.isfinite(outputs).all():
+                    raise ValueError("the model answers NaN: its training has diverged")
+                outputs = iter(outputs)
             for path, future in group:
                 error = future.exception()
                 if error is None:
@@ -124,11 +133,12 @@ def predictions(
                     future = pool.submit(finished, path, size, next(outputs))
                 elif not isinstance(error, ValueError):
                     raise error
-                finishing.append((path, future))
+                finishing.append((path, error, future))
             while len(finishing) > batch_size:  # the batch before this one, mostly finished
-                yield outcome(*finishing.popleft())
-        while finishing:
-            yield outcome(*finishing.popleft())
+                path, error, future = finishing.popleft()
+                yield path, error or future.result()
+        for path, error, future in finishing:
+            yield path, error or future.result()
 
 
 def ahead(pool, function, items, count):
@@ -139,14 +149,6 @@ def ahead(pool, function, items, count):
         if len(waiting) > count:
             yield waiting.popleft()
     yield from waiting
-
-
-def outcome(path, future):
-    """(path, result), or (path, error) for a file that cannot be decoded."""
-    error = future.exception()
-    if error is not None and not isinstance(error, ValueError):
-        raise error
-    return path, error or future.result()
 
 
 def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **options):
@@ -168,7 +170,8 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
 
     Yields
     ------
-    (path, None), or (path, the ValueError of a broken file), for each image.
+    (path, outcome) for each image: first those that are there already, with `KEPT`, then the
+    others, with None or the ValueError of a broken file.
 
     Raises
     ------
@@ -185,18 +188,20 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
     def each_target():
         return itertools.chain.from_iterable(map(targets, paths))
 
-    settings = {**settings, "threshold": threshold, **options}
+    sources = places(paths)
+    if str(folder.resolve()) in sources:
+        raise ValueError(f"{folder} holds the images: give the masks a folder of their own")
+    settings = {**settings, "threshold": threshold, **options, "from": sources}
     record = folder / "predict.json"
-    if record.exists():
+    there = next((target for target in each_target() if target.exists()), None)
+    if there and record.exists():
         require_same(settings, record.read_text(), record)
-    else:
-        for target in each_target():
-            if target.exists():
-                raise ValueError(
-                    f"{target} is there already, and not from here: choose another --to"
-                )
-        with atomically(record) as partial:
-            partial.write_text(json.dumps(settings, indent=1) + "\n")
+    elif there:
+        raise ValueError(f"{there} is there already, and not from here: choose another folder")
+    elif record.exists():
+        require_same({}, record.read_text(), record)
+    with atomically(record) as partial:
+        partial.write_text(json.dumps(settings, indent=1) + "\n")
 
     def finish(path, probability):
         if path in done:
@@ -213,17 +218,32 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
         with atomically(targets(path)[0]) as partial:
             Image.fromarray(mask.astype("uint8") * 255).save(partial)
 
-    for partial in (target.with_name(f"partial-{target.name}") for target in each_target()):
-        partial.unlink(missing_ok=True)  # of a run that was killed
+    for target in each_target():
+        partial_of(target).unlink(missing_ok=True)  # of a run that was killed
     done = {path for path in paths if all(map(Path.exists, targets(path)))}
-    yield from ((path, None) for path in paths if path in done)
+    yield from ((path, KEPT) for path in paths if path in done)
     for path, error in predictions(model, paths, finish, done=done, **options):
         if path not in done:
             yield path, error
 
 
+def places(paths):
+    """The folders and zips that hold the paths: masks of others must not pass for theirs."""
+    return sorted(
+        {
+            str(
+                Path(
+                    path.root.filename if isinstance(path, zipfile.Path) else path.parent
+                ).resolve()
+            )
+            for path in paths
+        }
+    )
+
+
 def require_same(settings, text, path):
-    """ValueError unless `text`, the record of a stopped run, tells of the same settings."""
+    """ValueError unless `text`, the record of a stopped run, tells of the same settings; any
+    record will do for no settings."""
     try:
         found = dict(json.loads(text))
     except (ValueError, TypeError):
@@ -234,7 +254,7 @@ def require_same(settings, text, path):
         for name in {**found, **settings}
         if found.get(name) != settings.get(name)
     ]
-    if differing:
+    if settings and differing:
         raise ValueError(
             f"{path}: a run with other settings was here ({'; '.join(differing)}). Repeat those, "
             "remove it, or choose another place"
@@ -259,7 +279,8 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
 
     Yields
     ------
-    (path, None), or (path, the ValueError of a broken file), for each image.
+    (path, outcome) for each image: first those that are there already, with `KEPT`, then the
+    others, with None or the ValueError of a broken file.
 
     Raises
     ------
@@ -269,32 +290,39 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
     target = Path(target)
     if not target.name.endswith((".csv", ".csv.gz")):
         raise ValueError(f"{target}: a submission is a .csv or a .csv.gz")
+    for path in paths:
+        if re.search('[,"\r\n\ud800-\udfff]', path.name):  # the last: bytes that are no UTF-8
+            raise ValueError(f"{path!r}: a comma, quote or line break cannot stand in a submission")
     kept = target.with_name(f"{target.name}.partial")
     if target.exists() and not kept.exists():
         raise ValueError(f"{target} is there already: remove it or give another name")
     target.parent.mkdir(parents=True, exist_ok=True)
-    settings = {**settings, "threshold": threshold, **options}
+    settings = {**settings, "threshold": threshold, **options, "from": places(paths)}
     head = f"# {json.dumps(settings)}\n".encode()
-    if not kept.exists():
+    some = False
+    if kept.exists():
+        with open(kept, "rb") as rows:
+            first, some = rows.readline(), rows.read(1)
+        require_same(settings if some else {}, first[1:], kept)
+    if not some:  # nothing to lose yet
         with atomically(kept) as partial:
             partial.write_bytes(head)
     with open(kept, "r+b") as rows:
-        first = rows.readline()
-        require_same(settings, first[1:], kept)
-        places, end = {}, rows.tell()  # name -> where its row starts
+        starts, end = {}, len(rows.readline())  # name -> where its row starts
         for row in rows:
             if not row.endswith(b"\n"):
                 break  # the row that a kill cut short
-            places[row.partition(b",")[0].decode()] = end
+            starts[row.partition(b",")[0].decode()] = end
             end += len(row)
         rows.seek(end)
         rows.truncate()
-        yield from ((path, None) for path in paths if path.name in places)
+
+        done = {path for path in paths if path.name in starts}
+        yield from ((path, KEPT) for path in paths if path in done)
 
         def finish(path, probability):
             return f"{path.name},{run_lengths.encode(probability >= threshold)}\n".encode()
 
-        done = {path for path in paths if path.name in places}
         broken = False
         for path, row in predictions(model, paths, finish, done=done, **options):
             if path in done:
@@ -303,7 +331,7 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
                 broken = True
                 yield path, row
                 continue
-            places[path.name] = rows.tell()
+            starts[path.name] = rows.tell()
             rows.write(row)
             rows.flush()
             yield path, None
@@ -315,8 +343,8 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
         ):
             out.write(run_lengths.HEADER.encode())
             for path in paths:
-                if path.name in places:
-                    rows.seek(places[path.name])
+                if path.name in starts:
+                    rows.seek(starts[path.name])
                     out.write(rows.readline())
     if not broken:
         kept.unlink()

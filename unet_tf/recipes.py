@@ -210,9 +210,10 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resum
         "scores": scored(forward, recipe, parts),
     }
     if to is not None:
-        write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
         title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
         picture(forward, recipe, parts, title, Path(to) / "picture.png")
+        # The result last: where it is, all of the run is.
+        write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
     return result
 
 
@@ -225,7 +226,7 @@ def identity_of(recipe, folder, parts, seed, policy):
         "variant": recipe.variant,
         "source": recipe.source,
         "published_dice": recipe.published,
-        "data": "rendered" if toy.is_rendered(folder) else Path(folder).resolve().name,
+        "data": name_of(folder, parts),
         "original_size": data.size_of(parts.train[0].image),  # height, width of the first
         "seed": seed,
         "split": {
@@ -243,6 +244,21 @@ def identity_of(recipe, folder, parts, seed, policy):
         "precision": policy,
         **provenance(),
     }
+
+
+CARVANA_SIZE = (1280, 1918)
+
+
+def name_of(folder, parts):
+    """What the table calls the data: rendered, Carvana (by its names and size), or the folder."""
+    if toy.is_rendered(folder):
+        return "rendered"
+    images = [image for part in parts for image, _ in part]
+    named_so = all(data.car_of(image) != image.stem for image in images)
+    if named_so and data.size_of(images[0]) == CARVANA_SIZE:
+        return "Carvana"
+    name = Path(folder).resolve().name
+    return f"folder {name}" if name in ("rendered", "Carvana") else name
 
 
 def result_in(folder):
@@ -331,13 +347,19 @@ def split_hash(parts):
 
 
 def provenance():
-    """Hardware, versions, commit and day of a result."""
+    """Hardware, versions, commit and day of a result; a commit with changed or uncommitted code is
+    marked `-dirty`."""
     root = Path(__file__).parent.parent
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+
+    def git(*arguments):
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     commit = None
     if (root / ".git").exists():  # else it would be the commit of some repository around us
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            changed = git("status", "--porcelain", "--", "unet_tf", "experiments", "benchmarks")
+            commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     return {
         "hardware": train.hardware(),
         "versions": {
@@ -347,7 +369,7 @@ def provenance():
             "keras": keras.__version__,
             "numpy": np.__version__,
         },
-        "commit": commit and commit.strip(),
+        "commit": commit,
         "date": datetime.date.today().isoformat(),
     }
 
@@ -400,8 +422,8 @@ def save_summary(results, path):
 
 def comparable(record):
     """May a record's score, taken as published, stand beside the published one? Yes, or why not."""
-    if record["data"] == "rendered":
-        return "no: rendered cars"
+    if record["data"] != "Carvana":
+        return "no: rendered cars" if record["data"] == "rendered" else "no: other images"
     if record["changed"]:
         return f"no: changed {', '.join(record['changed'])}"
     if record["variant"] == "corrected":

@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def decode(text, size):
     if len(starts) != len(lengths):
         raise ValueError(f"{len(numbers)} numbers: run lengths are pairs of start and length")
     ends = starts + lengths
-    if (lengths < 1).any() or (starts[1:] < ends[:-1]).any():
+    if (lengths < 1).any() or (ends < starts).any() or (starts[1:] < ends[:-1]).any():
         raise ValueError("run lengths must be in order, of 1 or more, and must not overlap")
     if len(starts) and (starts[0] < 0 or max(starts[-1], ends[-1]) > height * width):
         raise ValueError(
@@ -70,19 +71,22 @@ def read(path):
     Raises
     ------
     ValueError
-        Names the file that does not start with `img,rle_mask`.
+        Names the file that is damaged, or does not start with `img,rle_mask`.
     """
     path = Path(path)
     with contextlib.ExitStack() as stack:
-        if path.suffix == ".zip":
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            binary = stack.enter_context(archive.open(archive.namelist()[0]))
-        else:
-            opener = gzip.open if path.suffix == ".gz" else open
-            binary = stack.enter_context(opener(path, "rb"))
-        lines = io.TextIOWrapper(binary, encoding="utf-8")
-        if next(lines, "") != HEADER:
-            raise ValueError(f"{path}: a file of run lengths starts with {HEADER.strip()}")
-        for line in lines:
-            name, _, text = line.rstrip("\n").partition(",")
-            yield name, text
+        try:
+            if path.suffix == ".zip":
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                binary = stack.enter_context(archive.open(archive.namelist()[0]))
+            else:
+                opener = gzip.open if path.suffix == ".gz" else open
+                binary = stack.enter_context(opener(path, "rb"))
+            lines = io.TextIOWrapper(binary, encoding="utf-8")
+            if next(lines, "") != HEADER:
+                raise ValueError(f"a file of run lengths starts with {HEADER.strip()}")
+            for line in lines:
+                name, _, text = line.rstrip("\n").partition(",")
+                yield name, text
+        except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path}: cannot be read ({error})") from None

@@ -38,6 +38,7 @@ except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
 
 # %%
 import hashlib
+import lzma
 import math
 import os
 import re
@@ -262,7 +263,7 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 # %% tags=["lifted"]
 UNDECODABLE = (
     *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
-    *(zipfile.BadZipFile, zlib.error, EOFError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError),
 )
 
 

@@ -353,7 +353,7 @@ def decode(text, size):
     if len(starts) != len(lengths):
         raise ValueError(f"{len(numbers)} numbers: run lengths are pairs of start and length")
     ends = starts + lengths
-    if (lengths < 1).any() or (starts[1:] < ends[:-1]).any():
+    if (lengths < 1).any() or (ends < starts).any() or (starts[1:] < ends[:-1]).any():
         raise ValueError("run lengths must be in order, of 1 or more, and must not overlap")
     if len(starts) and (starts[0] < 0 or max(starts[-1], ends[-1]) > height * width):
         raise ValueError(
