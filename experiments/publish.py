@@ -19,6 +19,7 @@ from unet_tf import recipes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+CARVANA_TEST = 100_064  # images of test_hq.zip
 TO_FILL = (
     "| {recipe.name}, {recipe.variant} | Carvana, 1000 images of 1918x1280 "
     "| {recipe.published:.4f} | | {may} | *yours to fill* | | | | {on} | |"
@@ -103,7 +104,31 @@ def effects_table():
     return f"{effects.table(found)}\n\n{effects.leak(found)}"
 
 
-TABLES = {"ledger": table, "effects": effects_table}
+def rates():
+    """The table of `benchmarks/prediction.py`: images a second by stage."""
+    heads = (
+        "model",
+        "read, resize",
+        "predict",
+        "resize back, encode",
+        "all, overlapped",
+        "Carvana",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for path in sorted(RESULTS.glob("prediction_*.json")):
+        record = json.loads(path.read_text())
+        stages = record["images_a_second"]
+        cells = [
+            "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
+            for stage in ("read", "predict", "encode", "whole")
+        ]
+        hours = CARVANA_TEST / stages["whole"]["median"] / 3600
+        name = f"{record['model']}, {record['parameters']:,} parameters, {record['policy']}"
+        lines.append(f"| {name} | {' | '.join(cells)} | {hours:.1f} hours |")
+    return "\n".join(lines)
+
+
+TABLES = {"ledger": table, "effects": effects_table, "rates": rates}
 
 
 def with_tables(readme):

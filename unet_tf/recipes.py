@@ -450,7 +450,7 @@ def table(summaries):
     for record in summaries:
         found = record["scores"]
         spread = found["dice"]["spread"]
-        seeds = "" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
+        seeds = " (1 seed)" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
         minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
         images = sum(record["split"]["images"].values())
         height, width = record["original_size"]
