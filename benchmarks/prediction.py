@@ -17,11 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_tf import data, pipeline, predict, predict_files, recipes, run_lengths, toy
+from unet_tf import carvana, data, pipeline, predict, predict_files, recipes, run_lengths, toy
 
 RESULTS = Path(__file__).parent.parent / "results"
 SIZE = (1918, 1280)
-TEST_SET = 100_064  # images of Carvana's test_hq.zip
 
 
 def stages(model, size, batch_size, paths):
@@ -86,8 +85,10 @@ def main():
         median = statistics.median(rates)
         record["images_a_second"][stage] = {"median": median, "range": [rates[0], rates[-1]]}
         print(f"{stage:8} {median:6.1f} images/s ({rates[0]:.1f} to {rates[-1]:.1f})")
-    hours = TEST_SET / record["images_a_second"]["whole"]["median"] / 3600
-    print(f"Carvana's {TEST_SET:,} test images would take {hours:.1f} hours at this rate")
+    hours = carvana.TEST_IMAGES / record["images_a_second"]["whole"]["median"] / 3600
+    print(
+        f"Carvana's {carvana.TEST_IMAGES:,} test images would take {hours:.1f} hours at this rate"
+    )
     path = RESULTS / f"prediction_{network.name}.json"
     recipes.write_atomically(path, json.dumps(record, indent=1) + "\n")
 

@@ -15,11 +15,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from unet_tf import recipes
+from unet_tf import carvana, recipes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
-CARVANA_TEST = 100_064  # images of test_hq.zip
 TO_FILL = (
     "| {recipe.name}, {recipe.variant} | Carvana, 1000 images of 1918x1280 "
     "| {recipe.published:.4f} | | {may} | *yours to fill* | | | | {on} | |"
@@ -122,7 +121,7 @@ def rates():
             "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
             for stage in ("read", "predict", "encode", "whole")
         ]
-        hours = CARVANA_TEST / stages["whole"]["median"] / 3600
+        hours = carvana.TEST_IMAGES / stages["whole"]["median"] / 3600
         name = f"{record['model']}, {record['parameters']:,} parameters, {record['policy']}"
         lines.append(f"| {name} | {' | '.join(cells)} | {hours:.1f} hours |")
     return "\n".join(lines)

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tqdm import tqdm
 
+TEST_IMAGES = 100_064  # in test_hq.zip
 COMPETITION = "carvana-image-masking-challenge"
 PAGE = f"https://www.kaggle.com/c/{COMPETITION}"
 RULES, DATA = f"{PAGE}/rules", f"{PAGE}/data"
