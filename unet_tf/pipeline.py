@@ -7,6 +7,7 @@ as TensorFlow on a GIF, and an error can name its file.
 import hashlib
 import json
 import lzma
+import math
 import os
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ from PIL import Image
 from unet_tf.augment import augment as augment_batch
 
 AUTOTUNE = tf.data.AUTOTUNE
+fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 # What Pillow, and a zip that it reads from, say of a broken file.
 UNDECODABLE = (
     *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
@@ -131,6 +133,27 @@ def to_float(image, mask):
     return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
 
 
+def shuffled(elements, count, seed):
+    """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`."""
+    # Else tf.data would mix the seed of `keras.utils.set_random_seed` into it.
+    tf.compat.v1.get_default_graph().seed = None
+    number = tf.random.stateless_uniform((), seed, maxval=2**31, dtype=tf.int64)
+    return elements.shuffle(count, seed=number)
+
+
+def each_epoch(one_epoch, steps):
+    """A dataset that is `one_epoch(number)`, `steps` long, with another number each iteration.
+
+    `number`, an int64 tensor, is 0, 1, 2 and so on. The attribute `epoch` of the dataset, a
+    tf.Variable, holds the one to come: set it to go on elsewhere.
+    """
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    batches = tf.data.Dataset.range(1).flat_map(lambda _: one_epoch(epoch.assign_add(1) - 1))
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(AUTOTUNE)
+    batches.epoch = epoch
+    return batches
+
+
 def dataset(
     pairs,
     image_size=(96, 128),
@@ -153,19 +176,22 @@ def dataset(
     resize : "area" or "nearest"
         For the photographs. "nearest" is the article's; masks are always resized by nearest.
     shuffle : bool
-        Another order each epoch, the same orders for the same seed.
-    augment : bool
-        Paired augmentation (`unet_tf.augment`), drawn afresh each epoch. For training data only.
+        Another order each epoch.
+    augment : bool or dict
+        Paired augmentation (`unet_tf.augment.augment`), drawn afresh each epoch; a dict holds
+        arguments for it. For training data only.
     cache : None, "memory", or a folder
         Keeps decoded, resized uint8 images, from before shuffling and augmentation. In a folder
         the file's name holds a hash of files and settings; one process at a time may fill it.
     seed : int
-        For order and augmentation; both also depend on `keras.utils.set_random_seed`.
+        Order and augmentation of an epoch follow from `seed` and the epoch's number alone.
 
     Returns
     -------
     tf.data.Dataset
         Of `image` float32 `(B, H, W, 3)` in [0, 1] and `mask` float32 `(B, H, W, 1)` in {0, 1}.
+        Its attribute `epoch`, a tf.Variable, is the number of the epoch to come: each iteration
+        counts it up, and a resumed training sets it (`unet_tf.checkpoint`).
 
     Raises
     ------
@@ -175,22 +201,23 @@ def dataset(
     """
     if not pairs:
         raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
-    batches = decoded(pairs, image_size, resize)
-    if cache == "memory":
-        batches = batches.cache()
-    elif cache is not None:
-        batches = batches.cache(cache_file(cache, pairs, image_size, resize))
-    if shuffle:
-        batches = batches.shuffle(len(pairs), seed=seed, reshuffle_each_iteration=True)
-    batches = batches.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
-    if augment:
-        # Two random numbers a batch, drawn in order; all else follows from them, so the same
-        # seed gives the same bits at any parallelism.
-        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        batches = tf.data.Dataset.zip(batches, seeds).map(
-            lambda pair, seed: augment_batch(*pair, seed), num_parallel_calls=AUTOTUNE
+    elements = decoded(pairs, image_size, resize)
+    if cache is not None:
+        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize)
+        elements = elements.cache(name)
+
+    def one_epoch(number):
+        draw = tf.stack([seed, number])
+        ordered = shuffled(elements, len(pairs), draw) if shuffle else elements
+        batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
+        if augment is False:
+            return batches
+        amounts = {} if augment is True else augment
+        return batches.enumerate().map(
+            lambda batch, pair: augment_batch(*pair, fold_in(draw, batch), **amounts), AUTOTUNE
         )
-    return batches.prefetch(AUTOTUNE)
+
+    return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
 
 
 def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):

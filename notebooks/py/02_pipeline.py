@@ -315,6 +315,7 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 
 # %% tags=["lifted"]
 AUTOTUNE = tf.data.AUTOTUNE
+fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
 def decoded(pairs, image_size=(96, 128), resize="area"):
@@ -351,36 +352,32 @@ for image, mask in decoded(parts.train[:3]).batch(3):
 # %% [markdown]
 # ## One geometry for image and mask
 #
-# *Augmentation* changes training images at random, so that the network does not see the same image twice: here a horizontal flip, a turn by up to 3.6 degrees, and contrast. If the image turns, its mask must turn with it. So draw the numbers once, make one matrix of them, and send both through it.
+# *Augmentation* changes training images at random, so that the network does not see the same image twice: here a horizontal flip, a turn by up to 3.6 degrees, and contrast. If the image turns, its mask must turn with it. So draw the numbers once, make one matrix of them, and send both through it. The same matrix can also magnify and shift; you will need that later.
 #
-# The matrix says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flip and turn are about the centre. `_transform` then reads there, between pixels by a weighted mean (`BILINEAR`) or at the closest pixel (`NEAREST`); what lies outside is the image mirrored at its edge.
+# The matrix says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `_transform` then reads there, between pixels by a weighted mean (`BILINEAR`) or at the closest pixel (`NEAREST`); what lies outside is the image mirrored at its edge, or one value.
 
 
 # %% tags=["lifted"]
-def _about_centre(flip, angle, size):
-    """`(B, 8)` matrices, output pixel -> input pixel: mirrored where flip < 0, then turned."""
-    mirror = tf.where(flip < 0, -1.0, 1.0)
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    y, x = tf.unstack((tf.cast(size, tf.float32) - 1) / 2)  # the centre, in pixel indices
+def _about_centre(mirror_x, mirror_y, angle, scale, shift, size):
+    """`(B, 8)` matrices, output pixel -> input: mirrored where -1, turned, magnified, moved."""
+    height, width = tf.unstack(tf.cast(size, tf.float32))
+    y, x = (height - 1) / 2, (width - 1) / 2  # the centre, in pixel indices
+    to_x, to_y = x + shift[0] * width, y + shift[1] * height  # where the centre moves
+    cos, sin = tf.cos(angle) / scale, tf.sin(angle) / scale
+    a, b, d, e = mirror_x * cos, -mirror_x * sin, mirror_y * sin, mirror_y * cos
     zero = tf.zeros_like(angle)
-    return tf.stack(
-        [
-            *(mirror * cos, -mirror * sin, x - mirror * cos * x + mirror * sin * y),
-            *(sin, cos, y - sin * x - cos * y),
-            *(zero, zero),
-        ],
-        axis=1,
-    )
+    rows = [a, b, x - a * to_x - b * to_y, d, e, y - d * to_x - e * to_y, zero, zero]
+    return tf.stack(rows, axis=1)
 
 
-def _transform(pixels, transforms, interpolation):
+def _transform(pixels, transforms, interpolation, outside=None):
     result = tf.raw_ops.ImageProjectiveTransformV3(
         images=pixels,
         transforms=transforms,
         output_shape=tf.shape(pixels)[1:3],
-        fill_value=0.0,
+        fill_value=0.0 if outside is None else outside,
         interpolation=interpolation,
-        fill_mode="REFLECT",
+        fill_mode="REFLECT" if outside is None else "CONSTANT",
     )
     return tf.ensure_shape(result, pixels.shape)
 
@@ -389,45 +386,75 @@ def _transform(pixels, transforms, interpolation):
 # By hand: the staircase from above, 4x4, wide at the left. A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3. Look for a staircase that is wide at the right.
 
 # %%
-matrix = _about_centre(flip=tf.constant([-1.0]), angle=tf.constant([0.0]), size=(4, 4))
+one, zero = tf.constant([1.0]), tf.constant([0.0])
+matrix = _about_centre(-one, one, angle=zero, scale=one, shift=(zero, zero), size=(4, 4))
 print(f"a, b, c, d, e, f: {matrix[0, :6].numpy().astype(int).tolist()}")
 print(_transform(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().astype(int))
 
 # %% [markdown]
-# It is mirrored. Now the whole: `augment` draws three numbers an image (flip, turn, contrast). They follow from `seed` alone, because `stateless_uniform` keeps no state of its own. One matrix serves image and mask; the mask is read by nearest, so it stays 0 and 1.
+# It is mirrored. Colours are the image's own affair, the mask has none. `_recolour` gets three numbers an image: the distance of each pixel from the mean is its contrast, light is added, and the distance from grey is the colour.
 
 
 # %% tags=["lifted"]
-def augment(images, masks, seed, rotation=0.01, contrast=0.2):
-    """A batch, each image flipped or not, turned a little, its contrast changed."""
-    count = tf.shape(images)[0]
-    flip, turn, factor = tf.unstack(tf.random.stateless_uniform((3, count), seed, -1.0, 1.0))
-    transforms = _about_centre(flip, 2 * math.pi * rotation * turn, tf.shape(images)[1:3])
-    images = _transform(images, transforms, "BILINEAR")
-    masks = _transform(masks, transforms, "NEAREST")
+def _recolour(images, contrast, light, saturation):
+    """Scale the distance from the mean, add light, scale the distance from grey."""
     mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
-    factor = (1 + contrast * factor)[:, None, None, None]
-    return tf.clip_by_value(mean + factor * (images - mean), 0.0, 1.0), masks
+    images = mean + contrast * (images - mean) + light
+    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
+    return tf.clip_by_value(grey + saturation * (images - grey), 0.0, 1.0)
 
 
 # %% [markdown]
-# Four copies of one pair, four draws. Look at the green edges: they must follow each car.
+# Now the whole: `augment` draws nine numbers an image. They follow from `seed` alone, because `stateless_uniform` keeps no state of its own. One matrix serves image and mask; the mask is read by nearest, so it stays 0 and 1. By default an image is flipped or not, turned a little, and changed in contrast.
+
+
+# %% tags=["lifted"]
+def augment(
+    images,
+    masks,
+    seed,
+    horizontal_flip=0.5,
+    vertical_flip=0.0,
+    rotation=0.01,
+    scale=0.0,
+    shift=0.0,
+    brightness=0.0,
+    contrast=0.2,
+    saturation=0.0,
+    outside=None,
+):
+    """A batch, each image and its mask moved by one geometry, its colours changed."""
+    numbers = tf.random.stateless_uniform((9, tf.shape(images)[0]), seed, -1.0, 1.0)
+    left_right, up_down, turn, zoom, right, down, *colours = tf.unstack(numbers)
+    light, factor, colour = (number[:, None, None, None] for number in colours)
+    transforms = _about_centre(
+        tf.where(left_right < 2 * horizontal_flip - 1, -1.0, 1.0),
+        tf.where(up_down < 2 * vertical_flip - 1, -1.0, 1.0),
+        2 * math.pi * rotation * turn,
+        1 + scale * zoom,
+        (shift * right, shift * down),
+        tf.shape(images)[1:3],
+    )
+    images = _transform(images, transforms, "BILINEAR", None if outside is None else 0.0)
+    masks = _transform(masks, transforms, "NEAREST", outside)
+    images = _recolour(images, 1 + contrast * factor, brightness * light, 1 + saturation * colour)
+    return images, masks
+
+
+# %% [markdown]
+# Two promises first: the same seed must give the same bits, and another seed others; the mask must stay hard. Then four copies of one pair, four draws. Look at the green edges: they must follow each car.
 
 # %%
 (image, mask), *_ = decoded(parts.train[4:5]).batch(1).map(to_float)
 copies = tf.repeat(image, 4, axis=0), tf.repeat(mask, 4, axis=0)
+first, again, other = (augment(*copies, seed=seed)[0] for seed in ((0, 7), (0, 7), (0, 8)))
+print("same bits:", np.array_equal(first, again), "and another seed:", np.array_equal(first, other))
+print("values of the masks:", np.unique(augment(*copies, seed=(0, 7))[1]))
 show(*augment(*copies, seed=(0, 7)), [f"draw {number}" for number in range(4)])
 
 # %% [markdown]
-# Flipped or not, tilted a little, paler or stronger: the edge stays on the car. Next, two promises. The same seed must give the same bits, and another seed others; the mask must stay hard.
-
-# %%
-first, again, other = (augment(*copies, seed=seed)[0] for seed in ((0, 7), (0, 7), (0, 8)))
-print("the same seed, the same bits:", np.array_equal(first, again))
-print("another seed, the same bits:", np.array_equal(first, other))
-print("values of the masks:", np.unique(augment(*copies, seed=(0, 7))[1]))
-
-# %% [markdown]
+# Flipped or not, tilted a little, paler or stronger: the edge stays on the car.
+#
 # Do image and mask agree, in numbers? Use masks as images: then the image shows where the car is, and you can compare pixel by pixel. And what if the mask stays behind? That is what the article's first model does: it augments inside the model, where no mask passes.
 
 # %%
@@ -443,7 +470,9 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # ## The whole pipeline
 #
-# One part is missing. A cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
+# Two parts are missing. The first: a cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
+#
+# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So `shuffled` takes its order from a seed that you hand in, and `each_epoch` counts how often it was iterated.
 
 
 # %% tags=["lifted"]
@@ -461,17 +490,36 @@ def cache_file(folder, pairs, image_size, resize):
     return str(path)
 
 
+def shuffled(elements, count, seed):
+    """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`."""
+    # Else tf.data would mix the seed of `keras.utils.set_random_seed` into it.
+    tf.compat.v1.get_default_graph().seed = None
+    number = tf.random.stateless_uniform((), seed, maxval=2**31, dtype=tf.int64)
+    return elements.shuffle(count, seed=number)
+
+
+def each_epoch(one_epoch, steps):
+    """A dataset that is `one_epoch(number)`, `steps` long, with another number each iteration."""
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    batches = tf.data.Dataset.range(1).flat_map(lambda _: one_epoch(epoch.assign_add(1) - 1))
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(AUTOTUNE)
+    batches.epoch = epoch
+    return batches
+
+
 # %% [markdown]
-# Ask for three names. The first two ask for the same thing, the third for another size.
+# Ask for three names. The first two ask for the same thing, the third for another size. Then count three epochs of a data set that holds its own number, and set it back to the first.
 
 # %%
-sizes = ((96, 128), (96, 128), (64, 96))
-small, again, other = (cache_file("runs/cache", parts.train[:3], size, "area") for size in sizes)
-print(f"same settings, same name: {small == again}; another size, same name: {small == other}")
-augment_batch = augment  # its name inside `dataset`, where `augment` is a switch
+names = [cache_file("runs/cache", parts.train[:3], (h, 128), "area") for h in (96, 96, 64)]
+print(f"same name: {names[0] == names[1]}; for another size: {names[0] == names[2]}")
+counted = each_epoch(lambda number: tf.data.Dataset.from_tensors(number), steps=1)
+print([int(number) for _ in range(3) for number in counted])
+counted.epoch.assign(0)
+print([int(number) for number in counted], "and the next is", counted.epoch.numpy())
 
 # %% [markdown]
-# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache and gets two random numbers a batch; `rerandomize_each_iteration` draws other numbers in each epoch.
+# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache, and `fold_in` gives each batch its own seed.
 
 
 # %% tags=["lifted"]
@@ -488,20 +536,23 @@ def dataset(
     """Batches of images and masks from pairs of files."""
     if not pairs:
         raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
-    batches = decoded(pairs, image_size, resize)
-    if cache == "memory":
-        batches = batches.cache()
-    elif cache is not None:
-        batches = batches.cache(cache_file(cache, pairs, image_size, resize))
-    if shuffle:
-        batches = batches.shuffle(len(pairs), seed=seed, reshuffle_each_iteration=True)
-    batches = batches.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
-    if augment:
-        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        batches = tf.data.Dataset.zip(batches, seeds).map(
-            lambda pair, seed: augment_batch(*pair, seed), num_parallel_calls=AUTOTUNE
+    elements = decoded(pairs, image_size, resize)
+    if cache is not None:
+        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize)
+        elements = elements.cache(name)
+
+    def one_epoch(number):
+        draw = tf.stack([seed, number])
+        ordered = shuffled(elements, len(pairs), draw) if shuffle else elements
+        batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
+        if augment is False:
+            return batches
+        amounts = {} if augment is True else augment
+        return batches.enumerate().map(
+            lambda batch, pair: augment_batch(*pair, fold_in(draw, batch), **amounts), AUTOTUNE
         )
-    return batches.prefetch(AUTOTUNE)
+
+    return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
 
 
 # %% [markdown]
@@ -509,6 +560,9 @@ def dataset(
 
 
 # %%
+augment_batch = augment  # its name inside `dataset`, where `augment` switches
+
+
 def epochs(seed):
     """Two epochs of ten pairs, each one array."""
     batches = dataset(parts.train[:10], (96, 128), 4, "area", True, True, "memory", seed)
