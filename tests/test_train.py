@@ -123,7 +123,8 @@ def test_fit_learns_repeats_and_ends_with_the_best_epoch(folder, tmp_path):
     assert result["hard_dice"] == pytest.approx(best, abs=1e-6)
     saved = keras.saving.load_model(tmp_path / "run/best.keras")
     assert saved.evaluate(validation, verbose=0, return_dict=True) == result
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["best.keras", "log.csv"]
+    files = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert files == ["best.keras", "log.csv", "state.npz"]
     rows = (tmp_path / "run/log.csv").read_text().splitlines()
     assert rows[0] == "epoch,hard_dice,loss,val_hard_dice,val_loss"
     assert len(rows) == 1 + 4

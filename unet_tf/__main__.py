@@ -21,7 +21,8 @@ EXAMPLES = """examples:
   python -m unet_tf reproduce --data data/carvana --full --seeds 3
                                                          the published protocol
   python -m unet_tf train --recipe article_unet --data data/carvana --to runs/unet
-                                                         one run of it
+                                                         one run of it; stopped, it goes on with
+                                                         --resume
   python -m unet_tf predict runs/unet/best.keras photos/ --to masks --overlays
                                                          masks at the photographs' own size
   python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
@@ -144,6 +145,11 @@ def parser():
     command.add_argument("--as-written", action="store_true", help="with the source's faults")
     command.add_argument("--quick", action="store_true", help="a small size, for two CPU cores")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run that was stopped in this folder; without one, start it",
+    )
 
     command = commands.add_parser(
         "predict",
@@ -246,10 +252,16 @@ def run_train(arguments):
     recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
     to = Path(arguments.to or f"runs/{recipe.slug}")
     result = recipes.run(
-        recipe, data.find(arguments.data), arguments.seed, to, arguments.precision, verbosity()
+        recipe,
+        data.find(arguments.data),
+        arguments.seed,
+        to,
+        arguments.precision,
+        verbosity(),
+        arguments.resume,
     )
     print(recipes.table([recipes.summary([result])]))
-    print(f"Written to {to}: best.keras, log.csv, result.json, picture.png")
+    print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png")
 
 
 def run_predict(arguments):

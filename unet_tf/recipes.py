@@ -153,12 +153,13 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resum
     seed : int
         For weights, dropout, order and augmentation. The split has its own seed, in the recipe.
     to : path, optional
-        Gets `best.keras`, `log.csv`, `result.json` and `picture.png`.
+        Gets `best.keras`, `log.csv`, `state.npz`, `result.json` and `picture.png`.
     precision : as in `unet_tf.train.set_precision`
     verbose : as in `keras.Model.fit`
     resume : bool
-        Return the result of this very run where `to` holds it, by the same commit, and train
-        nothing: for a batch of runs that was stopped.
+        Go on with the run that was stopped in `to`; where it is done, return its result and train
+        nothing. A run of other settings, or by another commit, is done anew if it was done, and
+        refused if it was stopped.
 
     Returns
     -------
@@ -172,20 +173,24 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resum
     parts = data.split(
         pairs, recipe.split_by, recipe.validation_size, recipe.test_size, recipe.split_seed
     )
-    settings = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
+    batches = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
     identity = identity_of(recipe, folder, parts, seed, policy)
-    if resume and same_run(identity, there := result_in(to)):
+    there = result_in(to)
+    if resume and same_run(identity, there):
         print(f"This run is in {to} already: remove that to repeat it")
         return there
+    resume = resume and not there and to is not None and (Path(to) / "state.npz").exists()
+    if there:  # what stands there from now on is not finished
+        (Path(to) / "result.json").unlink()
     training = pipeline.dataset(
         parts.train,
         recipe.image_size,
         shuffle=recipe.shuffle,
         augment=recipe.augment,
         seed=seed,
-        **settings,
+        **batches,
     )
-    validation = pipeline.dataset(parts.validation, recipe.image_size, **settings)
+    validation = pipeline.dataset(parts.validation, recipe.image_size, **batches)
     size = recipe.image_size or common_size(pairs)
     model = recipe.build((*size, 3), recipe.filters)
     history = train.fit(
@@ -198,9 +203,11 @@ def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resum
         monitor=recipe.monitor,
         patience=recipe.patience,
         folder=to,
+        resume=resume,
+        settings=settings_to_resume(identity),
         verbose=verbose,
     )
-    minutes = (time.perf_counter() - start) / 60
+    minutes = None if resume else (time.perf_counter() - start) / 60
     forward = predict.compiled(model)  # as the command line predicts, to the bit
     result = {
         **identity,
@@ -274,6 +281,13 @@ def same_run(identity, result):
         return False
     keys = set(identity) - {"date", "hardware"}
     return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
+
+
+def settings_to_resume(identity):
+    """What has to be the same in a run that goes on: all but what may grow or vary."""
+    settings = {name: value for name, value in identity["settings"].items() if name != "epochs"}
+    names = ("recipe", "variant", "data", "seed", "split", "precision", "commit")
+    return {**{name: identity[name] for name in names}, "settings": settings}
 
 
 def scored(model, recipe, parts):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from unet_tf.checkpoint import Checkpoint
 from unet_tf.losses import bce_dice_loss
 from unet_tf.metrics import hard_dice
 
@@ -79,6 +80,18 @@ def hardware():
     return f"{model}, {os.cpu_count()} cores"
 
 
+class AtEpoch(keras.callbacks.Callback):
+    """Tells a data set of `unet_tf.pipeline` which epoch to draw, whatever was looked at before."""
+
+    def __init__(self, dataset):
+        super().__init__()
+        self.dataset = dataset
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if hasattr(self.dataset, "epoch"):
+            self.dataset.epoch.assign(epoch)
+
+
 class BestCheckpoint(keras.callbacks.Callback):
     """Saves the model whenever `monitor` improves; a kill while writing leaves the last one whole.
 
@@ -101,24 +114,18 @@ class BestCheckpoint(keras.callbacks.Callback):
             os.replace(partial, self.path)
 
 
-def watchers(monitor="val_hard_dice", patience=5, folder=None):
+def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
     """The callbacks of every training: stop on NaN, stop early and end with the best weights, and,
-    given a folder, keep the best model and a row of numbers an epoch there."""
+    given a folder, keep there the best model and all that a resumed training needs."""
     mode = "max" if "dice" in monitor else "min"
-    callbacks = [
-        keras.callbacks.TerminateOnNaN(),
-        keras.callbacks.EarlyStopping(
-            monitor, mode=mode, patience=patience, restore_best_weights=True
-        ),
-    ]
-    if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        callbacks += [
-            keras.callbacks.CSVLogger(str(folder / "log.csv")),
-            BestCheckpoint(folder / "best.keras", monitor, mode),
-        ]
-    return callbacks
+    early_stopping = keras.callbacks.EarlyStopping(
+        monitor, mode=mode, patience=patience, restore_best_weights=True
+    )
+    if folder is None:
+        return [keras.callbacks.TerminateOnNaN(), early_stopping]
+    best = BestCheckpoint(Path(folder) / "best.keras", monitor, mode)
+    state = Checkpoint(folder, early_stopping, best, resume, settings)
+    return [keras.callbacks.TerminateOnNaN(), early_stopping, best, state]
 
 
 def refuse_nan(history):
@@ -139,6 +146,8 @@ def fit(
     monitor="val_hard_dice",
     patience=5,
     folder=None,
+    resume=False,
+    settings=None,
     callbacks=(),
     verbose="auto",
 ):
@@ -162,7 +171,14 @@ def fit(
     patience : int
         Epochs without improvement after which training stops.
     folder : path, optional
-        Gets `best.keras` (the best epoch) and `log.csv` (a row an epoch).
+        Gets `best.keras` (the best epoch), `log.csv` (a row an epoch), and `state.npz`, all that
+        a resumed training needs.
+    resume : bool
+        Go on from the `state.npz` that is in `folder`, if there is one: the end has the same bits
+        as without the stop, given the same data and, for order and augmentation, a data set of
+        `unet_tf.pipeline.dataset`. More `epochs` than before are welcome.
+    settings : dict, optional
+        What else makes this training, such as the data: compared when it is resumed.
     callbacks : sequence of keras.callbacks.Callback
         More of them.
     verbose : as in `keras.Model.fit`
@@ -175,17 +191,19 @@ def fit(
     Raises
     ------
     ValueError
-        When no epoch's loss was finite, or `monitor` is not measured.
+        When no epoch's loss was finite, `monitor` is not measured, or what is to be resumed is
+        damaged or of another training (`unet_tf.checkpoint`).
     """
     model.compile(
         optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]
     )
+    watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,
         validation_data=validation,
         epochs=epochs,
         shuffle=False,  # tf.data shuffles; Keras warns otherwise
-        callbacks=[*watchers(monitor, patience, folder), *callbacks],
+        callbacks=[AtEpoch(train), *watching, *callbacks],
         verbose=verbose,
     )
     refuse_nan(history)

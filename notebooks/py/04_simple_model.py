@@ -42,6 +42,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from unet_tf import data, losses, pipeline, plot, scores
+from unet_tf.checkpoint import Checkpoint
 from unet_tf.losses import bce_dice_loss
 from unet_tf.metrics import hard_dice
 from unet_tf.predict import resized_back
@@ -321,10 +322,24 @@ print(f"as pairs, {right:.0%} match")
 #
 # `watchers` are the callbacks of every training here: stop on NaN, stop when the validation dice has not
 # risen for `patience` epochs and go back to the best weights, keep the best model on disk. Note
-# `mode="max"`: Keras takes a metric it does not know for one that should fall.
+# `mode="max"`: Keras takes a metric it does not know for one that should fall. `Checkpoint` keeps all that
+# a training needs to go on after a stop; notebook 06 opens it. `AtEpoch` tells the data set of notebook 02
+# which epoch to draw, so that a batch you looked at before changes nothing.
 
 
 # %% tags=["lifted"]
+class AtEpoch(keras.callbacks.Callback):
+    """Tells a data set of `unet_tf.pipeline` which epoch to draw, whatever was looked at before."""
+
+    def __init__(self, dataset):
+        super().__init__()
+        self.dataset = dataset
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if hasattr(self.dataset, "epoch"):
+            self.dataset.epoch.assign(epoch)
+
+
 class BestCheckpoint(keras.callbacks.Callback):
     """Saves the model whenever `monitor` improves; a kill while writing leaves the last one whole."""
 
@@ -345,23 +360,17 @@ class BestCheckpoint(keras.callbacks.Callback):
 
 
 # %% tags=["lifted"]
-def watchers(monitor="val_hard_dice", patience=5, folder=None):
+def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
     """The callbacks of every training."""
     mode = "max" if "dice" in monitor else "min"
-    callbacks = [
-        keras.callbacks.TerminateOnNaN(),
-        keras.callbacks.EarlyStopping(
-            monitor, mode=mode, patience=patience, restore_best_weights=True
-        ),
-    ]
-    if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        callbacks += [
-            keras.callbacks.CSVLogger(str(folder / "log.csv")),
-            BestCheckpoint(folder / "best.keras", monitor, mode),
-        ]
-    return callbacks
+    early_stopping = keras.callbacks.EarlyStopping(
+        monitor, mode=mode, patience=patience, restore_best_weights=True
+    )
+    if folder is None:
+        return [keras.callbacks.TerminateOnNaN(), early_stopping]
+    best = BestCheckpoint(Path(folder) / "best.keras", monitor, mode)
+    state = Checkpoint(folder, early_stopping, best, resume, settings)
+    return [keras.callbacks.TerminateOnNaN(), early_stopping, best, state]
 
 
 # %% [markdown]
@@ -388,6 +397,8 @@ def fit(
     monitor="val_hard_dice",
     patience=5,
     folder=None,
+    resume=False,
+    settings=None,
     callbacks=(),
     verbose="auto",
 ):
@@ -395,12 +406,13 @@ def fit(
     model.compile(
         optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]
     )
+    watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,
         validation_data=validation,
         epochs=epochs,
         shuffle=False,  # tf.data shuffles; Keras warns otherwise
-        callbacks=[*watchers(monitor, patience, folder), *callbacks],
+        callbacks=[AtEpoch(train), *watching, *callbacks],
         verbose=verbose,
     )
     refuse_nan(history)

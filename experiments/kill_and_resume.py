@@ -1,0 +1,85 @@
+"""Kill a training 20 times at random moments (SIGKILL) and resume it each time: the same bits.
+
+A small U-Net with dropout, on augmented rendered cars, is trained twice by the command line: once
+in one go, once killed and resumed. At the end all weights, the optimizer's state, dropout's random
+state, the history and every score must be equal to the last bit; the exit status says so.
+
+    python experiments/kill_and_resume.py [--kills 20] [--seed 0]
+"""
+
+import argparse
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+COMMAND = (
+    f"{sys.executable} -m unet_tf train --recipe article_unet --quick --images 96 --epochs 8 "
+    "--patience 8 --resume --to"
+).split()
+
+
+def train(to, seconds=None):
+    """Train into `to`, killed after so many seconds: the exit status, or None when killed."""
+    process = subprocess.Popen([*COMMAND, str(to)], stdout=subprocess.DEVNULL)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
+
+
+def contents(folder):
+    """Everything that has to be equal, by name."""
+    with np.load(folder / "state.npz", allow_pickle=False) as file:
+        found = {name: file[name].tobytes() for name in file.files}
+    result = json.loads((folder / "result.json").read_text())
+    kept = {name: result[name] for name in ("scores", "epochs", "split", "seed", "settings")}
+    return {**found, "log.csv": (folder / "log.csv").read_bytes(), "result.json": json.dumps(kept)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    arguments = parser.parse_args()
+    moments = random.Random(arguments.seed)
+    folder = Path(tempfile.mkdtemp(prefix="kill_and_resume"))
+    start = time.perf_counter()
+    if train(folder / "whole"):
+        sys.exit("the uninterrupted training failed")
+    whole = time.perf_counter() - start
+    kills, during_write = 0, 0
+    while True:
+        # Most kills early, so that 20 of them fall into one training; the last run is left alone.
+        seconds = moments.uniform(2, 0.8 * whole) if kills < arguments.kills else None
+        status = train(folder / "killed", seconds)
+        if status is not None and kills >= arguments.kills:
+            break
+        if status is not None:  # done before the kill: begin again, to have all kills
+            shutil.rmtree(folder / "killed")
+            continue
+        kills += 1
+        during_write += (folder / "killed/.partial-state.npz").exists()
+        state, epochs = folder / "killed/state.npz", 0
+        if state.exists():
+            with np.load(state, allow_pickle=False) as file:
+                epochs = json.loads(str(file["state"]))["epoch"]
+        print(f"kill {kills} after {seconds:.1f} s: {epochs} epochs are kept", flush=True)
+    left, right = contents(folder / "whole"), contents(folder / "killed")
+    different = [name for name in left if left[name] != right.get(name)]
+    print(f"{kills} kills, {during_write} in the middle of writing state.npz; {len(left)} arrays")
+    print("different:", ", ".join(different) if different else "nothing, to the last bit")
+    shutil.rmtree(folder)
+    return bool(different or left.keys() != right.keys())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

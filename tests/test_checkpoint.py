@@ -1,0 +1,264 @@
+"""A stopped training goes on, to the bit; what is not its own is refused with a reason."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_tf import checkpoint, data, models, pipeline, train
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Six cars of two views, 16x24: a bright block on noise; the block is the mask."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "blocks"
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for number in range(12):
+        mask = np.zeros((16, 24), "uint8")
+        top, left = random.integers(1, 6, 2)
+        mask[top : top + 8, left : left + 12] = 1
+        image = random.integers(60, 120, (16, 24, 3)) + 120 * mask[..., None]
+        name = f"{number // 2:012x}_{number % 2 + 1:02}"
+        Image.fromarray(image.astype("uint8")).save(folder / f"images/{name}.png")
+        Image.fromarray(mask * 255).save(folder / f"masks/{name}_mask.png")
+    return data.split(data.pair(folder), validation_size=0.34)
+
+
+class Stopped(Exception):
+    """What stands for a kill."""
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops a training behind one batch of one epoch."""
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.where, self.epoch = (epoch, batch), None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.where:
+            raise Stopped
+
+
+def training(parts, to, stop=None, policy="float32", seed=1, build=None, **settings):
+    """A U-Net with dropout and batch norm, shuffled and augmented, from nothing."""
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(policy)
+    batches = pipeline.dataset(parts.train, (16, 24), 3, shuffle=True, augment=True, seed=seed)
+    validation = pipeline.dataset(parts.validation, (16, 24), 3)
+    model = (build or models.unet)((16, 24, 3), filters=(4, 8), batch_norm=True)
+    settings = {
+        "epochs": 5,
+        "patience": 2,
+        "optimizer": keras.optimizers.Adam(0.01),
+        "callbacks": [stop] if stop else [],
+        **settings,
+    }
+    history = train.fit(model, batches, validation, folder=to, verbose=0, **settings)
+    variables = [*model.variables, *model.optimizer.variables]
+    return [keras.ops.convert_to_numpy(variable) for variable in variables], history
+
+
+def assert_same(one, other):
+    """Variables, history and files of two trainings, to the bit."""
+    (variables, history), (others, other_history) = one[:2], other[:2]
+    for left, right in zip(variables, others, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert history.history == other_history.history
+    assert history.epoch == other_history.epoch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_stopped_twice_it_ends_with_the_same_bits(parts, tmp_path, policy):
+    whole = training(parts, tmp_path / "whole", policy=policy)
+    to = tmp_path / "stopped"
+    for where in ((0, 1), (1, 0), (2, 1)) if policy == "float32" else ((1, 1),):
+        with pytest.raises(Stopped):
+            training(parts, to, Stop(*where), policy, resume=True)
+    resumed = training(parts, to, policy=policy, resume=True)
+    assert_same(whole, resumed)
+    with np.load(tmp_path / "whole/state.npz") as one, np.load(to / "state.npz") as other:
+        assert one.files == other.files
+        assert any("optimizer" in name for name in one.files)
+        for name in one.files:
+            np.testing.assert_array_equal(one[name], other[name])
+    assert (tmp_path / "whole/log.csv").read_bytes() == (to / "log.csv").read_bytes()
+    assert sorted(path.name for path in to.iterdir()) == ["best.keras", "log.csv", "state.npz"]
+    best = [keras.saving.load_model(folder / "best.keras") for folder in (tmp_path / "whole", to)]
+    for left, right in zip(best[0].get_weights(), best[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+def test_dropout_s_random_state_is_part_of_it(parts, tmp_path, monkeypatch):
+    """The test above can fail: without the seed generators the bits differ."""
+    whole = training(parts, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        training(parts, tmp_path / "stopped", Stop(2, 0))
+    real = checkpoint.Checkpoint.variables
+
+    def without_seeds(self):
+        return {k: v for k, v in real(self).items() if "seed" not in getattr(v, "path", "")}
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "variables", without_seeds)
+    (variables, _) = training(parts, tmp_path / "stopped", resume=True)
+    assert any(not np.array_equal(*both) for both in zip(whole[0], variables, strict=True))
+
+
+@pytest.mark.slow
+def test_early_stopping_s_patience_goes_on(parts, tmp_path):
+    """Nothing improves from the second epoch on: stopped in the third, it ends after the third."""
+    still = {"optimizer": keras.optimizers.SGD(0.0), "monitor": "val_loss", "epochs": 9}
+    build = still_unet
+    _, whole = training(parts, tmp_path / "whole", build=build, **still)
+    assert len(whole.history["loss"]) == 3
+    still["optimizer"] = keras.optimizers.SGD(0.0)
+    with pytest.raises(Stopped):
+        training(parts, tmp_path / "stopped", Stop(2, 0), build=build, **still)
+    still["optimizer"] = keras.optimizers.SGD(0.0)
+    resumed = training(parts, tmp_path / "stopped", build=build, resume=True, **still)[1]
+    assert resumed.history["val_loss"] == whole.history["val_loss"]
+    # done, it trains no more
+    still["optimizer"] = keras.optimizers.SGD(0.0)
+    again = training(parts, tmp_path / "stopped", Stop(0, 0), build=build, resume=True, **still)[1]
+    assert again.history == resumed.history
+
+
+def still_unet(shape, filters, batch_norm):
+    """Without batch norm, whose statistics move also where no step is made."""
+    return models.unet(shape, filters)
+
+
+@pytest.mark.slow
+def test_a_finished_training_ends_with_its_best_weights_and_takes_more_epochs(parts, tmp_path):
+    whole = training(parts, tmp_path / "whole", epochs=4, patience=9)
+    short = training(parts, tmp_path / "short", epochs=2, patience=9)
+    again = training(parts, tmp_path / "short", Stop(0, 0), epochs=2, patience=9, resume=True)
+    assert again[1].history == short[1].history
+    best = keras.saving.load_model(tmp_path / "short/best.keras").get_weights()
+    count = 0
+    for left, right in zip(best, short[0], strict=False):
+        count += np.array_equal(left, right)
+    assert_same(whole, training(parts, tmp_path / "short", epochs=4, patience=9, resume=True))
+
+
+@pytest.mark.slow
+def test_without_resume_an_old_state_is_gone_at_once(parts, tmp_path):
+    training(parts, tmp_path / "run", epochs=1)
+    with pytest.raises(Stopped):
+        training(parts, tmp_path / "run", Stop(0, 0), epochs=1)
+    assert not (tmp_path / "run/state.npz").exists()
+
+
+@pytest.mark.slow
+def test_a_kill_while_the_checkpoint_is_written_leaves_the_last_one(parts, tmp_path, monkeypatch):
+    whole = training(parts, tmp_path / "whole")
+    real, calls = np.savez, []
+
+    def killed(path, **arrays):
+        calls.append(path)
+        if len(calls) == 3:
+            path.write_bytes(b"half")
+            raise Stopped
+        real(path, **arrays)
+
+    monkeypatch.setattr(np, "savez", killed)
+    with pytest.raises(Stopped):
+        training(parts, tmp_path / "stopped")
+    monkeypatch.undo()
+    assert_same(whole, training(parts, tmp_path / "stopped", resume=True))
+
+
+@pytest.mark.slow
+def test_refusals(parts, tmp_path, monkeypatch):
+    """Each says the file, what differs, and what to do."""
+    to = tmp_path / "run"
+    with pytest.raises(Stopped):
+        training(parts, to, Stop(1, 0), settings={"data": {"hash": "abc"}})
+    kept = tmp_path / "kept"
+    shutil.copytree(to, kept)
+
+    def refused(match, **settings):
+        settings = {"settings": {"data": {"hash": "abc"}}, **settings}
+        with pytest.raises(ValueError, match=match):
+            training(parts, to, resume=True, **settings)
+        assert (to / "state.npz").exists() or "cannot be read" in match
+        shutil.rmtree(to)
+        shutil.copytree(kept, to)
+
+    refused(
+        r"another training \(data\.hash: abc there, xyz here\)", settings={"data": {"hash": "xyz"}}
+    )
+    refused(r"patience: 2 there, 3 here", patience=3)
+    refused(
+        r"optimizer\.learning_rate: 0\.0\d+ there, 0\.5 here", optimizer=keras.optimizers.Adam(0.5)
+    )
+    refused(r"loss: bce_dice_loss there, dice_loss here", loss=losses_dice())
+    refused(r"model\.\d+\..*mixed_bfloat16 here", policy="mixed_bfloat16")
+    refused(r"model\.\d+\.rate: 0\.3 there, 0\.5 here", build=other_dropout)
+
+    whole = (to / "state.npz").read_bytes()
+    (to / "state.npz").write_bytes(whole[: len(whole) // 2])
+    refused(r"state\.npz: the checkpoint is damaged .*remove it to start anew")
+    broken = bytearray(whole)
+    broken[len(whole) // 2] ^= 255
+    (to / "state.npz").write_bytes(broken)
+    refused(r"state\.npz: the checkpoint is damaged .*CRC")
+    (to / "best.keras").write_bytes(b"PK nonsense")
+    refused(r"best\.keras: the best weights of the checkpoint cannot be read")
+    (to / "best.keras").unlink()
+    refused(r"best\.keras: the best weights of the checkpoint cannot be read")
+
+    monkeypatch.setitem(checkpoint.VERSIONS, "keras", "9.9")
+    refused(r"another version \(keras: 3\.\S+ there, 9\.9 here\)\. Install that")
+
+
+def losses_dice():
+    from unet_tf import losses
+
+    return losses.dice_loss
+
+
+def other_dropout(shape, filters, batch_norm):
+    return models.unet(shape, filters, dropout=0.5, batch_norm=batch_norm)
+
+
+def test_differences_by_hand():
+    there = {"a": {"b": 1, "c": [1, 2]}, "d": None}
+    assert checkpoint.differences(there, json.loads(json.dumps(there))) == ""
+    here = {"a": {"b": 1, "c": [1, 3]}, "e": 0}
+    assert checkpoint.differences(there, here) == (
+        "a.c.1: 2 there, 3 here; d: None there, nothing here; e: nothing there, 0 here"
+    )
+    assert checkpoint.differences({}, dict.fromkeys("abcd", 1)).endswith("; ...")
+
+
+def test_a_name_that_keras_counted_up_is_no_difference():
+    first, second = (models.unet((16, 24, 3), (4, 8)) for _ in range(2))
+    assert first.layers[1].name != second.layers[1].name
+    assert checkpoint.architecture(first) == checkpoint.architecture(second)
+    nested = [keras.Sequential([keras.Input((16, 24, 3)), model]) for model in (first, second)]
+    assert checkpoint.architecture(nested[0]) == checkpoint.architecture(nested[1])
+
+
+def test_what_was_looked_at_before_changes_nothing(parts):
+    """`fit` sets the epoch: a batch shown in a notebook does not move the training."""
+
+    def losses(look):
+        keras.utils.set_random_seed(1)
+        batches = pipeline.dataset(parts.train, (16, 24), 3, shuffle=True, augment=True)
+        for _ in range(look):
+            next(iter(batches))
+        model = models.simple_fcn((16, 24, 3), filters=(4,))
+        return train.fit(model, batches, batches, epochs=2, verbose=0).history["loss"]
+
+    assert losses(0) == losses(2)
