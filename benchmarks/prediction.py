@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_tf import carvana, data, pipeline, predict, predict_files, recipes, run_lengths, toy
+from unet_tf import carvana, data, pipeline, predict, predict_files, run_lengths, runs, toy
+from unet_tf.files import write_text
 
 RESULTS = Path(__file__).parent.parent / "results"
 SIZE = (1918, 1280)
@@ -78,7 +79,7 @@ def main():
         "rounds": arguments.rounds,
         "policy": network.layers[1].dtype_policy.name,
         "images_a_second": {},
-        **recipes.provenance(),
+        **runs.provenance(),
     }
     for stage in rounds[0]:
         rates = sorted(len(paths) / seconds[stage] for seconds in rounds)
@@ -90,7 +91,7 @@ def main():
         f"Carvana's {carvana.TEST_IMAGES:,} test images would take {hours:.1f} hours at this rate"
     )
     path = RESULTS / f"prediction_{network.name}.json"
-    recipes.write_atomically(path, json.dumps(record, indent=1) + "\n")
+    write_text(path, json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

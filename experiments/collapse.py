@@ -18,8 +18,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from unet_tf import data, losses, models, pipeline, recipes, toy, train
+from unet_tf import data, losses, models, pipeline, toy, train
+from unet_tf.files import write_text
 from unet_tf.metrics import hard_dice
+from unet_tf.runs import provenance
 
 RESULTS = Path(__file__).parent.parent / "results"
 LOSSES = {
@@ -58,14 +60,14 @@ def main():
     folder = toy.write()
     parts = data.split(data.pair(folder)[:320])
     record |= {"data": "rendered", "precision": policy}
-    record |= recipes.provenance()
+    record |= provenance()
     for loss_name, loss in LOSSES.items():
         for rate in RATES:
             for seed in SEEDS:
                 key = f"{loss_name}, {rate:g}, seed {seed}"
                 if key not in record["runs"]:
                     record["runs"][key] = one_run(loss, rate, seed, parts)
-                    recipes.write_atomically(path, json.dumps(record, indent=1) + "\n")
+                    write_text(path, json.dumps(record, indent=1) + "\n")
                 print(key, record["runs"][key], flush=True)
     for loss_name in LOSSES:
         for rate in RATES:

@@ -28,8 +28,9 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from unet_tf import data, losses, models, pipeline, predict, recipes, scores, toy, train
+from unet_tf import data, losses, models, pipeline, predict, recipes, runs, scores, toy, train
 from unet_tf.augment import augment
+from unet_tf.files import write_text
 
 RESULTS = Path(__file__).parent.parent / "results" / "effects"
 BASE = recipes.quick(recipes.UNET)
@@ -129,7 +130,7 @@ def one_run(name, seed):
         "resize": recipe.resize,
         "cache": toy.default_folder().parent / "effects-cache",
     }
-    paired = recipe.augment and variant.masks_move
+    paired = recipe.augment if variant.masks_move else False
     training = pipeline.dataset(parts.train, shuffle=True, augment=paired, seed=seed, **settings)
     if not variant.masks_move:
         training = augment_images_only(training, seed)
@@ -163,13 +164,13 @@ def one_run(name, seed):
         "minutes": (time.perf_counter() - start) / 60,
         "split": {
             "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
-            "hash": recipes.split_hash(parts),
+            "hash": runs.split_hash(parts),
         },
         "changed": {key: getattr(new, "__name__", new) for key, new in variant.recipe.items()}
         | ({"cars": variant.cars} if variant.cars else {})
         | ({} if variant.masks_move else {"masks_move": False}),
         "precision": policy,
-        **recipes.provenance(),
+        **runs.provenance(),
     }
     if name == "base":
         baseline = scores.constant_baseline(parts.train, parts.test, recipe.image_size)
@@ -306,7 +307,7 @@ def main():
         name, seed = arguments.run[0], int(arguments.run[1])
         if missing([name], [seed]):
             record = one_run(name, seed)
-            recipes.write_atomically(path_of(name, seed), json.dumps(record, indent=1) + "\n")
+            write_text(path_of(name, seed), json.dumps(record, indent=1) + "\n")
             print(f"{name}, seed {seed}: dice {record['dice']:.4f}")
         return
     if not arguments.table:

@@ -59,6 +59,7 @@ def main():
     kills, during_write = 0, 0
     while True:
         # Most kills early, so that 20 of them fall into one training; the last run is left alone.
+        started = time.time()
         seconds = moments.uniform(2, 0.8 * whole) if kills < arguments.kills else None
         status = train(folder / "killed", seconds)
         if status is not None and kills >= arguments.kills:
@@ -67,7 +68,8 @@ def main():
             shutil.rmtree(folder / "killed")
             continue
         kills += 1
-        during_write += (folder / "killed/.partial-state.npz").exists()
+        partial = folder / "killed/.partial-state.npz"
+        during_write += partial.exists() and partial.stat().st_mtime > started
         state, epochs = folder / "killed/state.npz", 0
         if state.exists():
             with np.load(state, allow_pickle=False) as file:

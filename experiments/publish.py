@@ -15,13 +15,14 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from unet_tf import carvana, recipes
+from unet_tf import carvana, files, ledger, recipes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+CARVANA_IMAGES = 5088  # of the whole training set
 TO_FILL = (
-    "| {recipe.name}, {recipe.variant} | Carvana, 1000 images of 1918x1280 "
-    "| {recipe.published:.4f} | | {may} | *yours to fill* | | | | {on} | |"
+    "| {recipe.name}, {recipe.variant} | Carvana, {images} images of 1918x1280 "
+    "| {published} | | {may} | *yours to fill* | | | | {on} | |"
 )
 
 spec = importlib.util.spec_from_file_location("effects", Path(__file__).parent / "effects.py")
@@ -36,7 +37,7 @@ def slug(record):
 
 
 def results_of(record):
-    """The results of `recipes.run` that a record was made of."""
+    """The results of `runs.run` that a record was made of."""
     shared = {key: value for key, value in record.items() if key not in ("scores", "runs")}
     return [{**shared, **run} for run in record["runs"]]
 
@@ -60,7 +61,7 @@ def merged(found, there):
         )
     same = there and all(there[key] == found[0][key] for key in keys)
     kept = [result for result in results_of(there) if result["seed"] not in seeds] if same else []
-    return recipes.summary(found + kept)
+    return ledger.summary(found + kept)
 
 
 def records():
@@ -88,13 +89,22 @@ def table():
     to_fill = [
         TO_FILL.format(
             recipe=recipe,
-            may=recipes.comparable({"data": "Carvana", "changed": [], "variant": recipe.variant}),
+            images=recipe.images or CARVANA_IMAGES,
+            published="none" if recipe.published is None else f"{recipe.published:.4f}",
+            may=ledger.comparable(
+                {
+                    "data": "Carvana",
+                    "changed": [],
+                    "variant": recipe.variant,
+                    "published_dice": recipe.published,
+                }
+            ),
             on="test" if recipe.test_size else "validation",
         )
         for recipe in recipes.RECIPES
         if (recipe.name, recipe.variant) not in real
     ]
-    return "\n".join([recipes.table(found), *to_fill])
+    return "\n".join([ledger.table(found), *to_fill])
 
 
 def effects_table():
@@ -153,7 +163,7 @@ def publish(run):
         path = RESULTS / f"{name}.json"
         there = json.loads(path.read_text()) if path.exists() else None
         record = merged(results, there)
-        recipes.write_atomically(path, json.dumps(record, indent=1) + "\n")
+        files.write_text(path, json.dumps(record, indent=1) + "\n")
         shutil.copy(pictures[name], path.with_suffix(".png"))
         print(f"{path.name}: seeds {[run['seed'] for run in record['runs']]}")
 
@@ -161,7 +171,7 @@ def publish(run):
 def main():
     if len(sys.argv) > 1:
         publish(sys.argv[1])
-    recipes.write_atomically(ROOT / "README.md", with_tables((ROOT / "README.md").read_text()))
+    files.write_text(ROOT / "README.md", with_tables((ROOT / "README.md").read_text()))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,19 @@ import tensorflow as tf
 from PIL import Image
 
 from unet_tf import __main__ as command_line
-from unet_tf import data, losses, models, pipeline, plot, predict, recipes, scores, train
+from unet_tf import (
+    data,
+    ledger,
+    losses,
+    models,
+    pipeline,
+    plot,
+    predict,
+    recipes,
+    runs,
+    scores,
+    train,
+)
 
 matplotlib.use("Agg")
 
@@ -256,8 +268,86 @@ def test_recipes_are_the_published_protocols():
         assert (corrected.split_by, corrected.resize) == ("car", "area")
         assert corrected.augment
         assert corrected.test_size > 0
-    with pytest.raises(ValueError, match="article_simple, article_unet"):
+    with pytest.raises(ValueError, match="article_simple, article_unet, guide_unet"):
         recipes.get("unet")
+    assert command_line.RECIPES == recipes.NAMES
+
+
+def test_the_guide_is_its_network_and_its_settings():
+    written, corrected = (recipes.get("guide_unet", kind) for kind in ("as written", "corrected"))
+    model = corrected.build((160, 240, 3), corrected.filters)
+    # as the source counts them, what is trained: batch norm's moving statistics are not
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 31_037_633
+    assert not [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert (corrected.image_size, corrected.batch_size) == ((160, 240), 16)
+    assert (corrected.learning_rate, corrected.published) == (1e-4, None)
+    assert written.augment == {"rotation": 35 / 360, "vertical_flip": 0.1, "contrast": 0.0}
+    changed = recipes.dataclasses.replace(written, variant="corrected", augment=True)
+    assert changed == corrected  # augmentation is the one difference
+
+
+@pytest.mark.parametrize("size", [(32, 48), (31, 47)])
+def test_the_guide_s_loss_is_cross_entropy_with_logits(size):
+    """The head's logits and the loss behind the sigmoid, by the definition; far beyond where a
+    probability in float32 is 1."""
+    model = recipes.guide_unet((*size, 3), (4, 8))
+    images = np.random.default_rng(0).random((2, *size, 3), "float32")
+    truth = (images[..., :1] > 0.5).astype("float32")
+    head = model.get_layer("head")
+    head.bias.assign([30.0])
+    logits = keras.Model(model.input, head.output)(images).numpy()[:, : size[0], : size[1]]
+    x = logits.astype("float64")
+    by_hand = np.mean(np.maximum(x, 0) - x * truth + np.log1p(np.exp(-np.abs(x))))
+    model.compile(loss=keras.losses.binary_crossentropy)
+    assert model.evaluate(images, truth, verbose=0) == pytest.approx(by_hand, rel=1e-5)
+    assert by_hand > 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rat": 1}, "no setting 'learning_rat': did you mean learning_rate?"),
+        ({"xyz": 1}, "no setting 'xyz': there are build, filters, images"),
+        ({"learning_rate": -1}, "learning_rate is -1, but has to be a number above 0"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast', but has to be a number above 0"),
+        ({"epochs": 0}, "epochs is 0, but has to be a whole number of at least 1"),
+        ({"epochs": 2.5}, "epochs is 2.5"),
+        ({"filters": (16, 0)}, "filters is (16, 0), but has to be a tuple, each a whole"),
+        ({"filters": 16}, "filters is 16"),
+        ({"image_size": (96,)}, "image_size is (96,)"),
+        ({"resize": "cubic"}, 'resize is \'cubic\', but has to be "area" or "nearest"'),
+        ({"split_by": "view"}, "split_by is 'view'"),
+        ({"validation_size": 0}, "validation_size is 0"),
+        ({"validation_size": 0.5, "test_size": 0.5}, "nothing is left for training"),
+        ({"augment": {"rotaton": 0.1}}, "augment is {'rotaton': 0.1}, but has to be a bool, or"),
+        ({"augment": {"rotation": "much"}}, "augment is {'rotation': 'much'}"),
+        ({"loss": "hinge"}, "loss is 'hinge', but has to be a function, or one of bce_dice_loss"),
+        ({"monitor": "val_iou"}, "monitor is 'val_iou', but has to be one of val_hard_dice"),
+        ({"patience": 0}, "patience is 0"),
+        ({"build": "unet"}, "build is 'unet'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(changes, message):
+    with pytest.raises(ValueError) as error:
+        recipes.get("guide_unet", **changes)
+    assert message in str(error.value)
+
+
+def test_settings_of_the_command_line():
+    command = "train --recipe guide_unet --quick --epochs 3 --set epsilon=1e-3 filters=4,8 "
+    command += "loss=dice_loss augment.rotation=0.05 augment.shift=0.1 images=20 resize=nearest"
+    arguments = command_line.parser().parse_args(command.split())
+    recipe = command_line.adjusted(recipes.quick(recipes.GUIDE), arguments)
+    assert recipe == recipes.dataclasses.replace(
+        recipes.quick(recipes.GUIDE),
+        epochs=3,
+        epsilon=1e-3,
+        filters=(4, 8),
+        loss=losses.dice_loss,
+        augment={"rotation": 0.05, "shift": 0.1},
+        images=20,
+        resize="nearest",
+    )
 
 
 def test_as_written_the_simple_model_turns_images_but_no_masks():
@@ -271,19 +361,24 @@ def test_as_written_the_simple_model_turns_images_but_no_masks():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["corrected", "as written"])
-@pytest.mark.parametrize("name", ["article_simple", "article_unet"])
+@pytest.mark.parametrize("name", ["article_simple", "article_unet", "guide_unet"])
 def test_run(folder, tmp_path, name, variant):
     to = tmp_path / "run"
-    result = recipes.run(small(name, variant), folder, seed=3, to=to, verbose=0)
+    result = runs.run(small(name, variant), folder, seed=3, to=to, verbose=0)
     assert json.loads((to / "result.json").read_text()) == json.loads(json.dumps(result))
     assert result["data"] == "blocks"
-    assert result["scored_on"] == ("test" if variant == "corrected" else "validation")
+    article = name != "guide_unet" and variant == "as written"
+    assert result["scored_on"] == ("validation" if article else "test")
     assert 0 <= result["scores"]["dice"] <= 1
     assert 0.3 < result["scores"]["baseline"] < 1
-    assert ("dice_at_chosen_threshold" in result["scores"]) == (variant == "corrected")
+    assert ("dice_at_chosen_threshold" in result["scores"]) == (result["scored_on"] == "test")
     assert result["seed"] == 3
     assert sum(result["split"]["images"].values()) == 24
-    assert result["settings"]["loss"].endswith("dice_loss")
+    assert result["settings"]["loss"] in recipes.LOSSES
+    scored = result["split"]["images"][result["scored_on"]]
+    assert len(list((to / "predictions").glob("*.png"))) == scored
+    with Image.open(next((to / "predictions").glob("*.png"))) as mask:
+        assert mask.size == (36, 24)
     model = keras.saving.load_model(to / "best.keras")
     assert model.count_params() == result["parameters"]
     with Image.open(to / "picture.png") as picture:
@@ -310,7 +405,7 @@ def test_which_part_reaches_what(folder, monkeypatch):
     spy(scores, "constant_baseline")
     spy(train, "fit")
     recipe = small(epochs=1, resize="nearest", learning_rate=0.002, epsilon=0.5)
-    result = recipes.run(recipe, folder, verbose=0)
+    result = runs.run(recipe, folder, verbose=0)
     parts = data.split(data.pair(folder), "car", 0.2, 0.2, 42)
     (training, training_settings), (validation, validation_settings) = seen["dataset"]
     assert training[0] == parts.train
@@ -348,7 +443,7 @@ def test_images_of_several_sizes_at_their_native_size_are_refused(folder):
             with Image.open(path) as image:
                 image.crop((0, 0, 30, 20)).save(path)
     with pytest.raises(ValueError, match=r"differ in size.*20x30.*--image-size"):
-        recipes.run(small("article_unet", image_size=None), folder, verbose=0)
+        runs.run(small("article_unet", image_size=None), folder, verbose=0)
 
 
 @pytest.mark.slow
@@ -356,14 +451,14 @@ def test_run_at_odd_native_size(tmp_path, folder):
     for path in folder.glob("*/*.png"):
         with Image.open(path) as image:
             image.crop((0, 0, 35, 23)).save(path)
-    result = recipes.run(small("article_unet", image_size=None), folder, verbose=0)
+    result = runs.run(small("article_unet", image_size=None), folder, verbose=0)
     assert 0 <= result["scores"]["dice"] <= 1
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(folder):
     first, again, other = (
-        recipes.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
+        runs.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
     )
     assert first["scores"] == again["scores"]
     assert first["scores"]["soft_dice"] != other["scores"]["soft_dice"]
@@ -372,25 +467,25 @@ def test_the_same_seed_gives_the_same_result(folder):
 
 def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
     recipe = small(epochs=1)
-    monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abc", "date": "today"})
+    monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abc", "date": "today"})
 
     def run(recipe=recipe, **settings):
-        return recipes.run(recipe, folder, to=tmp_path / "run", verbose=0, **settings)
+        return runs.run(recipe, folder, to=tmp_path / "run", verbose=0, **settings)
 
     first = run()
     assert run()["minutes"] != first["minutes"]  # unless it is asked for
     there = run()
-    monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abc", "date": "tomorrow"})
+    monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abc", "date": "tomorrow"})
     assert run(resume=True) == json.loads(json.dumps(there))
     for change in (
         lambda: run(resume=True, seed=1),
         lambda: run(recipes.dataclasses.replace(recipe, learning_rate=0.1), resume=True),
         lambda: (
-            monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abd", "date": ""})
+            monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abd", "date": ""})
             or run(resume=True)
         ),
         lambda: (
-            monkeypatch.setattr(recipes, "provenance", lambda: {"commit": "abd-dirty"})
+            monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abd-dirty"})
             or run(resume=True)
         ),
         lambda: run(resume=True),  # uncommitted changes: never the same code for sure
@@ -427,13 +522,13 @@ def results_by_hand(**changes):
 
 
 def test_summary_by_hand():
-    record = recipes.summary(results_by_hand())
+    record = ledger.summary(results_by_hand())
     assert record["scores"]["dice"] == pytest.approx({"mean": 0.95, "spread": 0.02})
     assert record["scores"]["iou"] == pytest.approx({"mean": 0.8, "spread": 0})
     assert "worst" not in record["scores"]
     assert [run["seed"] for run in record["runs"]] == [0, 1, 2]
     assert record["runs"][1]["scores"]["dice"] == 0.95
-    assert recipes.summary(results_by_hand()[:1])["scores"]["dice"]["spread"] is None
+    assert ledger.summary(results_by_hand()[:1])["scores"]["dice"]["spread"] is None
 
 
 @pytest.mark.parametrize(
@@ -451,11 +546,11 @@ def test_what_the_table_calls_the_data(tmp_path, name, size, file, expected):
     image = tmp_path / name / f"{file}.jpg"
     Image.new("RGB", size).save(image)
     parts = data.Split([data.Pair(image, image)], [], [])
-    assert recipes.name_of(tmp_path / name, parts) == expected
+    assert runs.name_of(tmp_path / name, parts) == expected
 
 
 def test_table_by_hand():
-    assert recipes.table([recipes.summary(results_by_hand())]).splitlines()[2] == (
+    assert ledger.table([ledger.summary(results_by_hand())]).splitlines()[2] == (
         "| article_unet, as written, settings changed | rendered, 8 images of 480x320 "
         "| 0.9416 | 0.9123 "
         "| no: rendered cars | **0.9500** ± 0.0200 (3 seeds) | 0.8000 | 0.5000 | 0.7000 "
@@ -466,6 +561,7 @@ def test_table_by_hand():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
+        ({"published_dice": None}, "no: no score published"),
         ({}, "no: rendered cars"),
         ({"data": "my_folder", "changed": []}, "no: other images"),
         ({"data": "Carvana"}, "no: changed epochs"),
@@ -474,7 +570,7 @@ def test_table_by_hand():
     ],
 )
 def test_what_may_stand_beside_the_published_score(changes, expected):
-    assert recipes.comparable(results_by_hand(**changes)[0]).startswith(expected)
+    assert ledger.comparable(results_by_hand(**changes)[0]).startswith(expected)
 
 
 # --- the command line

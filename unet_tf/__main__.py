@@ -7,11 +7,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: its sta
 import argparse
 import dataclasses
 import errno
+import json
 import re
 import sys
 import traceback
 from pathlib import Path
 
+# `recipes.NAMES`, without the seconds that importing TensorFlow takes.
+RECIPES = ("article_simple", "article_unet", "guide_unet")
 EXAMPLES = """examples:
   python -m unet_tf data                                 which data is found, and how much of it
   python -m unet_tf data --download train_hq.zip train_masks.zip
@@ -84,6 +87,18 @@ def share(text):
     return number
 
 
+def named(text):
+    """`epsilon=1e-7` -> ("epsilon", 1e-7); a list, `filters=16,32`, becomes a tuple."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=VALUE, such as epsilon=1e-7")
+    try:
+        found = json.loads(f"[{value}]")
+    except ValueError:
+        return name, value
+    return name, found[0] if len(found) == 1 else tuple(found)
+
+
 def parser():
     """The whole command line."""
     main = argparse.ArgumentParser(
@@ -140,8 +155,17 @@ def parser():
         "share of the cars held out for the score; 0: the score is the validation part's",
     )
 
+    settings.add_argument(
+        "--set",
+        nargs="+",
+        type=named,
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other: epsilon=1e-7 filters=16,32,64 augment.rotation=0.05 loss=dice_loss",
+    )
+
     command = commands.add_parser("train", parents=[common], help="one run of one recipe")
-    command.add_argument("--recipe", required=True, choices=("article_simple", "article_unet"))
+    command.add_argument("--recipe", required=True, choices=RECIPES)
     command.add_argument("--as-written", action="store_true", help="with the source's faults")
     command.add_argument("--quick", action="store_true", help="a small size, for two CPU cores")
     command.add_argument("--seed", type=int, default=0)
@@ -207,15 +231,30 @@ def parser():
     command.add_argument(
         "--full", action="store_true", help="the published size, as written and corrected"
     )
+    command.add_argument(
+        "--recipe",
+        nargs="+",
+        choices=RECIPES,
+        default=["article_simple", "article_unet"],
+        help="which recipes (the article's two)",
+    )
     command.add_argument("--seeds", type=positive, default=1, help="runs a recipe (1)")
     return main
 
 
 def adjusted(recipe, arguments):
     """The recipe with the settings that the command line names."""
+    from unet_tf import recipes
+
     names = {field.name for field in dataclasses.fields(recipe)}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
-    return dataclasses.replace(recipe, **asked)
+    for name, value in arguments.set:
+        if name.startswith("augment."):
+            before = asked.get("augment", recipe.augment)
+            amounts = before if isinstance(before, dict) else {}
+            name, value = "augment", {**amounts, name.removeprefix("augment."): value}
+        asked[name] = recipes.LOSSES.get(value, value) if name == "loss" else value
+    return recipes.changed(recipe, **asked)
 
 
 def verbosity():
@@ -245,13 +284,13 @@ def run_data(arguments):
 
 
 def run_train(arguments):
-    from unet_tf import data, recipes
+    from unet_tf import data, ledger, recipes, runs
 
     variant = "as written" if arguments.as_written else "corrected"
     recipe = recipes.get(arguments.recipe, variant)
     recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
     to = Path(arguments.to or f"runs/{recipe.slug}")
-    result = recipes.run(
+    result = runs.run(
         recipe,
         data.find(arguments.data),
         arguments.seed,
@@ -260,8 +299,8 @@ def run_train(arguments):
         verbosity(),
         arguments.resume,
     )
-    print(recipes.table([recipes.summary([result])]))
-    print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png")
+    print(ledger.table([ledger.summary([result])]))
+    print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png, predictions")
 
 
 def run_predict(arguments):
@@ -327,13 +366,14 @@ def run_predict(arguments):
 
 
 def run_reproduce(arguments):
-    from unet_tf import data, recipes
+    from unet_tf import data, ledger, recipes, runs
+    from unet_tf.files import write_text
 
     to = Path(arguments.to or "runs/reproduce")
     folder = data.find(arguments.data)
-    chosen = recipes.RECIPES if arguments.full else [recipes.SIMPLE, recipes.UNET]
+    chosen = [recipe for recipe in recipes.RECIPES if recipe.name in arguments.recipe]
     if not arguments.full:
-        chosen = [recipes.quick(recipe) for recipe in chosen]
+        chosen = [recipes.quick(recipe) for recipe in chosen if recipe.variant == "corrected"]
     summaries = []
     for recipe in chosen:
         recipe = adjusted(recipe, arguments)
@@ -341,7 +381,7 @@ def run_reproduce(arguments):
         for seed in range(arguments.seeds):
             print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
             results.append(
-                recipes.run(
+                runs.run(
                     recipe,
                     folder,
                     seed,
@@ -351,9 +391,9 @@ def run_reproduce(arguments):
                     resume=True,
                 )
             )
-        summaries.append(recipes.save_summary(results, to / f"{recipe.slug}.json"))
-    text = recipes.table(summaries)
-    recipes.write_atomically(to / "table.md", text + "\n")
+        summaries.append(ledger.save_summary(results, to / f"{recipe.slug}.json"))
+    text = ledger.table(summaries)
+    write_text(to / "table.md", text + "\n")
     print(f"\n{text}\n")
     if summaries[0]["data"] == "rendered":
         print("These scores are of rendered cars: the published ones are of Carvana's photographs.")

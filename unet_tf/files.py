@@ -24,3 +24,10 @@ def atomically(path):
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_text(path, text):
+    """Write a text whole or not at all; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomically(path) as partial:
+        partial.write_text(text)

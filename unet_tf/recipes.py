@@ -1,4 +1,4 @@
-"""Every published protocol as data, and `run`, which carries one out.
+"""Every published protocol as data: `unet_tf.runs.run` carries one out.
 
 *As written* is the protocol as published, transcription errors repaired, its faults included;
 *corrected* mends the faults that change what is learned. Both get the same score, the hard dice of
@@ -7,24 +7,66 @@ shares its cars with training, corrected on a test part of cars that nothing els
 precision follows the hardware.
 """
 
-import contextlib
 import dataclasses
-import datetime
-import hashlib
-import json
-import platform
-import subprocess
-import time
+import difflib
+import inspect
+import math
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
 
-from unet_tf import __version__, data, losses, models, pipeline, plot, predict, scores, toy, train
-from unet_tf.files import atomically
+from unet_tf import augment, losses, models
+
+LOSSES = {
+    loss.__name__: loss
+    for loss in (
+        losses.bce_dice_loss,
+        losses.dice_loss,
+        losses.pooled_dice_loss,
+        keras.losses.binary_crossentropy,
+    )
+}
+MONITORS = ("val_hard_dice", "val_loss", "hard_dice", "loss")
+AMOUNTS = ", ".join(list(inspect.signature(augment.augment).parameters)[3:])
+
+
+def counts(value):
+    """Is it a whole number of at least 1?"""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def known_augmentation(value):
+    """Is it a bool, or a dict of numbers for `unet_tf.augment.augment`?"""
+    if not isinstance(value, dict):
+        return isinstance(value, bool)
+    numbers = [isinstance(number, float | int) for number in value.values() if number is not None]
+    return set(value) <= set(AMOUNTS.split(", ")) and all(numbers)
+
+
+WHOLE = "a whole number of at least 1"
+CHECKS = (  # setting, what it has to fulfil, the same in words
+    ("build", callable, "a function of input shape and filters"),
+    ("filters", lambda value: value and all(map(counts, value)), f"a tuple, each {WHOLE}"),
+    ("images", lambda value: value is None or counts(value), f"{WHOLE}, or None for all"),
+    (
+        "image_size",
+        lambda value: value is None or (len(value) == 2 and all(map(counts, value))),
+        "(height, width), or None for the images' own",
+    ),
+    ("resize", lambda value: value in ("area", "nearest"), '"area" or "nearest"'),
+    ("split_by", lambda value: value in ("car", "image"), '"car" or "image"'),
+    ("validation_size", lambda value: 0 < value < 1, "a number between 0 and 1"),
+    ("test_size", lambda value: 0 <= value < 1, "a number from 0 to below 1"),
+    ("augment", known_augmentation, f"a bool, or a dict of {AMOUNTS}"),
+    ("batch_size", counts, WHOLE),
+    ("loss", callable, f"a function, or one of {', '.join(LOSSES)}"),
+    ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),
+    ("epsilon", lambda value: 0 < value < math.inf, "a number above 0"),
+    ("epochs", counts, WHOLE),
+    ("monitor", lambda value: value in MONITORS, f"one of {', '.join(MONITORS)}"),
+    ("patience", counts, WHOLE),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +76,7 @@ class Recipe:
     name: str
     variant: str  # "as written" or "corrected"
     source: str
-    published: float  # the dice of the source, scored its way (`mean_over_batches`)
+    published: float | None  # the source's dice, scored its way (`mean_over_batches`)
     build: Callable  # (input_shape, filters) -> keras.Model
     filters: tuple
     images: int | None = 1000  # the first of the files sorted by name; None: all
@@ -45,7 +87,7 @@ class Recipe:
     test_size: float = 0.2
     split_seed: int = 42
     shuffle: bool = True
-    augment: bool = True
+    augment: bool | dict = True  # a dict: arguments of `unet_tf.augment.augment`
     batch_size: int = 32
     loss: Callable = losses.bce_dice_loss
     learning_rate: float = 3e-4
@@ -53,6 +95,22 @@ class Recipe:
     epochs: int = 20  # at most; the article allows 20, its published runs took 10 and 16
     monitor: str = "val_hard_dice"
     patience: int = 5
+
+    def __post_init__(self):
+        """Raise ValueError for a setting that makes no sense, by its name."""
+        for name, good, wanted in CHECKS:
+            value = getattr(self, name)
+            try:
+                fits = good(value)
+            except TypeError:
+                fits = False
+            if not fits:
+                raise ValueError(f"{name} is {value!r}, but has to be {wanted}")
+        if self.validation_size + self.test_size >= 1:
+            raise ValueError(
+                f"validation_size is {self.validation_size} and test_size {self.test_size}: "
+                "nothing is left for training, make one of them smaller"
+            )
 
     @property
     def slug(self):
@@ -91,6 +149,22 @@ def article_unet(input_shape, filters):
     return models.unet(input_shape, filters)
 
 
+def guide_unet(input_shape, filters):
+    """The guide's U-Net: batch norm, 2x2 transposed convolutions, no dropout.
+
+    Its head gives logits; the sigmoid behind it is kept in the model, so that what is saved gives
+    probabilities. Keras computes the cross-entropy from the logits all the same.
+    """
+    return models.unet(
+        input_shape,
+        filters,
+        dropout=0.0,
+        batch_norm=True,
+        upsampling="transposed_2x2",
+        final_conv=False,
+    )
+
+
 # The article does not print the simple model's optimizer: its U-Net's is used.
 SIMPLE = Recipe(
     "article_simple",
@@ -110,27 +184,59 @@ UNET = Recipe(
     filters=(64, 128, 256, 512, 1024),
     epochs=16,
 )
+# The guide publishes no score and lists one epoch. What it says of the split, train, validation and
+# test, is done by car; where it resizes by OpenCV's bilinear, this is by area.
+GUIDE = Recipe(
+    "guide_unet",
+    "corrected",
+    "End-to-End Guide for Image Segmentation, Deepak Kolaparthi, AiEnsured",
+    None,
+    guide_unet,
+    filters=(64, 128, 256, 512, 1024),
+    images=None,
+    image_size=(160, 240),
+    batch_size=16,
+    loss=keras.losses.binary_crossentropy,
+    learning_rate=1e-4,
+    epsilon=1e-7,
+    epochs=20,
+)
+# Turned by up to 35 degrees, every tenth car upside down: no such car stands on the turntable.
+GUIDE_AUGMENTATION = {"rotation": 35 / 360, "vertical_flip": 0.1, "contrast": 0.0}
 RECIPES = (
     dataclasses.replace(SIMPLE, **AS_WRITTEN, build=simple_as_written),
     SIMPLE,
     dataclasses.replace(UNET, **AS_WRITTEN),
     UNET,
+    dataclasses.replace(GUIDE, variant="as written", augment=GUIDE_AUGMENTATION),
+    GUIDE,
 )
+NAMES = tuple(dict.fromkeys(recipe.name for recipe in RECIPES))
 
 
-def get(name, variant="corrected"):
-    """The recipe of that name and variant.
+def get(name, variant="corrected", **changes):
+    """The recipe of that name and variant, with settings changed where they are given.
 
     Raises
     ------
     ValueError
-        For an unknown name; lists the known ones.
+        For an unknown name, lists the known ones; for a setting that is unknown or makes no sense.
     """
     for recipe in RECIPES:
         if (recipe.name, recipe.variant) == (name, variant):
-            return recipe
-    known = ", ".join(sorted({recipe.name for recipe in RECIPES}))
-    raise ValueError(f'no recipe {name!r} ("{variant}"): there are {known}')
+            return changed(recipe, **changes)
+    raise ValueError(f'no recipe {name!r} ("{variant}"): there are {", ".join(NAMES)}')
+
+
+def changed(recipe, **changes):
+    """The recipe with other settings, each by its name; ValueError for those that make no sense."""
+    names = [f.name for f in dataclasses.fields(Recipe)][4:]
+    for name in changes:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+            raise ValueError(f"no setting {name!r}: {hint}")
+    return dataclasses.replace(recipe, **changes)
 
 
 def quick(recipe):
@@ -140,345 +246,3 @@ def quick(recipe):
     return dataclasses.replace(
         recipe, filters=filters, images=320, epochs=8, batch_size=16, learning_rate=1e-3
     )
-
-
-def run(recipe, folder, seed=0, to=None, precision="auto", verbose="auto", resume=False):
-    """Carry out a recipe once: split, train, predict, score.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    folder : path
-        As `unet_tf.data.find` gives it.
-    seed : int
-        For weights, dropout, order and augmentation. The split has its own seed, in the recipe.
-    to : path, optional
-        Gets `best.keras`, `log.csv`, `state.npz`, `result.json` and `picture.png`.
-    precision : as in `unet_tf.train.set_precision`
-    verbose : as in `keras.Model.fit`
-    resume : bool
-        Go on with the run that was stopped in `to`; where it is done, return its result and train
-        nothing. A run of other settings, or by another commit, is done anew if it was done, and
-        refused if it was stopped.
-
-    Returns
-    -------
-    dict
-        The result, ready for JSON.
-    """
-    start = time.perf_counter()
-    keras.utils.set_random_seed(seed)
-    policy = train.set_precision(precision)
-    pairs = data.pair(folder)[: recipe.images]
-    parts = data.split(
-        pairs, recipe.split_by, recipe.validation_size, recipe.test_size, recipe.split_seed
-    )
-    batches = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
-    identity = identity_of(recipe, folder, parts, seed, policy)
-    there = result_in(to)
-    if resume and same_run(identity, there):
-        print(f"This run is in {to} already: remove that to repeat it")
-        return there
-    resume = resume and not there and to is not None and (Path(to) / "state.npz").exists()
-    if there:  # what stands there from now on is not finished
-        (Path(to) / "result.json").unlink()
-    training = pipeline.dataset(
-        parts.train,
-        recipe.image_size,
-        shuffle=recipe.shuffle,
-        augment=recipe.augment,
-        seed=seed,
-        **batches,
-    )
-    validation = pipeline.dataset(parts.validation, recipe.image_size, **batches)
-    size = recipe.image_size or common_size(pairs)
-    model = recipe.build((*size, 3), recipe.filters)
-    history = train.fit(
-        model,
-        training,
-        validation,
-        epochs=recipe.epochs,
-        loss=recipe.loss,
-        optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
-        monitor=recipe.monitor,
-        patience=recipe.patience,
-        folder=to,
-        resume=resume,
-        settings=settings_to_resume(identity),
-        verbose=verbose,
-    )
-    minutes = None if resume else (time.perf_counter() - start) / 60
-    forward = predict.compiled(model)  # as the command line predicts, to the bit
-    result = {
-        **identity,
-        "epochs": len(history.history["loss"]),
-        "parameters": model.count_params(),
-        "minutes": minutes,
-        "scores": scored(forward, recipe, parts),
-    }
-    if to is not None:
-        title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
-        picture(forward, recipe, parts, title, Path(to) / "picture.png")
-        # The result last: where it is, all of the run is.
-        write_atomically(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
-    return result
-
-
-def identity_of(recipe, folder, parts, seed, policy):
-    """All that decides about a run, and where and with what it was made."""
-    own = get(recipe.name, recipe.variant)
-    fields = [f.name for f in dataclasses.fields(recipe)]
-    return {
-        "recipe": recipe.name,
-        "variant": recipe.variant,
-        "source": recipe.source,
-        "published_dice": recipe.published,
-        "data": name_of(folder, parts),
-        "original_size": data.size_of(parts.train[0].image),  # height, width of the first
-        "seed": seed,
-        "split": {
-            "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
-            "hash": split_hash(parts),
-        },
-        "scored_on": "test" if parts.test else "validation",
-        "changed": [name for name in fields if getattr(recipe, name) != getattr(own, name)],
-        "settings": {
-            name: getattr(value, "__name__", value)
-            for name in fields
-            if name not in ("name", "variant", "source", "published")
-            for value in [getattr(recipe, name)]
-        },
-        "precision": policy,
-        **provenance(),
-    }
-
-
-CARVANA_SIZE = (1280, 1918)
-
-
-def name_of(folder, parts):
-    """What the table calls the data: rendered, Carvana (by its names and size), or the folder."""
-    if toy.is_rendered(folder):
-        return "rendered"
-    images = [image for part in parts for image, _ in part]
-    named_so = all(data.car_of(image) != image.stem for image in images)
-    if named_so and data.size_of(images[0]) == CARVANA_SIZE:
-        return "Carvana"
-    name = Path(folder).resolve().name
-    return f"folder {name}" if name in ("rendered", "Carvana") else name
-
-
-def result_in(folder):
-    """The `result.json` in a folder, or an empty dict."""
-    path = folder and Path(folder) / "result.json"
-    return json.loads(path.read_text()) if path and path.exists() else {}
-
-
-def same_run(identity, result):
-    """Is this the result of that very run: recipe, settings, split, seed, precision, committed
-    code and versions?"""
-    if not result or "dirty" in (identity["commit"] or ""):
-        return False
-    keys = set(identity) - {"date", "hardware"}
-    return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
-
-
-def settings_to_resume(identity):
-    """What has to be the same in a run that goes on: all but what may grow or vary."""
-    settings = {name: value for name, value in identity["settings"].items() if name != "epochs"}
-    names = ("recipe", "variant", "data", "seed", "split", "precision", "commit")
-    return {**{name: identity[name] for name in names}, "settings": settings}
-
-
-def scored(model, recipe, parts):
-    """Every score of a trained model (`unet_tf.scores.report`), on the test part if there is one.
-
-    Beside them `baseline`, the dice of the constant baseline, and, where there is a test part,
-    `chosen_threshold`, the threshold that is best on the validation part, and
-    `dice_at_chosen_threshold`, the test part's dice with it; all else is at 0.5, as published.
-    """
-
-    def probabilities(pairs):
-        return predict.probabilities(
-            model,
-            [image for image, _ in pairs],
-            recipe.image_size,
-            recipe.resize,
-            recipe.batch_size,
-        )
-
-    pairs = parts.test or parts.validation
-    found = scores.report(pairs, probabilities(pairs), batch_size=recipe.batch_size)
-    baseline = scores.constant_baseline(parts.train, pairs, recipe.image_size)
-    found["baseline"] = float(baseline.mean())
-    if parts.test:
-        threshold, _ = scores.best_threshold(parts.validation, probabilities(parts.validation))
-        _, (dice,) = scores.best_threshold(pairs, probabilities(pairs), [threshold])
-        found |= {"chosen_threshold": threshold, "dice_at_chosen_threshold": float(dice)}
-    return found
-
-
-def picture(model, recipe, parts, title, path):
-    """Four of the scored images with masks, predictions and dices, as a PNG."""
-    pairs = parts.test or parts.validation
-    pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, 4)]
-    masks = [pipeline.read_mask(mask) for _, mask in pairs]
-    found = list(
-        predict.predict(model, [image for image, _ in pairs], recipe.image_size, recipe.resize, 4)
-    )
-    figure = plot.triplets(
-        [pipeline.read_image(image) for image, _ in pairs],
-        masks,
-        found,
-        [f"dice {scores.dice(*both):.3f}" for both in zip(masks, found, strict=True)],
-    )
-    figure.suptitle(title, fontsize=9)
-    with atomically(path) as partial:
-        figure.savefig(partial)
-    plot.plt.close(figure)
-
-
-def common_size(pairs):
-    """The (height, width) of all images; ValueError when they differ."""
-    sizes = {}
-    for image, _ in pairs:
-        sizes.setdefault(data.size_of(image), image.name)
-    if len(sizes) > 1:
-        shown = ", ".join(f"{name} {h}x{w}" for (h, w), name in list(sizes.items())[:3])
-        raise ValueError(
-            f"the images differ in size ({shown}; height x width): they cannot be trained at "
-            "their native size in one batch, so give an --image-size, such as 96x128"
-        )
-    return next(iter(sizes))
-
-
-def split_hash(parts):
-    """A short hash of which image stands in which part: equal splits have equal hashes."""
-    names = {
-        part: sorted(image.name for image, _ in pairs) for part, pairs in parts._asdict().items()
-    }
-    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
-
-
-def provenance():
-    """Hardware, versions, commit and day of a result; a commit with changed or uncommitted code is
-    marked `-dirty`."""
-    root = Path(__file__).parent.parent
-
-    def git(*arguments):
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    commit = None
-    if (root / ".git").exists():  # else it would be the commit of some repository around us
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            changed = git("status", "--porcelain", "--", "unet_tf", "experiments", "benchmarks")
-            commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
-    return {
-        "hardware": train.hardware(),
-        "versions": {
-            "unet_tf": __version__,
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-        },
-        "commit": commit,
-        "date": datetime.date.today().isoformat(),
-    }
-
-
-def write_atomically(path, text):
-    """Write a text whole or not at all; missing folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomically(path) as partial:
-        partial.write_text(text)
-
-
-def summary(results):
-    """One record of a recipe's runs with several seeds.
-
-    Parameters
-    ----------
-    results : list of dict, as `run` returns them
-        Of one recipe, data, settings and split.
-
-    Returns
-    -------
-    dict
-        What the runs share; `scores`, each as `mean` and `spread` (sample standard deviation; None
-        for a single run); and `runs`, what each seed has of its own, its whole report included.
-    """
-    results = sorted(results, key=lambda result: result["seed"])
-    own = ("seed", "epochs", "minutes", "commit", "date", "hardware", "versions", "scores")
-    shared = {key: value for key, value in results[0].items() if key not in own}
-    numbers = [key for key, value in results[0]["scores"].items() if isinstance(value, float | int)]
-    columns = {key: [result["scores"][key] for result in results] for key in numbers}
-    return {
-        **shared,
-        "scores": {
-            key: {
-                "mean": float(np.mean(column)),
-                "spread": float(np.std(column, ddof=1)) if len(column) > 1 else None,
-            }
-            for key, column in columns.items()
-        },
-        "runs": [{key: result[key] for key in own} for result in results],
-    }
-
-
-def save_summary(results, path):
-    """`summary(results)`, written to `path` as JSON."""
-    record = summary(results)
-    write_atomically(path, json.dumps(record, indent=1) + "\n")
-    return record
-
-
-def comparable(record):
-    """May a record's score, taken as published, stand beside the published one? Yes, or why not."""
-    if record["data"] != "Carvana":
-        return "no: rendered cars" if record["data"] == "rendered" else "no: other images"
-    if record["changed"]:
-        return f"no: changed {', '.join(record['changed'])}"
-    if record["variant"] == "corrected":
-        return "no: cars never seen in training, paired augmentation"
-    return "yes"
-
-
-def table(summaries):
-    """A Markdown table, a line a summary. *As published*: soft, pooled over batches, model size."""
-    heads = (
-        "recipe",
-        "data",
-        "published dice",
-        "ours, as published",
-        "comparable?",
-        "**ours: per image, hard, original size**",
-        "IoU",
-        "boundary F1",
-        "constant baseline",
-        "scored on",
-        "minutes a run",
-    )
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for record in summaries:
-        found = record["scores"]
-        spread = found["dice"]["spread"]
-        seeds = " (1 seed)" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
-        minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
-        images = sum(record["split"]["images"].values())
-        height, width = record["original_size"]
-        cells = (
-            f"{record['recipe']}, {record['variant']}"
-            + (", settings changed" if record["changed"] else ""),
-            f"{record['data']}, {images} images of {width}x{height}",
-            f"{record['published_dice']:.4f}",
-            f"{found['mean_over_batches']['mean']:.4f}",
-            comparable(record),
-            f"**{found['dice']['mean']:.4f}**{seeds}",
-            *(f"{found[key]['mean']:.4f}" for key in ("iou", "boundary_f1", "baseline")),
-            record["scored_on"],
-            f"{np.mean(minutes):.1f}" if minutes else "",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)

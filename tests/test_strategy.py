@@ -1,0 +1,70 @@
+"""Several devices: losses and weights of one device, to rounding."""
+
+import subprocess
+import sys
+
+import pytest
+
+# Logical devices have to be set up before TensorFlow starts: a process of its own.
+SCRIPT = """
+import sys
+from pathlib import Path
+import keras, numpy as np, tensorflow as tf
+cpus = tf.config.list_physical_devices("CPU")
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpus[0], two)
+from unet_tf import recipes, runs, toy
+
+folder = toy.write(sys.argv[1] + "/cars", cars=12, size=(48, 32), seed=0)
+recipe = recipes.get("article_unet", filters=(4, 8), image_size=(16, 24), images=48, batch_size=8,
+                     epochs=2, augment={"rotation": 0.05}, learning_rate=0.01)
+
+def trained(name, strategy):
+    to = Path(sys.argv[1]) / name
+    result = runs.run(recipe, folder, 1, to, "float32", 0, strategy=strategy)
+    with np.load(to / "state.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    return result, arrays, (to / "log.csv").read_text().splitlines()
+
+# Dropout draws on each device by itself: without it, one and two devices compute the same.
+from unet_tf import models
+build = lambda shape, filters: models.unet(shape, filters, dropout=0.0)
+recipe = recipes.changed(recipe, build=build)
+one = trained("one", None)
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert mirrored.num_replicas_in_sync == 2
+two = trained("two", mirrored)
+assert one[2][0] == two[2][0]
+for left, right in zip(one[2][1:], two[2][1:], strict=True):
+    np.testing.assert_allclose(*[np.float64(row.split(",")) for row in (left, right)], rtol=2e-4)
+count = 0
+for name in one[1]:
+    if name.startswith("model"):
+        np.testing.assert_allclose(one[1][name], two[1][name], atol=2e-4)
+        count += one[1][name].size
+assert count == one[0]["parameters"] > 1000
+assert abs(one[0]["scores"]["dice"] - two[0]["scores"]["dice"]) < 1e-3
+# resumed on two devices: as if never stopped
+longer = recipes.changed(recipe, epochs=3)
+def more(name, resume):
+    to = Path(sys.argv[1]) / name
+    if resume:
+        (to / "result.json").unlink()
+    runs.run(longer, folder, 1, to, "float32", 0, resume=resume, strategy=mirrored)
+    with np.load(to / "state.npz") as file:
+        return {name: file[name] for name in file.files if name != "state"}
+resumed, whole = more("two", True), more("three", False)
+for name in whole:
+    np.testing.assert_array_equal(resumed[name], whole[name])
+print("same", count)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one_and_resume(tmp_path):
+    """BCE + dice of each image; order, augmentation and the short last batch divided in two."""
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "same" in run.stdout

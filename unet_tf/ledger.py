@@ -1,0 +1,98 @@
+"""Records of runs, and the table that sets them beside the published numbers."""
+
+import json
+
+import numpy as np
+
+from unet_tf.files import write_text
+
+
+def summary(results):
+    """One record of a recipe's runs with several seeds.
+
+    Parameters
+    ----------
+    results : list of dict, as `run` returns them
+        Of one recipe, data, settings and split.
+
+    Returns
+    -------
+    dict
+        What the runs share; `scores`, each as `mean` and `spread` (sample standard deviation; None
+        for a single run); and `runs`, what each seed has of its own, its whole report included.
+    """
+    results = sorted(results, key=lambda result: result["seed"])
+    own = ("seed", "epochs", "minutes", "commit", "date", "hardware", "versions", "scores")
+    shared = {key: value for key, value in results[0].items() if key not in own}
+    numbers = [key for key, value in results[0]["scores"].items() if isinstance(value, float | int)]
+    columns = {key: [result["scores"][key] for result in results] for key in numbers}
+    return {
+        **shared,
+        "scores": {
+            key: {
+                "mean": float(np.mean(column)),
+                "spread": float(np.std(column, ddof=1)) if len(column) > 1 else None,
+            }
+            for key, column in columns.items()
+        },
+        "runs": [{key: result[key] for key in own} for result in results],
+    }
+
+
+def save_summary(results, path):
+    """`summary(results)`, written to `path` as JSON."""
+    record = summary(results)
+    write_text(path, json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def comparable(record):
+    """May a record's score, taken as published, stand beside the published one? Yes, or why not."""
+    if record["published_dice"] is None:
+        return "no: no score published"
+    if record["data"] != "Carvana":
+        return "no: rendered cars" if record["data"] == "rendered" else "no: other images"
+    if record["changed"]:
+        return f"no: changed {', '.join(record['changed'])}"
+    if record["variant"] == "corrected":
+        return "no: cars never seen in training, paired augmentation"
+    return "yes"
+
+
+def table(summaries):
+    """A Markdown table, a line a summary. *As published*: soft, pooled over batches, model size."""
+    heads = (
+        "recipe",
+        "data",
+        "published dice",
+        "ours, as published",
+        "comparable?",
+        "**ours: per image, hard, original size**",
+        "IoU",
+        "boundary F1",
+        "constant baseline",
+        "scored on",
+        "minutes a run",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for record in summaries:
+        found = record["scores"]
+        spread = found["dice"]["spread"]
+        seeds = " (1 seed)" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
+        minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
+        images = sum(record["split"]["images"].values())
+        height, width = record["original_size"]
+        cells = (
+            f"{record['recipe']}, {record['variant']}"
+            + (", settings changed" if record["changed"] else ""),
+            f"{record['data']}, {images} images of {width}x{height}",
+            "none" if record["published_dice"] is None else f"{record['published_dice']:.4f}",
+            f"{found['mean_over_batches']['mean']:.4f}",
+            comparable(record),
+            f"**{found['dice']['mean']:.4f}**{seeds}",
+            *(f"{found[key]['mean']:.4f}" for key in ("iou", "boundary_f1", "baseline")),
+            record["scored_on"],
+            f"{np.mean(minutes):.1f}" if minutes else "",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

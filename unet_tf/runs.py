@@ -1,0 +1,306 @@
+"""One run of a recipe: split, train, predict, score, with all that its record needs."""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from unet_tf import (
+    __version__,
+    data,
+    pipeline,
+    plot,
+    predict,
+    predict_files,
+    recipes,
+    scores,
+    toy,
+    train,
+)
+from unet_tf.files import atomically, write_text
+
+
+def run(
+    recipe,
+    folder,
+    seed=0,
+    to=None,
+    precision="auto",
+    verbose="auto",
+    resume=False,
+    strategy=None,
+    callbacks=(),
+):
+    """Carry out a recipe once: split, train, predict, score.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    folder : path
+        As `unet_tf.data.find` gives it.
+    seed : int
+        For weights, dropout, order and augmentation. The split has its own seed, in the recipe.
+    to : path, optional
+        Gets `best.keras`, `log.csv`, `state.npz`, `result.json`, `picture.png`, and the scored
+        images' masks in `predictions/`.
+    precision : as in `unet_tf.train.set_precision`
+    verbose : as in `keras.Model.fit`
+    resume : bool
+        Go on with the run that was stopped in `to`; where it is done, return its result and train
+        nothing. A run of other settings, or by another commit, is done anew if it was done, and
+        refused if it was stopped.
+    strategy : tf.distribute.Strategy, optional
+        Several GPUs of one host: `tf.distribute.MirroredStrategy()`. Each batch is divided among
+        them; with the losses of single images the training is that of one device, to rounding.
+    callbacks : sequence of keras.callbacks.Callback
+
+    Returns
+    -------
+    dict
+        The result, ready for JSON.
+    """
+    start = time.perf_counter()
+    keras.utils.set_random_seed(seed)
+    policy = train.set_precision(precision)
+    pairs = data.pair(folder)[: recipe.images]
+    parts = data.split(
+        pairs, recipe.split_by, recipe.validation_size, recipe.test_size, recipe.split_seed
+    )
+    batches = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
+    identity = identity_of(recipe, folder, parts, seed, policy)
+    there = result_in(to)
+    if resume and same_run(identity, there):
+        print(f"This run is in {to} already: remove that to repeat it")
+        return there
+    resume = resume and not there and to is not None and (Path(to) / "state.npz").exists()
+    if there:  # what stands there from now on is not finished
+        (Path(to) / "result.json").unlink()
+    training = pipeline.dataset(
+        parts.train,
+        recipe.image_size,
+        shuffle=recipe.shuffle,
+        augment=recipe.augment,
+        seed=seed,
+        **batches,
+    )
+    validation = pipeline.dataset(parts.validation, recipe.image_size, **batches)
+    size = recipe.image_size or common_size(pairs)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = recipe.build((*size, 3), recipe.filters)
+        history = train.fit(
+            model,
+            training,
+            validation,
+            epochs=recipe.epochs,
+            loss=recipe.loss,
+            optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
+            monitor=recipe.monitor,
+            patience=recipe.patience,
+            folder=to,
+            resume=resume,
+            settings=settings_to_resume(identity),
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+    minutes = None if resume else (time.perf_counter() - start) / 60
+    forward = predict.compiled(model)  # as the command line predicts, to the bit
+    result = {
+        **identity,
+        "epochs": len(history.history["loss"]),
+        "parameters": model.count_params(),
+        "minutes": minutes,
+        "scores": scored(forward, recipe, parts),
+    }
+    if to is not None:
+        title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
+        picture(forward, recipe, parts, title, Path(to) / "picture.png")
+        save_predictions(forward, recipe, parts, Path(to) / "predictions")
+        # The result last: where it is, all of the run is.
+        write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def identity_of(recipe, folder, parts, seed, policy):
+    """All that decides about a run, and where and with what it was made."""
+    own = recipes.get(recipe.name, recipe.variant)
+    fields = [f.name for f in dataclasses.fields(recipe)]
+    return {
+        "recipe": recipe.name,
+        "variant": recipe.variant,
+        "source": recipe.source,
+        "published_dice": recipe.published,
+        "data": name_of(folder, parts),
+        "original_size": data.size_of(parts.train[0].image),  # height, width of the first
+        "seed": seed,
+        "split": {
+            "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
+            "hash": split_hash(parts),
+        },
+        "scored_on": "test" if parts.test else "validation",
+        "changed": [name for name in fields if getattr(recipe, name) != getattr(own, name)],
+        "settings": {
+            name: getattr(value, "__name__", value)
+            for name in fields
+            if name not in ("name", "variant", "source", "published")
+            for value in [getattr(recipe, name)]
+        },
+        "precision": policy,
+        **provenance(),
+    }
+
+
+CARVANA_SIZE = (1280, 1918)
+
+
+def name_of(folder, parts):
+    """What the table calls the data: rendered, Carvana (by its names and size), or the folder."""
+    if toy.is_rendered(folder):
+        return "rendered"
+    images = [image for part in parts for image, _ in part]
+    named_so = all(data.car_of(image) != image.stem for image in images)
+    if named_so and data.size_of(images[0]) == CARVANA_SIZE:
+        return "Carvana"
+    name = Path(folder).resolve().name
+    return f"folder {name}" if name in ("rendered", "Carvana") else name
+
+
+def result_in(folder):
+    """The `result.json` in a folder, or an empty dict."""
+    path = folder and Path(folder) / "result.json"
+    return json.loads(path.read_text()) if path and path.exists() else {}
+
+
+def same_run(identity, result):
+    """Is this the result of that very run: recipe, settings, split, seed, precision, committed
+    code and versions?"""
+    if not result or "dirty" in (identity["commit"] or ""):
+        return False
+    keys = set(identity) - {"date", "hardware"}
+    return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
+
+
+def settings_to_resume(identity):
+    """What has to be the same in a run that goes on: all but what may grow or vary."""
+    settings = {name: value for name, value in identity["settings"].items() if name != "epochs"}
+    names = ("recipe", "variant", "data", "seed", "split", "precision", "commit")
+    return {**{name: identity[name] for name in names}, "settings": settings}
+
+
+def scored(model, recipe, parts):
+    """Every score of a trained model (`unet_tf.scores.report`), on the test part if there is one.
+
+    Beside them `baseline`, the dice of the constant baseline, and, where there is a test part,
+    `chosen_threshold`, the threshold that is best on the validation part, and
+    `dice_at_chosen_threshold`, the test part's dice with it; all else is at 0.5, as published.
+    """
+
+    def probabilities(pairs):
+        return predict.probabilities(
+            model,
+            [image for image, _ in pairs],
+            recipe.image_size,
+            recipe.resize,
+            recipe.batch_size,
+        )
+
+    pairs = parts.test or parts.validation
+    found = scores.report(pairs, probabilities(pairs), batch_size=recipe.batch_size)
+    baseline = scores.constant_baseline(parts.train, pairs, recipe.image_size)
+    found["baseline"] = float(baseline.mean())
+    if parts.test:
+        threshold, _ = scores.best_threshold(parts.validation, probabilities(parts.validation))
+        _, (dice,) = scores.best_threshold(pairs, probabilities(pairs), [threshold])
+        found |= {"chosen_threshold": threshold, "dice_at_chosen_threshold": float(dice)}
+    return found
+
+
+def picture(model, recipe, parts, title, path):
+    """Four of the scored images with masks, predictions and dices, as a PNG."""
+    pairs = parts.test or parts.validation
+    pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, 4)]
+    masks = [pipeline.read_mask(mask) for _, mask in pairs]
+    found = list(
+        predict.predict(model, [image for image, _ in pairs], recipe.image_size, recipe.resize, 4)
+    )
+    figure = plot.triplets(
+        [pipeline.read_image(image) for image, _ in pairs],
+        masks,
+        found,
+        [f"dice {scores.dice(*both):.3f}" for both in zip(masks, found, strict=True)],
+    )
+    figure.suptitle(title, fontsize=9)
+    with atomically(path) as partial:
+        figure.savefig(partial)
+    plot.plt.close(figure)
+
+
+def save_predictions(model, recipe, parts, folder):
+    """The masks of the scored images as PNG files, at their own size; earlier ones are removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    paths = [image for image, _ in parts.test or parts.validation]
+    options = {"image_size": recipe.image_size, "resize": recipe.resize}
+    for path, error in predict_files.to_folder(
+        model, paths, folder, {}, batch_size=recipe.batch_size, **options
+    ):
+        if error:
+            raise ValueError(f"{path}: {error}")
+
+
+def common_size(pairs):
+    """The (height, width) of all images; ValueError when they differ."""
+    sizes = {}
+    for image, _ in pairs:
+        sizes.setdefault(data.size_of(image), image.name)
+    if len(sizes) > 1:
+        shown = ", ".join(f"{name} {h}x{w}" for (h, w), name in list(sizes.items())[:3])
+        raise ValueError(
+            f"the images differ in size ({shown}; height x width): they cannot be trained at "
+            "their native size in one batch, so give an --image-size, such as 96x128"
+        )
+    return next(iter(sizes))
+
+
+def split_hash(parts):
+    """A short hash of which image stands in which part: equal splits have equal hashes."""
+    names = {
+        part: sorted(image.name for image, _ in pairs) for part, pairs in parts._asdict().items()
+    }
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
+
+
+def provenance():
+    """Hardware, versions, commit and day of a result; a commit with changed or uncommitted code is
+    marked `-dirty`."""
+    root = Path(__file__).parent.parent
+
+    def git(*arguments):
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    commit = None
+    if (root / ".git").exists():  # else it would be the commit of some repository around us
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            changed = git("status", "--porcelain", "--", "unet_tf", "experiments", "benchmarks")
+            commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+    return {
+        "hardware": train.hardware(),
+        "versions": {
+            "unet_tf": __version__,
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+        },
+        "commit": commit,
+        "date": datetime.date.today().isoformat(),
+    }
