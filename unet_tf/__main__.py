@@ -1,4 +1,4 @@
-"""The command line: `python -m unet_tf data | train | predict | reproduce`."""
+"""The command line: `python -m unet_tf data | train | predict | ui | reproduce`."""
 
 import os
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 # `recipes.NAMES`, without the seconds that importing TensorFlow takes.
 RECIPES = ("article_simple", "article_unet", "guide_unet")
+STORE = "sqlite:///mlflow.db"  # `unet_tf.tracking.STORE`, likewise
 EXAMPLES = """examples:
   python -m unet_tf data                                 which data is found, and how much of it
   python -m unet_tf data --download train_hq.zip train_masks.zip
@@ -26,6 +27,8 @@ EXAMPLES = """examples:
   python -m unet_tf train --recipe article_unet --data data/carvana --to runs/unet
                                                          one run of it; stopped, it goes on with
                                                          --resume
+  python -m unet_tf train --recipe guide_unet --quick --mlflow
+                                                         a tracked one; `ui` shows it
   python -m unet_tf predict runs/unet/best.keras photos/ --to masks --overlays
                                                          masks at the photographs' own size
   python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
@@ -174,6 +177,13 @@ def parser():
         action="store_true",
         help="go on with the run that was stopped in this folder; without one, start it",
     )
+    command.add_argument(
+        "--mlflow",
+        nargs="?",
+        const=os.environ.get("MLFLOW_TRACKING_URI", STORE),
+        metavar="URI",
+        help=f"track the run by MLflow ($MLFLOW_TRACKING_URI, or {STORE})",
+    )
 
     command = commands.add_parser(
         "predict",
@@ -223,6 +233,15 @@ def parser():
     )
     command.add_argument(
         "--batch-size", type=positive, default=16, metavar="N", help="images at a time (16)"
+    )
+
+    command = commands.add_parser("ui", help="MLflow's pages of tracked runs, on this machine")
+    command.add_argument("--store", default=STORE, metavar="URI", help=f"({STORE})")
+    command.add_argument("--port", type=positive, default=5000, help="(5000)")
+    command.add_argument(
+        "--tunnel",
+        action="store_true",
+        help="also on a public address of ngrok: wants pyngrok and the token NGROK_AUTHTOKEN",
     )
 
     command = commands.add_parser(
@@ -298,9 +317,23 @@ def run_train(arguments):
         arguments.precision,
         verbosity(),
         arguments.resume,
+        mlflow=arguments.mlflow,
     )
     print(ledger.table([ledger.summary([result])]))
     print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png, predictions")
+
+
+def run_ui(arguments):
+    from unet_tf import tracking
+
+    server, address = tracking.ui(arguments.store, arguments.port, arguments.tunnel)
+    print(f"MLflow: {address} (Ctrl-C ends it)", flush=True)
+    try:
+        status = server.wait()
+    finally:
+        server.terminate()
+    if status:
+        raise ValueError(f"MLflow's server ended with status {status}: its words are above")
 
 
 def run_predict(arguments):
@@ -409,6 +442,7 @@ def main(argv=None):
         "data": run_data,
         "train": run_train,
         "predict": run_predict,
+        "ui": run_ui,
         "reproduce": run_reproduce,
     }
     try:

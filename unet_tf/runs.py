@@ -25,6 +25,7 @@ from unet_tf import (
     recipes,
     scores,
     toy,
+    tracking,
     train,
 )
 from unet_tf.files import atomically, write_text
@@ -39,7 +40,7 @@ def run(
     verbose="auto",
     resume=False,
     strategy=None,
-    callbacks=(),
+    mlflow=None,
 ):
     """Carry out a recipe once: split, train, predict, score.
 
@@ -62,7 +63,8 @@ def run(
     strategy : tf.distribute.Strategy, optional
         Several GPUs of one host: `tf.distribute.MirroredStrategy()`. Each batch is divided among
         them; with the losses of single images the training is that of one device, to rounding.
-    callbacks : sequence of keras.callbacks.Callback
+    mlflow : str, optional
+        Track the run in this store, such as `sqlite:///mlflow.db` (`unet_tf.tracking`).
 
     Returns
     -------
@@ -78,6 +80,8 @@ def run(
     )
     batches = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
     identity = identity_of(recipe, folder, parts, seed, policy)
+    if mlflow and to is None:
+        raise ValueError("MLflow tracks what is in the folder of a run: give it one, by `to`")
     there = result_in(to)
     if resume and same_run(identity, there):
         print(f"This run is in {to} already: remove that to repeat it")
@@ -95,6 +99,10 @@ def run(
     )
     validation = pipeline.dataset(parts.validation, recipe.image_size, **batches)
     size = recipe.image_size or common_size(pairs)
+    trackers = []
+    if mlflow:
+        name = f"{recipe.slug}, seed {seed}"
+        trackers.append(tracking.Tracker(mlflow, to, name, identity, resume))
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = recipe.build((*size, 3), recipe.filters)
         history = train.fit(
@@ -109,7 +117,7 @@ def run(
             folder=to,
             resume=resume,
             settings=settings_to_resume(identity),
-            callbacks=callbacks,
+            callbacks=trackers,
             verbose=verbose,
         )
     minutes = None if resume else (time.perf_counter() - start) / 60
@@ -127,6 +135,8 @@ def run(
         save_predictions(forward, recipe, parts, Path(to) / "predictions")
         # The result last: where it is, all of the run is.
         write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
+    for tracker in trackers:
+        tracker.finish(result, model, history.history)
     return result
 
 
