@@ -44,6 +44,7 @@ class Variant(NamedTuple):
     recipe: dict  # fields of the recipe, with their new values
     cars: int | None = None  # to train on; None: the 12 of the base
     masks_move: bool = True  # with their images, when these are augmented
+    precision: str = "auto"
 
 
 def strided_unet(input_shape, filters):
@@ -60,6 +61,12 @@ VARIANTS = {
     "base": Variant("nothing", {}),
     "images_only": Variant("images augmented without their masks", {}, masks_move=False),
     "no_augmentation": Variant("no augmentation", {"augment": False}),
+    "guide_augmentation": Variant(
+        "augmented as the guide does: up to 35 degrees, one in ten upside down",
+        {"augment": recipes.GUIDE_AUGMENTATION},
+    ),
+    "rotation_35": Variant("turned by up to 35 degrees", {"augment": {"rotation": 35 / 360}}),
+    "upside_down": Variant("one in ten upside down", {"augment": {"vertical_flip": 0.1}}),
     "split_by_image": Variant(
         "validation split off by image: its cars are also in training, which has 16 cars for 12",
         {"split_by": "image"},
@@ -78,6 +85,7 @@ VARIANTS = {
     "epsilon_1e-7": Variant("Adam's epsilon 1e-7, Keras's default", {"epsilon": 1e-7}),
     "epsilon_1e-3": Variant("Adam's epsilon 1e-3", {"epsilon": 1e-3}),
     "strided_conv": Variant("strided convolution for max pooling", {"build": strided_unet}),
+    "float32": Variant("float32 throughout", {}, precision="float32"),
 }
 
 
@@ -121,7 +129,7 @@ def one_run(name, seed):
     folder = toy.write()
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
-    policy = train.set_precision()
+    policy = train.set_precision(variant.precision)
     parts = parts_of(variant, data.pair(folder))
     print(data.described(parts))
     settings = {
