@@ -200,7 +200,7 @@ def test_refusals(parts, tmp_path, monkeypatch):
     )
     refused(r"patience: 2 there, 3 here", patience=3)
     refused(
-        r"optimizer\.learning_rate: 0\.0\d+ there, 0\.5 here", optimizer=keras.optimizers.Adam(0.5)
+        r"optimizer\.learning_rate: 0\.01 there, 0\.5 here", optimizer=keras.optimizers.Adam(0.5)
     )
     refused(r"loss: bce_dice_loss there, dice_loss here", loss=losses_dice())
     refused(r"model\.\d+\..*mixed_bfloat16 here", policy="mixed_bfloat16")

@@ -417,7 +417,7 @@ def test_which_part_reaches_what(folder, monkeypatch):
     assert training_settings["resize"] == validation_settings["resize"] == "nearest"
     predicted = [args[1] for args, _ in seen["probabilities"]]
     images = {part: [image for image, _ in getattr(parts, part)] for part in parts._fields}
-    assert predicted == [images["test"], images["validation"], images["test"]]
+    assert predicted == [images["test"], images["validation"]]
     assert {args[3] for args, _ in seen["probabilities"]} == {"nearest"}
     ((scored, settings),) = seen["report"]
     assert scored[0] == parts.test

@@ -303,7 +303,7 @@ def run_data(arguments):
 
 
 def run_train(arguments):
-    from unet_tf import data, ledger, recipes, runs
+    from unet_tf import data, recipes, runs, scores
 
     variant = "as written" if arguments.as_written else "corrected"
     recipe = recipes.get(arguments.recipe, variant)
@@ -319,7 +319,11 @@ def run_train(arguments):
         arguments.resume,
         mlflow=arguments.mlflow,
     )
-    print(ledger.table([ledger.summary([result])]))
+    found = result["scores"]
+    print(
+        f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
+    )
+    print(scores.table(found, found["baseline"]))
     print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png, predictions")
 
 

@@ -178,8 +178,13 @@ def architecture(model):
 def differences(there, here):
     """The first three entries in which two nested dicts differ, as a phrase; empty if in none."""
     there, here = flat(there), flat(here)
+
+    def shown(entries, name):
+        value = entries.get(name, "nothing")
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+
     found = [
-        f"{name}: {there.get(name, 'nothing')} there, {here.get(name, 'nothing')} here"
+        f"{name}: {shown(there, name)} there, {shown(here, name)} here"
         for name in dict.fromkeys([*there, *here])
         if there.get(name, here) != here.get(name, there)  # a dict is no entry: that is missing
     ]

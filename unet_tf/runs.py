@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from unet_tf import (
     __version__,
@@ -21,7 +22,6 @@ from unet_tf import (
     pipeline,
     plot,
     predict,
-    predict_files,
     recipes,
     scores,
     toy,
@@ -122,17 +122,20 @@ def run(
         )
     minutes = None if resume else (time.perf_counter() - start) / 60
     forward = predict.compiled(model)  # as the command line predicts, to the bit
+    pairs = parts.test or parts.validation
+    found = probabilities(forward, recipe, pairs)
     result = {
         **identity,
         "epochs": len(history.history["loss"]),
         "parameters": model.count_params(),
         "minutes": minutes,
-        "scores": scored(forward, recipe, parts),
+        "scores": scored(
+            found, recipe, parts, lambda: probabilities(forward, recipe, parts.validation)
+        ),
     }
     if to is not None:
         title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
-        picture(forward, recipe, parts, title, Path(to) / "picture.png")
-        save_predictions(forward, recipe, parts, Path(to) / "predictions")
+        pictures(found, pairs, title, Path(to))
         # The result last: where it is, all of the run is.
         write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
     for tracker in trackers:
@@ -206,64 +209,64 @@ def settings_to_resume(identity):
     return {**{name: identity[name] for name in names}, "settings": settings}
 
 
-def scored(model, recipe, parts):
+def probabilities(model, recipe, pairs):
+    """What the model says of each image, at the size it works at: a list, as it is used twice."""
+    paths = [image for image, _ in pairs]
+    sizes = recipe.image_size, recipe.resize, recipe.batch_size
+    return list(predict.probabilities(model, paths, *sizes))
+
+
+def scored(found, recipe, parts, of_validation):
     """Every score of a trained model (`unet_tf.scores.report`), on the test part if there is one.
 
     Beside them `baseline`, the dice of the constant baseline, and, where there is a test part,
     `chosen_threshold`, the threshold that is best on the validation part, and
     `dice_at_chosen_threshold`, the test part's dice with it; all else is at 0.5, as published.
+
+    Parameters
+    ----------
+    found : list of arrays
+        The `probabilities` of the scored part.
+    recipe : unet_tf.recipes.Recipe
+    parts : unet_tf.data.Split
+    of_validation : function
+        Gives those of the validation part; called where there is a test part.
     """
-
-    def probabilities(pairs):
-        return predict.probabilities(
-            model,
-            [image for image, _ in pairs],
-            recipe.image_size,
-            recipe.resize,
-            recipe.batch_size,
-        )
-
     pairs = parts.test or parts.validation
-    found = scores.report(pairs, probabilities(pairs), batch_size=recipe.batch_size)
+    report = scores.report(pairs, found, batch_size=recipe.batch_size)
     baseline = scores.constant_baseline(parts.train, pairs, recipe.image_size)
-    found["baseline"] = float(baseline.mean())
+    report["baseline"] = float(baseline.mean())
     if parts.test:
-        threshold, _ = scores.best_threshold(parts.validation, probabilities(parts.validation))
-        _, (dice,) = scores.best_threshold(pairs, probabilities(pairs), [threshold])
-        found |= {"chosen_threshold": threshold, "dice_at_chosen_threshold": float(dice)}
-    return found
+        threshold, _ = scores.best_threshold(parts.validation, of_validation())
+        _, (dice,) = scores.best_threshold(pairs, found, [threshold])
+        report |= {"chosen_threshold": threshold, "dice_at_chosen_threshold": float(dice)}
+    return report
 
 
-def picture(model, recipe, parts, title, path):
-    """Four of the scored images with masks, predictions and dices, as a PNG."""
-    pairs = parts.test or parts.validation
-    pairs = [pairs[int(i)] for i in np.linspace(0, len(pairs) - 1, 4)]
-    masks = [pipeline.read_mask(mask) for _, mask in pairs]
-    found = list(
-        predict.predict(model, [image for image, _ in pairs], recipe.image_size, recipe.resize, 4)
-    )
+def pictures(found, pairs, title, to):
+    """The masks of all scored images as PNG files, at their own size, in `predictions/`, earlier
+    ones removed; and `picture.png`, four of them with image, mask and dice."""
+    shutil.rmtree(to / "predictions", ignore_errors=True)
+    (to / "predictions").mkdir(parents=True)
+    shown = [int(number) for number in np.linspace(0, len(pairs) - 1, 4)]
+    masks = {}
+    for number, ((path, _), probability) in enumerate(zip(pairs, found, strict=True)):
+        mask = predict.resized_back(probability, data.size_of(path)) >= 0.5
+        Image.fromarray(mask.astype("uint8") * 255).save(to / f"predictions/{path.stem}.png")
+        if number in shown:
+            masks[number] = mask.astype("uint8")
+    masks = [masks[number] for number in shown]
+    truths = [pipeline.read_mask(pairs[number].mask) for number in shown]
     figure = plot.triplets(
-        [pipeline.read_image(image) for image, _ in pairs],
+        [pipeline.read_image(pairs[number].image) for number in shown],
+        truths,
         masks,
-        found,
-        [f"dice {scores.dice(*both):.3f}" for both in zip(masks, found, strict=True)],
+        [f"dice {scores.dice(*both):.3f}" for both in zip(truths, masks, strict=True)],
     )
     figure.suptitle(title, fontsize=9)
-    with atomically(path) as partial:
+    with atomically(to / "picture.png") as partial:
         figure.savefig(partial)
     plot.plt.close(figure)
-
-
-def save_predictions(model, recipe, parts, folder):
-    """The masks of the scored images as PNG files, at their own size; earlier ones are removed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    paths = [image for image, _ in parts.test or parts.validation]
-    options = {"image_size": recipe.image_size, "resize": recipe.resize}
-    for path, error in predict_files.to_folder(
-        model, paths, folder, {}, batch_size=recipe.batch_size, **options
-    ):
-        if error:
-            raise ValueError(f"{path}: {error}")
 
 
 def common_size(pairs):
