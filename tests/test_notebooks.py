@@ -41,6 +41,12 @@ IGNORED = {
         "history = train.fit(",
         "images_of = [image for image, _ in parts.test]",
     ],
+    "06_training": [
+        "policy = train.set_precision()",
+        "batch = next(iter(pipeline.dataset(pairs, (80, 120), 8)))",
+        "from unet_tf import runs",
+        'found = mlflow.search_runs([experiment], order_by=["params.variant"])',
+    ],
     "07_prediction": [
         "policy = train.set_precision()",
         "honest = test_curve[scores.THRESHOLDS.index(threshold)]",

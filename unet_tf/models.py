@@ -133,7 +133,9 @@ def conv_block(x, filters, dropout=0.0, batch_norm=False):
             width, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal"
         )(x)
         if batch_norm:
-            x = layers.BatchNormalization()(x)
+            x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(
+                x
+            )  # PyTorch's, of the sources
         x = layers.Activation("relu")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)

@@ -73,6 +73,7 @@ def run(
     """
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()  # the same bits on a GPU too, if slower
     policy = train.set_precision(precision)
     pairs = data.pair(folder)[: recipe.images]
     parts = data.split(
@@ -123,14 +124,14 @@ def run(
     minutes = None if resume else (time.perf_counter() - start) / 60
     forward = predict.compiled(model)  # as the command line predicts, to the bit
     pairs = parts.test or parts.validation
-    found = probabilities(forward, recipe, pairs)
+    found = predicted(forward, recipe, pairs)
     result = {
         **identity,
         "epochs": len(history.history["loss"]),
         "parameters": model.count_params(),
         "minutes": minutes,
         "scores": scored(
-            found, recipe, parts, lambda: probabilities(forward, recipe, parts.validation)
+            found, recipe, parts, lambda: predicted(forward, recipe, parts.validation)
         ),
     }
     if to is not None:
@@ -209,7 +210,7 @@ def settings_to_resume(identity):
     return {**{name: identity[name] for name in names}, "settings": settings}
 
 
-def probabilities(model, recipe, pairs):
+def predicted(model, recipe, pairs):
     """What the model says of each image, at the size it works at: a list, as it is used twice."""
     paths = [image for image, _ in pairs]
     sizes = recipe.image_size, recipe.resize, recipe.batch_size
@@ -226,7 +227,7 @@ def scored(found, recipe, parts, of_validation):
     Parameters
     ----------
     found : list of arrays
-        The `probabilities` of the scored part.
+        What `predicted` gives for the scored part.
     recipe : unet_tf.recipes.Recipe
     parts : unet_tf.data.Split
     of_validation : function

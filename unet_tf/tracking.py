@@ -22,8 +22,13 @@ from unet_tf.files import write_text
 
 STORE = "sqlite:///mlflow.db"
 EXPERIMENT = "unet_tf"
-# A server that is down is given up after seconds; MLflow's own defaults take minutes.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# Unless the environment says otherwise: a server that is down is given up after seconds, where
+# MLflow takes minutes, and MLflow's makers are not told of its use.
+DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 
 
 class Tracker(keras.callbacks.Callback):
@@ -100,7 +105,7 @@ class Tracker(keras.callbacks.Callback):
 
     def open(self):
         """The MLflow run: that of the folder when a training is resumed, else a new one."""
-        for name, value in PATIENCE.items():
+        for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
         from mlflow.entities import Param, RunTag
@@ -120,7 +125,7 @@ class Tracker(keras.callbacks.Callback):
                     raise
         experiment = self.client.get_experiment_by_name(EXPERIMENT)
         number = experiment.experiment_id if experiment else None
-        number = number or self.client.create_experiment(EXPERIMENT)
+        number = number or self.client.create_experiment(EXPERIMENT, files_of(self.uri))
         self.run_id = self.client.create_run(number, run_name=self.name).info.run_id
         facts = ("hardware", "versions", "commit", "date", "source")
         params = flat({k: v for k, v in self.identity.items() if k not in (*facts, "changed")})
@@ -186,6 +191,13 @@ class Tracker(keras.callbacks.Callback):
                 )
         finally:
             mlflow.set_tracking_uri(before)
+
+
+def files_of(uri):
+    """Where a new experiment's files go: beside an SQLite store, else where its server says."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlruns").as_uri()
 
 
 def ui(uri=STORE, port=5000, tunnel=False):

@@ -89,7 +89,9 @@ def conv_block(x, filters, dropout=0.0, batch_norm=False):
             width, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal"
         )(x)
         if batch_norm:
-            x = layers.BatchNormalization()(x)
+            x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(
+                x
+            )  # PyTorch's, of the sources
         x = layers.Activation("relu")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
@@ -378,4 +380,4 @@ print("same masks:", all(np.array_equal(a, b) for a, b in zip(again, predictions
 # 3. Halve the filters, `article_unet(32)`: how many parameters remain? *8,639,745, a quarter and a little:
 #    weights go with the square of the width, biases with the width.*
 #
-# Next: [07 · Prediction and scores](07_prediction.ipynb).
+# Next: [06 · Training that can be stopped, watched and compared](06_training.ipynb).

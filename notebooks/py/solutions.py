@@ -252,6 +252,35 @@ half = models.unet(filters=(32, 64, 128, 256, 512)).count_params()
 print(f"{half:,} parameters, {half / full:.4f} of the article's")
 
 # %% [markdown]
+# ## Notebook 06
+#
+# 1. A bias in front of batch norm: one for each channel, and as many channels as moving means.
+
+# %%
+from unet_tf import recipes
+
+guide = recipes.guide_unet((160, 240, 3), (64, 128, 256, 512, 1024))
+means = [weight for weight in guide.weights if weight.path.endswith("moving_mean")]
+print(f"{sum(weight.shape[0] for weight in means):,} parameters more")
+
+# %% [markdown]
+# 2. The share of the start that is left after n steps is the momentum to the power of n.
+
+# %%
+for momentum in (0.99, 0.9):
+    steps = next(n for n in range(1, 1000) if momentum**n < 0.01)
+    print(f"momentum {momentum:.2f}: {steps} steps")
+
+# %% [markdown]
+# 3. Cast every whole number and look for the first that comes back as another.
+
+# %%
+whole = np.arange(5000)
+for dtype in ("bfloat16", "float16"):
+    held = tf.cast(tf.cast(whole, dtype), "int64").numpy() == whole
+    print(f"{dtype}: {whole[~held][0]:,} is the first that it cannot hold")
+
+# %% [markdown]
 # ## Notebook 07
 #
 # 1. The run lengths of 0111 / 1001 / 1100, by hand: flattened, 0111 1001 1100. Pixels 2 to 5 are car, and 8 to 10.
