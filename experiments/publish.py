@@ -66,7 +66,8 @@ def merged(found, there):
 
 def records():
     """The ledger's records: the full protocols in the recipes' order, then the small ones."""
-    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("article_*.json"))]
+    paths = [path for name in recipes.NAMES for path in sorted(RESULTS.glob(f"{name}-*.json"))]
+    found = [json.loads(path.read_text()) for path in paths]
     order = [(recipe.name, recipe.variant) for recipe in recipes.RECIPES]
     return sorted(
         found,
