@@ -144,17 +144,7 @@ def one_run(name, seed):
         training = augment_images_only(training, seed)
     validation = pipeline.dataset(parts.validation, **settings)
     model = recipe.build((*recipe.image_size, 3), recipe.filters)
-    history = train.fit(
-        model,
-        training,
-        validation,
-        epochs=recipe.epochs,
-        loss=recipe.loss,
-        optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
-        monitor=recipe.monitor,
-        patience=recipe.patience,
-        verbose=2,
-    )
+    history = runs.fitted(recipe, model, training, validation, verbose=2)
 
     def dice(pairs):
         images = [image for image, _ in pairs]

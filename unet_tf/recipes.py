@@ -28,7 +28,7 @@ LOSSES = {
     )
 }
 MONITORS = ("val_hard_dice", "val_loss", "hard_dice", "loss")
-AMOUNTS = ", ".join(list(inspect.signature(augment.augment).parameters)[3:])
+AMOUNTS = tuple(inspect.signature(augment.augment).parameters)[3:]
 
 
 def counts(value):
@@ -41,7 +41,7 @@ def known_augmentation(value):
     if not isinstance(value, dict):
         return isinstance(value, bool)
     numbers = [isinstance(number, float | int) for number in value.values() if number is not None]
-    return set(value) <= set(AMOUNTS.split(", ")) and all(numbers)
+    return set(value) <= set(AMOUNTS) and all(numbers)
 
 
 WHOLE = "a whole number of at least 1"
@@ -58,7 +58,7 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
     ("split_by", lambda value: value in ("car", "image"), '"car" or "image"'),
     ("validation_size", lambda value: 0 < value < 1, "a number between 0 and 1"),
     ("test_size", lambda value: 0 <= value < 1, "a number from 0 to below 1"),
-    ("augment", known_augmentation, f"a bool, or a dict of {AMOUNTS}"),
+    ("augment", known_augmentation, f"a bool, or a dict of {', '.join(AMOUNTS)}"),
     ("batch_size", counts, WHOLE),
     ("loss", callable, f"a function, or one of {', '.join(LOSSES)}"),
     ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),

@@ -106,15 +106,11 @@ def run(
         trackers.append(tracking.Tracker(mlflow, to, name, identity, resume))
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = recipe.build((*size, 3), recipe.filters)
-        history = train.fit(
+        history = fitted(
+            recipe,
             model,
             training,
             validation,
-            epochs=recipe.epochs,
-            loss=recipe.loss,
-            optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
-            monitor=recipe.monitor,
-            patience=recipe.patience,
             folder=to,
             resume=resume,
             settings=settings_to_resume(identity),
@@ -142,6 +138,21 @@ def run(
     for tracker in trackers:
         tracker.finish(result, model, history.history)
     return result
+
+
+def fitted(recipe, model, training, validation, **options):
+    """`unet_tf.train.fit` with the settings of a recipe; `options` are more of its arguments."""
+    return train.fit(
+        model,
+        training,
+        validation,
+        epochs=recipe.epochs,
+        loss=recipe.loss,
+        optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
+        monitor=recipe.monitor,
+        patience=recipe.patience,
+        **options,
+    )
 
 
 def identity_of(recipe, folder, parts, seed, policy):
