@@ -81,7 +81,7 @@ def records():
 
 def table():
     """The table of the ledger, with a line to fill for each protocol that Carvana lacks."""
-    found = records()
+    found = [record for record in records() if "classes" not in record]
     real = {
         (record["recipe"], record["variant"])
         for record in found
@@ -103,9 +103,14 @@ def table():
             on="test" if recipe.test_size else "validation",
         )
         for recipe in recipes.RECIPES
-        if (recipe.name, recipe.variant) not in real
+        if (recipe.name, recipe.variant) not in real and not recipe.classes
     ]
     return "\n".join([ledger.table(found), *to_fill])
+
+
+def class_table():
+    """The ledger's table of recipes of many classes."""
+    return ledger.class_table([record for record in records() if "classes" in record])
 
 
 def effects_table():
@@ -138,7 +143,7 @@ def rates():
     return "\n".join(lines)
 
 
-TABLES = {"ledger": table, "effects": effects_table, "rates": rates}
+TABLES = {"ledger": table, "classes": class_table, "effects": effects_table, "rates": rates}
 
 
 def with_tables(readme):

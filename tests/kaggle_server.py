@@ -5,9 +5,11 @@ LOCALHOST, and reaches this server as its proxy: see `environment`. A download i
 answered with a 302 to a signed address on another host, and that address with the file.
 """
 
+import io
 import json
 import re
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -27,10 +29,12 @@ class KaggleServer(ThreadingHTTPServer):
     ----------
     files : dict of str to bytes
         What the competition holds.
+    datasets : dict of str to bytes
+        `owner/name` of a data set, and its zip; its list of files comes two by two.
     listed : dict of str to int
         Sizes that differ from the truth in the file list.
-    status : int
-        The answer to a download: 200, or 401, 403, 404, 500, ...
+    status, list_status : int
+        The answer to a download and to a data set's list of files: 200, or 401, 403, 404, 500, ...
     cuts : list of int
         The next answers with a file break off after so many bytes.
     ranges : bool
@@ -46,6 +50,7 @@ class KaggleServer(ThreadingHTTPServer):
     def __init__(self, files):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.listed, self.status = files, {}, 200
+        self.datasets, self.list_status = {}, 200
         self.cuts, self.ranges, self.expires = [], True, False
         self.requests, self.used = [], set()
 
@@ -113,6 +118,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.refuse(404, "Token not found")
         elif not self.known() or self.server.status == 401:
             self.refuse(401, "Unauthenticated")
+        elif call.startswith("datasets."):
+            self.dataset(call.removeprefix("datasets.DatasetApiService/"), sent)
         elif call == "competitions.CompetitionApiService/ListDataFiles":
             sizes = {name: len(data) for name, data in self.server.files.items()}
             sizes |= self.server.listed
@@ -131,15 +138,43 @@ class Handler(BaseHTTPRequestHandler):
         elif sent["fileName"] not in self.server.files:
             self.refuse(404, "Not found")
         else:
-            number = len(self.server.requests)
-            query = f"n={number}&X-Goog-Signature={SIGNATURE}"
-            address = f"http://storage.test/data/{sent['fileName']}?{query}"
-            self.answer(302, b"", Location=address)
+            self.redirect(sent["fileName"])
+
+    def redirect(self, name):
+        query = f"n={len(self.server.requests)}&X-Goog-Signature={SIGNATURE}"
+        self.answer(302, b"", Location=f"http://storage.test/data/{name}?{query}")
+
+    def dataset(self, call, sent):
+        """`DownloadDataset` and `ListDatasetFiles`, for a data set as a whole."""
+        name = f"{sent['ownerSlug']}/{sent['datasetSlug']}"
+        status = self.server.status if call == "DownloadDataset" else self.server.list_status
+        if status != 200:
+            self.refuse(status, "Permission 'datasets.get' was denied")
+        elif name not in self.server.datasets:
+            self.refuse(404, "Not found")
+        elif call == "DownloadDataset":
+            self.redirect(name)
+        elif call == "ListDatasetFiles":
+            zipped, sizes = io.BytesIO(self.server.datasets[name]), {}
+            if zipfile.is_zipfile(zipped):
+                members = zipfile.ZipFile(zipped).infolist()
+                sizes = {member.filename: member.file_size for member in members}
+            date = "2020-10-01T00:00:00Z"
+            files = [
+                {"name": file, "totalBytes": size, "creationDate": date}
+                for file, size in (sizes | self.server.listed).items()
+            ]
+            start = int(sent.get("pageToken") or 0)
+            rest = files[start + 2 :]
+            token = str(start + 2) if rest else ""
+            self.answer(200, {"datasetFiles": files[start : start + 2], "nextPageToken": token})
+        else:
+            self.refuse(404, "Unknown call")
 
     def do_GET(self):
         path = urlsplit(self.path).path
         self.server.requests.append((path, dict(self.headers)))
-        data = self.server.files[path.removeprefix("/data/")]
+        data = (self.server.files | self.server.datasets)[path.removeprefix("/data/")]
         if self.server.expires and self.path in self.server.used:
             self.answer(403, b"<Error>ExpiredToken</Error>", "application/xml")
             return

@@ -185,3 +185,19 @@ def test_ten_thousand_draws_with_everything_on_and_autotune_stay_aligned(tmp_pat
             seen |= {image.tobytes() for image in moved.numpy()}
     assert len(seen) == 10_000
     assert worst > 0.97
+
+
+def test_quarter_turns_are_exact_and_each_as_likely():
+    pixels = np.arange(16, dtype="float32").reshape(4, 4)
+    images = np.repeat(np.repeat(pixels[None, ..., None] / 16, 3, axis=-1), 4000, axis=0)
+    masks = np.repeat(pixels[None, ..., None], 4000, axis=0)
+    moved, labels = augment(
+        images, masks, (3, 4), horizontal_flip=0, rotation=0, contrast=0, quarter_turn=0.75
+    )
+    turned, labels = [np.rot90(pixels, k) for k in range(4)], labels.numpy()
+    kinds = [int(np.argmax([(label[..., 0] == one).all() for one in turned])) for label in labels]
+    for image, label, kind in zip(moved.numpy(), labels, kinds, strict=True):
+        assert (label[..., 0] == turned[kind]).all()
+        assert np.abs(image[..., 0] - turned[kind] / 16).max() < 1e-5
+    shares = np.bincount(kinds, minlength=4) / 4000
+    assert np.abs(shares - 0.25).max() < 0.03  # four standard deviations

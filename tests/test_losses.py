@@ -135,3 +135,103 @@ def test_an_epoch_is_exact_and_reloads_without_custom_objects(tmp_path, loss):
     reloaded = keras.saving.load_model(tmp_path / "model.keras")
     again = reloaded.evaluate(images, truth, batch_size=4, verbose=0, return_dict=True)
     assert again == result
+
+
+# --- many classes ---------------------------------------------------------------------------------
+
+VOID = 255
+
+
+def class_case(seed, void=0.2):
+    """Random ids with void, `(B, H, W, 1)`, and probabilities, `(B, H, W, C)`."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, 4, (3, 5, 7, 1))
+    ids[rng.random(ids.shape) < void] = VOID
+    logits = rng.normal(size=(3, 5, 7, 4))
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    return ids.astype("float32"), probabilities.astype("float32")
+
+
+def loop_cross_entropy(ids, probabilities, weights):
+    found = []
+    for mask, probability in zip(ids[..., 0], probabilities, strict=True):
+        total = count = 0.0
+        for place in np.ndindex(mask.shape):
+            label = int(mask[place])
+            if label != VOID:
+                total -= weights[label] * np.log(float(probability[place][label]))
+                count += weights[label]
+        found.append(total / count if count else 0.0)
+    return found
+
+
+def loop_class_dice(ids, probabilities):
+    found = []
+    for mask, probability in zip(ids[..., 0], probabilities, strict=True):
+        losses_of_image = []
+        for label in range(4):
+            both = truth = said = 0.0
+            for place in np.ndindex(mask.shape):
+                if mask[place] != VOID:
+                    said += float(probability[place][label])
+                    truth += mask[place] == label
+                    both += float(probability[place][label]) * (mask[place] == label)
+            if truth:
+                losses_of_image.append(1 - 2 * both / (truth + said))
+        found.append(np.mean(losses_of_image) if losses_of_image else 0.0)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_class_losses_by_loops(seed):
+    ids, probabilities = class_case(seed)
+    ids[1][ids[1] == 2] = 0  # a class that is not in this image
+    plain = ops.convert_to_numpy(losses.cross_entropy(ids, probabilities))
+    assert plain.shape == (3,)
+    assert plain == pytest.approx(loop_cross_entropy(ids, probabilities, [1] * 4), abs=1e-6)
+    weights = [0.5, 2.0, 0.0, 1.0]
+    weighted = ops.convert_to_numpy(losses.cross_entropy(ids, probabilities, weights))
+    assert weighted == pytest.approx(loop_cross_entropy(ids, probabilities, weights), abs=2e-6)
+    dice = ops.convert_to_numpy(losses.class_dice_loss(ids, probabilities))
+    assert dice == pytest.approx(loop_class_dice(ids, probabilities), abs=2e-6)
+    both = ops.convert_to_numpy(losses.cross_entropy_dice_loss(ids, probabilities))
+    assert both == pytest.approx(plain + dice, abs=1e-6)
+
+
+def test_an_image_that_is_all_void_costs_nothing_and_spoils_nothing():
+    ids, probabilities = class_case(5)
+    ids[0] = VOID
+    for loss in (losses.cross_entropy, losses.class_dice_loss):
+        found = ops.convert_to_numpy(loss(ids, probabilities))
+        assert found[0] == 0 and np.isfinite(found).all() and (found[1:] > 0).all()
+
+
+def test_what_stands_in_void_changes_no_class_loss():
+    ids, probabilities = class_case(6)
+    other = np.where(ids == VOID, probabilities[..., ::-1], probabilities)
+    assert (other != probabilities).any()
+    for loss in (losses.cross_entropy, losses.class_dice_loss, losses.pooled_class_dice_loss):
+        first, second = (ops.convert_to_numpy(loss(ids, one)) for one in (probabilities, other))
+        assert first == pytest.approx(second, abs=1e-7)
+
+
+def test_pooled_class_dice_by_hand():
+    ids = np.array([[[[0], [1]]]], "float32")  # one image of two pixels
+    probabilities = np.array([[[[0.75, 0.25], [0.5, 0.5]]]], "float32")
+    # both 0.75 + 0.5, truth 2, prediction 2
+    found = float(losses.pooled_class_dice_loss(ids, probabilities))
+    assert found == pytest.approx(1 - 2 * 1.25 / 4, abs=1e-5)
+
+
+def test_a_model_with_a_weighted_loss_reloads_by_itself(tmp_path):
+    inputs = keras.Input((5, 7, 4))
+    outputs = keras.layers.Activation("softmax")(keras.layers.Conv2D(4, 1)(inputs))
+    model = keras.Model(inputs, outputs)
+    loss = losses.Weighted(losses.cross_entropy_dice_loss, (1, 2, 3, 0.5))
+    model.compile(loss=loss)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    ids, probabilities = class_case(8)
+    first, second = (one.evaluate(probabilities, ids, verbose=0) for one in (model, again))
+    assert first == second
+    assert again.loss.class_weights == [1.0, 2.0, 3.0, 0.5]

@@ -340,12 +340,10 @@ def test_a_model_that_answers_nan(photographs):
         list(predict_files.predictions(diverged, sorted(photographs.iterdir()), lambda *_: None))
 
 
-@pytest.mark.parametrize(
-    ("shape", "classes"), [((16, 24, 1), 1), ((16, 24, 3), 2), ((None, 24, 3), 1)]
-)
-def test_models_that_are_of_another_kind(photographs, tmp_path, shape, classes, capsys):
+@pytest.mark.parametrize("shape", [(16, 24, 1), (None, 24, 3)])
+def test_models_that_are_of_another_kind(photographs, tmp_path, shape, capsys):
     inputs = keras.Input(shape)
-    keras.Model(inputs, layers.Conv2D(classes, 1)(inputs)).save(tmp_path / "other.keras")
+    keras.Model(inputs, layers.Conv2D(1, 1)(inputs)).save(tmp_path / "other.keras")
     assert run(tmp_path / "other.keras", photographs, "--to", tmp_path / "masks") == 1
     assert "expected (batch, height, width, 3)" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""The pictures of the rendered cars: exact masks, and what is to be seen."""
+"""The pictures of the rendered cars: exact masks, their parts, and what is to be seen."""
 
 import numpy as np
 import pytest
@@ -145,3 +145,131 @@ def test_wall_shows_through_windows(monkeypatch):
 def test_view_out_of_range():
     with pytest.raises(ValueError, match="expected 1 to 16"):
         studio.render(cars.make_car(0, 0), 17, SMALL)
+
+
+# --- the part map ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number, view", [(0, 1), (1, 4), (2, 13), (3, 8), (4, 9), (5, 12), (9, 6)])
+@pytest.mark.parametrize("size", [SMALL, (240, 160)])
+def test_parts_make_up_the_mask(number, view, size):
+    car = cars.make_car(0, number)
+    ids, (_, mask) = studio.parts(car, view, size), studio.render(car, view, size)
+    certain = ids != studio.VOID
+    assert (ids.dtype, ids.shape) == (np.uint8, mask.shape)
+    assert np.array_equal(ids[certain] > 0, mask[certain] == 1)
+    # VOID is where the mask ends, and takes less than what it parts.
+    assert not certain[1:][mask[1:] != mask[:-1]].any()
+    assert not certain[:, :-1][mask[:, 1:] != mask[:, :-1]].any()
+    assert 0.01 < (~certain).mean() < 0.15
+
+
+def test_parts_are_all_there():
+    for number in range(4):
+        assert set(np.unique(studio.parts(cars.make_car(0, number), 4))) == {0, 1, 2, 3, 4, 255}
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_parts_lie_where_the_car_has_them(number):
+    """Its points, in metres, come to lie on pixels of their class, unless the car hides them."""
+    car, size = cars.make_car(0, number), (480, 320)
+    maps = {view: studio.parts(car, view, size) for view in (1, 2, 5, 9, 13)}
+
+    def seen(view, point):
+        x, y = studio._project(point @ studio._Scene(car, view, size).axes, size).astype(int)
+        value = maps[view][y, x]
+        return "void" if value == studio.VOID else studio.PARTS[value]
+
+    shape, panes = car.shape, [pane.mean(0) for pane, _ in cars.panes(car.shape)]
+    door = np.array([0.1, shape["width"] / 2, 0.6 * shape["belt"]])
+    tread = np.array([0.85 * shape["wheel"], 0, 0])
+    for side, view, opposite in ((1, 5, 13), (-1, 13, 5)):  # 5 is from the left, 13 from the right
+        mirror = [1, side, 1]
+        for hub in cars.hubs(shape):
+            assert seen(view, hub * mirror) == seen(view, (hub + tread) * mirror) == "wheel"
+            assert seen(view, (hub + 1.6 * tread) * mirror) == "body"
+            assert seen(opposite, hub * mirror) != "wheel"
+        for pane in panes[2::2]:
+            assert seen(view, pane * mirror) == "window"
+        assert seen(view, door * mirror) == "body"
+        corner = np.arcsin(0.8 ** (shape["square"] / 2))  # at 0.8 of the half width
+        headlight = cars.body(shape, corner, 0.75) * mirror
+        taillight = cars.body(shape, np.pi - corner, 0.75) * mirror
+        assert seen(1, headlight) == seen(9, taillight) == "light"
+        assert "light" not in (seen(9, headlight), seen(1, taillight))
+    for hub in cars.hubs(shape):  # 15 cm inward on the tread, almost on the floor
+        assert seen(2, hub - (0, 0.15, 0.97 * shape["wheel"])) == "wheel"
+    assert seen(1, panes[0]) == seen(9, panes[1]) == "window"  # the windscreen, the rear window
+
+
+def test_nearer_parts_hide_farther_ones(monkeypatch):
+    """In this view a mirror covers the corner of a window."""
+    car, size = cars.make_car(0, 1), (480, 320)
+    with_mirror = studio.parts(car, 3, size)
+    monkeypatch.setattr(studio, "_before", lambda scene: None)
+    without = studio.parts(car, 3, size)
+    covered = (with_mirror == studio.PARTS.index("body")) & (without == 2)
+    assert covered.sum() > 20
+    assert not ((with_mirror == 2) & (without == 1)).any()
+
+
+def test_red_lamps_are_lights():
+    """Red on a white car, seen in the picture: a check that knows nothing of the geometry."""
+    car = next(c for c in (cars.make_car(0, i) for i in range(40)) if c.colour == "white")
+    for view in (8, 9, 11):
+        image, mask = studio.render(car, view)
+        red, green, blue = np.moveaxis(image.astype(int), -1, 0)
+        lamp = (red > green + 60) & (red > blue + 60) & (mask == 1)
+        ids = studio.parts(car, view)
+        assert lamp.sum() > 200
+        assert np.isin(ids[lamp], [4, studio.VOID]).all()
+        assert lamp[ids == 4].mean() > 0.8  # the rest is the white lamp within
+        assert not lamp[np.isin(ids, [0, 1, 2, 3])].any()
+
+
+def test_void_border_by_hand():
+    ids = np.array([[0, 0, 0, 0, 0, 0],
+                    [0, 0, 0, 0, 0, 0],
+                    [0, 0, 0, 2, 2, 2],
+                    [0, 0, 0, 2, 2, 2],
+                    [0, 0, 0, 2, 2, 2]], np.uint8)  # fmt: skip
+    assert studio.void_border(ids).tolist() == [
+        [0, 0, 0, 0, 0, 0],
+        [0, 0, 255, 255, 255, 255],
+        [0, 0, 255, 255, 255, 255],
+        [0, 0, 255, 255, 2, 2],
+        [0, 0, 255, 255, 2, 2],
+    ]
+    wide = studio.void_border(np.array([[1, 1, 1, 3, 3, 3, 3]] * 2, np.uint8), 2)
+    assert wide.tolist() == [[1, 255, 255, 255, 255, 3, 3]] * 2
+    assert studio.void_border(np.full((3, 4), 4, np.uint8)).tolist() == [[4] * 4] * 3
+    assert ids.max() == 2  # the argument is left as it was
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_void_border_against_loops(width):
+    ids = np.random.default_rng(width).integers(0, 5, (5, 4)).repeat(9, 0).repeat(9, 1)
+    expected = ids.copy()
+    for y, x in np.ndindex(ids.shape):
+        near = ids[max(0, y - width) : y + width + 1, max(0, x - width) : x + width + 1]
+        if len(np.unique(near)) > 1:
+            expected[y, x] = 255
+    assert np.array_equal(studio.void_border(ids.astype(np.uint8), width), expected)
+
+
+def test_void_border_grows_with_the_frame():
+    """1 pixel on either side of the silhouette at 240 and at 480 pixels, 2 at 960."""
+    car = cars.make_car(0, 0)
+    for size, width in (((240, 160), 1), ((480, 320), 1), ((960, 640), 2)):
+        ids, (_, mask) = studio.parts(car, 5, size), studio.render(car, 5, size)
+        column = size[0] // 2
+        top = mask[:, column].argmax()
+        void = np.flatnonzero(ids[: top + 6, column] == studio.VOID)
+        assert void.tolist()[: 2 * width] == list(range(top - width, top + width))
+
+
+def test_picture_and_parts_together():
+    car = cars.make_car(0, 4)
+    image, ids = studio.render_with_parts(car, 6, SMALL)
+    assert np.array_equal(image, studio.render(car, 6, SMALL)[0])
+    assert np.array_equal(ids, studio.parts(car, 6, SMALL))

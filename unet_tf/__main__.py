@@ -1,4 +1,4 @@
-"""The command line: `python -m unet_tf data | train | predict | ui | reproduce`."""
+"""The command line: `python -m unet_tf data | check | train | predict | ui | reproduce`."""
 
 import os
 
@@ -14,13 +14,17 @@ import traceback
 from pathlib import Path
 
 # `recipes.NAMES`, without the seconds that importing TensorFlow takes.
-RECIPES = ("article_simple", "article_unet", "guide_unet")
+RECIPES = ("article_simple", "article_unet", "guide_unet", "buildings_unet", "multiclass_unet")
 STORE = "sqlite:///mlflow.db"  # `unet_tf.tracking.STORE`, likewise
 EXAMPLES = """examples:
   python -m unet_tf data                                 which data is found, and how much of it
   python -m unet_tf data --download train_hq.zip train_masks.zip
                                                          Carvana from Kaggle, into data/carvana
   python -m unet_tf data --render 1918x1280 --cars 4     the rendered car studio at Carvana's size
+  python -m unet_tf check my_folder                      what is wrong with images and masks
+  python -m unet_tf train --data my_folder --to runs/mine
+                                                         checked, then trained: black and white
+                                                         masks or many classes
   python -m unet_tf reproduce                            both models, small, in minutes
   python -m unet_tf reproduce --data data/carvana --full --seeds 3
                                                          the published protocol
@@ -117,12 +121,30 @@ def parser():
     command.add_argument(
         "--download", nargs="+", metavar="FILE", help="files of the Carvana competition on Kaggle"
     )
-    command.add_argument("--render", type=frame_size, metavar="WxH", help="render a car studio")
-    command.add_argument("--cars", type=positive, default=40, help="cars to render (40)")
-    command.add_argument("--seed", type=int, default=0, help="of the rendered cars (0)")
+    command.add_argument(
+        "--download-buildings", action="store_true", help="Massachusetts Buildings from Kaggle"
+    )
+    command.add_argument("--render", type=frame_size, metavar="WxH", help="render a data set")
+    command.add_argument(
+        "--kind",
+        choices=("cars", "town", "parts"),
+        default="cars",
+        help="cars, an aerial town, or the parts of cars: what to find or render (cars)",
+    )
+    command.add_argument("--cars", type=positive, help="cars to render (40; 12 with --kind parts)")
+    command.add_argument("--seed", type=int, default=0, help="of what is rendered (0)")
     command.add_argument(
         "--to", metavar="PATH", help="where to download or render to (data/carvana; a cache folder)"
     )
+
+    command = commands.add_parser(
+        "check",
+        help="what is wrong with a folder of images and masks",
+        description="Looks at every image and mask. The exit status is 1 when there are errors.",
+    )
+    command.add_argument("folder", metavar="DIR")
+    command.add_argument("--classes", nargs="+", metavar="NAME", help="names of the classes, by id")
+    command.add_argument("--picture", metavar="PNG", help="write a picture of the first pairs")
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", metavar="PATH", help="a folder of images and masks")
@@ -167,8 +189,31 @@ def parser():
         help="any other: epsilon=1e-7 filters=16,32,64 augment.rotation=0.05 loss=dice_loss",
     )
 
-    command = commands.add_parser("train", parents=[common], help="one run of one recipe")
-    command.add_argument("--recipe", required=True, choices=RECIPES)
+    command = commands.add_parser(
+        "train",
+        parents=[common],
+        help="one run of one recipe, on a folder of yours or on rendered data",
+        description="A folder given by --data is checked first.",
+    )
+    command.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        help="guide_unet for black and white masks, multiclass_unet for others, unless given",
+    )
+    command.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        dest="class_names",
+        default=argparse.SUPPRESS,
+        help="names of the classes, by id, where the folder has no class table",
+    )
+    command.add_argument(
+        "--leave-out",
+        action="store_true",
+        help="train without the images that have no mask, no whole file, or a mask of another size",
+    )
+    command.add_argument("--no-check", action="store_true", help="do not check the folder first")
     command.add_argument("--as-written", action="store_true", help="with the source's faults")
     command.add_argument("--quick", action="store_true", help="a small size, for two CPU cores")
     command.add_argument("--seed", type=int, default=0)
@@ -282,19 +327,26 @@ def verbosity():
 
 
 def run_data(arguments):
-    from unet_tf import carvana, data, toy
+    from unet_tf import car_parts, carvana, data, massachusetts, town, toy
 
     folder = arguments.data
+    kind = "town" if arguments.download_buildings else arguments.kind
     if arguments.download:
         folder = arguments.to or "data/carvana"
         carvana.download(arguments.download, folder)
+    elif arguments.download_buildings:
+        folder = massachusetts.download(arguments.to or "data/massachusetts-buildings")
     elif arguments.render:
-        folder = toy.write(
-            arguments.to, cars=arguments.cars, size=arguments.render, seed=arguments.seed
-        )
+        write = {"cars": toy, "town": town, "parts": car_parts}[kind].write
+        cars = {"cars": arguments.cars} if arguments.cars and kind != "town" else {}
+        folder = write(arguments.to, size=arguments.render, seed=arguments.seed, **cars)
     if arguments.download and data.layout(Path(folder)) is None:
         return
-    folder = data.find(folder)
+    folder = data.find(folder, kind)
+    if data.given(folder):
+        parts = data.parts(folder)
+        print(f"Folder: {folder}; {sum(map(len, parts))} pairs")
+        return
     pairs = data.pair(folder)
     cars = {data.car_of(image) for image, _ in pairs}
     height, width = data.size_of(pairs[0].image)
@@ -302,28 +354,80 @@ def run_data(arguments):
     print(f"{len(pairs)} pairs of {len(cars)} cars; the first is {width}x{height} pixels")
 
 
+def run_check(arguments):
+    from unet_tf import check
+
+    report = check.check(arguments.folder, arguments.classes)
+    print(report.text())
+    if arguments.picture:
+        report.picture(arguments.picture)
+    return report.status
+
+
+def checked(arguments, folder):
+    """The folder's report, printed; ValueError where training cannot start."""
+    from unet_tf import check
+
+    report = check.check(folder, getattr(arguments, "class_names", None))
+    print(report.text(), end="\n\n")
+    if report.status and not arguments.leave_out:
+        raise ValueError(
+            f"{folder}: mend what is named above, then run this again; or train without the "
+            "images that are not whole pairs, by --leave-out"
+        )
+    return report
+
+
+def fitting_recipe(folder, report, arguments):
+    """`guide_unet` for black and white masks, `multiclass_unet` for all others."""
+    from unet_tf import classes, pipeline
+
+    masks = [fact.pair.mask for fact in report.facts if fact.mask][:20] if report else []
+    if classes.table_of(folder) or hasattr(arguments, "class_names"):
+        return "multiclass_unet"
+    try:
+        for mask in masks:
+            pipeline.read_mask(mask)
+    except ValueError:
+        return "multiclass_unet"
+    few = report is None or report.classes is None or len(report.classes.names) == 2
+    return "guide_unet" if few else "multiclass_unet"
+
+
 def run_train(arguments):
-    from unet_tf import data, recipes, runs, scores
+    from unet_tf import class_scores, data, recipes, runs, scores
 
     variant = "as written" if arguments.as_written else "corrected"
-    recipe = recipes.get(arguments.recipe, variant)
+    kind = recipes.get(arguments.recipe, variant).kind if arguments.recipe else "cars"
+    folder, report = data.find(arguments.data, kind), None
+    if arguments.data and not arguments.no_check:
+        report = checked(arguments, folder)
+    name = arguments.recipe
+    if name is None:
+        name = fitting_recipe(folder, report, arguments)
+        print(f"Recipe: {name}, which suits these masks; another one by --recipe")
+    recipe = recipes.get(name, variant)
     recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
     to = Path(arguments.to or f"runs/{recipe.slug}")
     result = runs.run(
         recipe,
-        data.find(arguments.data),
+        folder,
         arguments.seed,
         to,
         arguments.precision,
         verbosity(),
         arguments.resume,
         mlflow=arguments.mlflow,
+        pairs=report.whole_pairs() if arguments.leave_out and report else None,
     )
     found = result["scores"]
     print(
         f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
     )
-    print(scores.table(found, found["baseline"]))
+    if recipe.classes:
+        print(class_scores.table(found, found["baseline_report"]))
+    else:
+        print(scores.table(found, found["baseline"]))
     print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png, predictions")
 
 
@@ -345,13 +449,16 @@ def run_predict(arguments):
 
     from tqdm import tqdm
 
-    from unet_tf import predict, predict_files
+    from unet_tf import classes, predict, predict_files
 
     if arguments.overlays and arguments.rle:
         raise ValueError("--overlays are pictures beside masks: they go with --to, not with --rle")
     paths = predict_files.images(arguments.files)
     model = predict.load(arguments.model)
     own = predict.size_of_model(model)
+    number = model.output_shape[-1]
+    if arguments.rle and number > 1:
+        raise ValueError(f"this model knows {number} classes: a submission is of one, use --to")
     size = getattr(arguments, "image_size", own)
     if own and size != own:
         raise ValueError(f"this model takes {own[0]}x{own[1]} alone: leave --image-size out")
@@ -379,7 +486,12 @@ def run_predict(arguments):
         outcomes = predict_files.to_submission(forward, paths, arguments.rle, **options)
     else:
         outcomes = predict_files.to_folder(
-            forward, paths, arguments.to, overlays=arguments.overlays, **options
+            forward,
+            paths,
+            arguments.to,
+            overlays=arguments.overlays,
+            classes=classes.table_of(Path(arguments.model).parent),
+            **options,
         )
     broken, kept, bar = 0, 0, None
     for _, outcome in outcomes:
@@ -407,8 +519,10 @@ def run_reproduce(arguments):
     from unet_tf.files import write_text
 
     to = Path(arguments.to or "runs/reproduce")
-    folder = data.find(arguments.data)
     chosen = [recipe for recipe in recipes.RECIPES if recipe.name in arguments.recipe]
+    if len({recipe.kind for recipe in chosen}) > 1:
+        raise ValueError("these recipes are for different data: reproduce them one by one")
+    folder = data.find(arguments.data, chosen[0].kind)
     if not arguments.full:
         chosen = [recipes.quick(recipe) for recipe in chosen if recipe.variant == "corrected"]
     summaries = []
@@ -429,11 +543,11 @@ def run_reproduce(arguments):
                 )
             )
         summaries.append(ledger.save_summary(results, to / f"{recipe.slug}.json"))
-    text = ledger.table(summaries)
+    text = (ledger.class_table if chosen[0].classes else ledger.table)(summaries)
     write_text(to / "table.md", text + "\n")
     print(f"\n{text}\n")
     if summaries[0]["data"] == "rendered":
-        print("These scores are of rendered cars: the published ones are of Carvana's photographs.")
+        print("These scores are of rendered images: the published ones are of photographs.")
     print(f"Table and records: {to}; pictures: {to}/*/seed0/picture.png")
 
 
@@ -444,13 +558,14 @@ def main(argv=None):
     arguments = parser().parse_args(argv)
     commands = {
         "data": run_data,
+        "check": run_check,
         "train": run_train,
         "predict": run_predict,
         "ui": run_ui,
         "reproduce": run_reproduce,
     }
     try:
-        commands[arguments.command](arguments)
+        return commands[arguments.command](arguments) or 0
     except (CarvanaError, ValueError, OSError) as error:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         remedy = ". Make room and run the same command again" if full else ""
@@ -466,7 +581,6 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

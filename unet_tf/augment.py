@@ -22,6 +22,7 @@ def augment(
     brightness=0.0,
     contrast=0.2,
     saturation=0.0,
+    quarter_turn=0.0,
     outside=None,
 ):
     """A batch, each image and its mask moved by one geometry, its colours changed.
@@ -46,6 +47,8 @@ def augment(
         The distance from the image's mean is scaled by a factor in [1 ± contrast].
     saturation : float
         The distance from the pixel's grey is scaled by a factor in [1 ± saturation].
+    quarter_turn : float
+        Probability that a square image is turned by 90, 180 or 270 degrees, each as likely.
     outside : None or float
         What moves in over the edge: the image mirrored there, and its mask (None); or black, with
         this label in the mask: 0 for background, the void label for "do not score".
@@ -55,21 +58,20 @@ def augment(
     (images, masks)
         As they came in; images stay in [0, 1].
     """
-    numbers = tf.random.stateless_uniform((9, tf.shape(images)[0]), seed, -1.0, 1.0)
-    left_right, up_down, turn, zoom, right, down, *colours = tf.unstack(numbers)
-    light, factor, colour = (number[:, None, None, None] for number in colours)
+    numbers = tf.random.stateless_uniform((10, tf.shape(images)[0]), seed, -1.0, 1.0)
+    left_right, up_down, turn, zoom, right, down, *colours, quarter = tf.unstack(numbers)
+    light, gain, tint = (number[:, None, None, None] for number in colours)
     transforms = _about_centre(
         tf.where(left_right < 2 * horizontal_flip - 1, -1.0, 1.0),
         tf.where(up_down < 2 * vertical_flip - 1, -1.0, 1.0),
-        2 * math.pi * rotation * turn,
+        2 * math.pi * (rotation * turn + _quarters(quarter, quarter_turn)),
         1 + scale * zoom,
         (shift * right, shift * down),
         tf.shape(images)[1:3],
     )
     images = _transform(images, transforms, "BILINEAR", None if outside is None else 0.0)
     masks = _transform(masks, transforms, "NEAREST", outside)
-    images = _recolour(images, 1 + contrast * factor, brightness * light, 1 + saturation * colour)
-    return images, masks
+    return _recolour(images, 1 + contrast * gain, brightness * light, 1 + saturation * tint), masks
 
 
 def _about_centre(mirror_x, mirror_y, angle, scale, shift, size):
@@ -82,6 +84,12 @@ def _about_centre(mirror_x, mirror_y, angle, scale, shift, size):
     zero = tf.zeros_like(angle)
     rows = [a, b, x - a * to_x - b * to_y, d, e, y - d * to_x - e * to_y, zero, zero]
     return tf.stack(rows, axis=1)
+
+
+def _quarters(number, probability):
+    """Shares of a full turn: 0, or, with that probability, 1/4, 1/2 or 3/4; numbers in [-1, 1)."""
+    share = (number + 1) / 2 / max(probability, 1e-9)  # in [0, 1) where it is turned
+    return tf.where(share < 1, tf.floor(3 * share) + 1, 0.0) / 4
 
 
 def _transform(pixels, transforms, interpolation, outside=None):

@@ -3,6 +3,7 @@
 Source: https://www.kaggle.com/c/carvana-image-masking-challenge (an account is needed, and its
 rules have to be accepted once). The transfer is the `kaggle` package's own: it shows a bar, tries
 again after a cut, and resumes. It writes below `.partial/`; a file moves up once it is whole.
+`fetch` and `unpack` do the same for another place on Kaggle (`unet_tf.massachusetts`).
 """
 
 import contextlib
@@ -15,7 +16,9 @@ import stat
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -34,21 +37,69 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # what a bad
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 SENTENCES = {
-    401: "Kaggle does not accept the credentials from {source} (401): create a new token at "
+    401: "Kaggle does not accept the credentials from {credentials} (401): create a new token at "
     f"{TOKENS}, put it there, then run this again.",
     403: "{name}: Kaggle refuses it (403) until you accept the competition's rules: open "
     f"{RULES}, accept them with the same account, then run this again.",
     404: "{name}: the competition has no such file (404): take a name from "
-    f"{DATA}, then run this again.",
+    "{data}, then run this again.",
     "status": "{name}: Kaggle answers with an error ({status}): wait a few minutes and run this "
-    f"again, or download it in the browser from {DATA}.",
-    "broken": f"{{name}}: the connection to Kaggle broke: check that {PAGE} opens, then run this "
+    "again, or download it in the browser from {data}.",
+    "broken": "{name}: the connection to Kaggle broke: check that {page} opens, then run this "
     "again: it goes on from what has arrived.",
     "damaged": "{name} arrived damaged and was deleted: run this again, or download it in the "
-    f"browser from {DATA} and put it into {{folder}}.",
-    "full": f"{{name}}: the disk is full: free some space (sizes: {DATA}), then run this again: "
+    "browser from {data} and put it into {folder}.",
+    "full": "{name}: the disk is full: free some space (sizes: {data}), then run this again: "
     "it goes on where it stopped.",
+    "small": "{name}: {need} are needed and {free} are free {where}: free some space, take fewer "
+    "files (sizes: {data}) or choose another folder, then run this again.",
+    "no zip": "{name}: no such file: download it from {data}, then run this again.",
+    "unreadable": "{name} is damaged: delete it, download it again from {data} (or with "
+    "`carvana.download`), then run this again.",
+    "leaves": "{name} holds {member}, which would leave the folder, so nothing was extracted: "
+    "delete the zip, download it from {data}, then run this again.",
 }
+
+
+class Source(NamedTuple):
+    """A place on Kaggle that holds files, and what the client calls to get them.
+
+    Attributes
+    ----------
+    kind, name : str
+        "competition" or "data set", and its name in addresses.
+    page, data : str
+        The addresses of its page and of its list of files.
+    sizes : callable
+        `sizes(api)` is `{file: bytes}`.
+    get : callable
+        `get(api, file, folder)` downloads one file with the client.
+    sentences : dict
+        What is said of a failure, by its HTTP status or a word: see `SENTENCES`.
+    """
+
+    kind: str
+    name: str
+    page: str
+    data: str
+    sizes: Callable
+    get: Callable
+    sentences: dict
+
+    def sentence(self, kind, **fields):
+        return self.sentences[kind].format(page=self.page, data=self.data, **fields)
+
+
+def _listed(api):
+    files = api.competition_list_files(COMPETITION, page_size=100).files
+    return {file.name: file.total_bytes for file in files if file.total_bytes}
+
+
+def _download_file(api, name, folder):
+    api.competition_download_file(COMPETITION, name, path=folder, quiet=False)
+
+
+CARVANA = Source("competition", COMPETITION, PAGE, DATA, _listed, _download_file, SENTENCES)
 
 
 class CarvanaError(RuntimeError):
@@ -76,25 +127,34 @@ def download(files=("train_hq.zip", "train_masks.zip"), folder="data/carvana"):
         No or wrong credentials, rules not accepted, no such file, too little disk (before
         anything is downloaded), a full disk, a broken connection, a damaged zip.
     """
-    files, folder = [files] if isinstance(files, str) else list(files), Path(folder)
+    return fetch(CARVANA, [files] if isinstance(files, str) else list(files), Path(folder))
+
+
+def fetch(source, files, folder, unpacked=1):
+    """Download `files` of a `Source` into `folder`, as `download` does; returns their paths.
+
+    The disk has to have room for `unpacked` times the sizes that Kaggle lists: 2 for a zip that
+    will be extracted beside itself.
+    """
     missing = [name for name in files if not _is_whole(folder / name)]
     for name in files:
         if name not in missing:
             print(f"{name}: there already")
     if missing:
-        source = _credentials()
-        api, sizes = _connect(source)
+        credentials = _credentials(source)
+        api, sizes = _connect(source, credentials)
         for name in missing:
             print(f"{name}: {_size(sizes[name])}" if name in sizes else f"{name}: size not listed")
         need = [sizes.get(name, 0) - _begun(folder / ".partial" / name)[1] for name in missing]
-        free = _require(sum(need), folder, " and ".join(missing))
+        room = sum(need) + (unpacked - 1) * sum(sizes.get(name, 0) for name in missing)
+        free = _require(room, folder, " and ".join(missing), source)
         print(f"{_size(sum(need))} to download, {_size(free)} of disk free")
         for name in missing:
-            _fetch(api, name, folder, sizes.get(name), source)
+            _fetch(api, name, folder, sizes.get(name), source, credentials)
     return [folder / name for name in files]
 
 
-def _credentials():
+def _credentials(source=CARVANA):
     """Where the client will find credentials, in its own order; on Colab, brought there first."""
     kaggle = Path.home() / ".kaggle"
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
@@ -107,9 +167,9 @@ def _credentials():
         "kaggle.json": (config / "kaggle.json").is_file(),
         "`kaggle auth login`": (kaggle / "credentials.json").is_file(),
     }
-    source = next((place for place, found in places.items() if found), None) or _from_colab()
-    if source:
-        return source
+    found = next((place for place, there in places.items() if there), None) or _from_colab()
+    if found:
+        return found
     how = f"create a token at {TOKENS} and save it as ~/.kaggle/access_token"
     if "google.colab" in sys.modules:
         how = (
@@ -117,7 +177,8 @@ def _credentials():
             "KAGGLE_API_TOKEN, with notebook access (cells can read it, `!python` cannot)"
         )
     elif "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
-        how = f"press Add Input in this notebook and add the competition {COMPETITION} ({PAGE})"
+        what = f"the {source.kind} {source.name} ({source.page})"
+        how = f"press Add Input in this notebook and add {what}"
     raise CarvanaError(f"No Kaggle credentials were found: {how}, then run this again.")
 
 
@@ -138,22 +199,21 @@ def _from_colab():
     return None
 
 
-def _connect(source):
-    """The client, logged in, and `{file name: bytes}` of the competition."""
+def _connect(source, credentials):
+    """The client, logged in, and `{file name: bytes}` of the source."""
     try:
         with _silence():
             from kaggle.api.kaggle_api_extended import KaggleApi  # logs in when it is imported
 
             api = KaggleApi()
             api.authenticate()
-            listed = api.competition_list_files(COMPETITION, page_size=100).files
-        return api, {file.name: file.total_bytes for file in listed if file.total_bytes}
+            return api, source.sizes(api)
     except (SystemExit, NameError):  # the client's exit(1); IPython has no exit
-        problem = SENTENCES[401].format(source=source)
+        problem = source.sentence(401, credentials=credentials)
     except ImportError:
         raise
     except Exception as error:
-        problem = _problem(error, "The competition's list of files", source)
+        problem = _problem(error, f"The {source.kind}'s list of files", source, credentials)
     raise CarvanaError(problem)  # outside of `except`: the client's error holds the token
 
 
@@ -185,19 +245,20 @@ def _begun(place):
     return None, 0
 
 
-def _fetch(api, name, folder, size, source):
+def _fetch(api, name, folder, size, source, credentials):
     """Download `name`, check it, and only then move it to `folder`."""
     place = folder / ".partial" / name
     place.mkdir(parents=True, exist_ok=True)
     try:
         with contextlib.redirect_stdout(_Waits()):
-            api.competition_download_file(COMPETITION, name, path=str(place), quiet=False)
+            source.get(api, name, str(place))
         path, _ = _begun(place)
-        problem = None if _is_whole(path, size) else _problem(None, name, source, folder)
-        if not problem:
+        whole = _is_whole(path, size)
+        problem = None if whole else _problem(None, name, source, credentials, folder)
+        if whole:
             os.replace(path, folder / name)
     except Exception as error:
-        problem = _problem(error, name, source, folder)
+        problem = _problem(error, name, source, credentials, folder)
     if not problem or "arrived damaged" in problem:
         shutil.rmtree(place)
     for left in (place, place.parent):
@@ -207,17 +268,17 @@ def _fetch(api, name, folder, size, source):
         raise CarvanaError(problem)
 
 
-def _problem(error, name, source, folder=None):
+def _problem(error, name, source, credentials, folder=None):
     """The sentence for an error of the client, without the error's own text."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     kind = "damaged" if folder else 401  # while logging in: a token with a line break in it
     if status:
-        kind = status if status in SENTENCES else "status"
+        kind = status if status in source.sentences else "status"
     elif isinstance(error, OSError) and error.errno in FULL:
         kind = "full"
     elif isinstance(error, OSError) or type(error).__module__.startswith("urllib3"):
         kind = "broken"
-    return SENTENCES[kind].format(name=name, source=source, status=status, folder=folder)
+    return source.sentence(kind, name=name, credentials=credentials, status=status, folder=folder)
 
 
 def _is_whole(path, size=None):
@@ -236,7 +297,7 @@ def _size(count):
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def _require(need, folder, what):
+def _require(need, folder, what, source):
     """The free bytes for `folder`; refuse to begin when `need` is more."""
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free, where = shutil.disk_usage(existing).free, f"in {folder}"
@@ -245,11 +306,8 @@ def _require(need, folder, what):
         if WORKING_LIMIT - used < free:
             free, where = WORKING_LIMIT - used, "of the 20 GB that /kaggle/working may hold"
     if need > free:
-        raise CarvanaError(
-            f"{what}: {_size(need)} are needed and {_size(max(0, free))} are free {where}: free "
-            f"some space, take fewer files (sizes: {DATA}) or choose another folder, then run "
-            "this again."
-        )
+        sizes = {"need": _size(need), "free": _size(max(0, free))}
+        raise CarvanaError(source.sentence("small", name=what, where=where, **sizes))
     return free
 
 
@@ -280,51 +338,51 @@ def extract(archive, folder, names=None, limit=None):
     ValueError
         `names` that the zip does not hold.
     """
-    archive, folder = Path(archive), Path(folder)
+    archive = Path(archive)
+    return unpack(CARVANA, archive, Path(folder), archive.stem, IMAGES, names, limit)
+
+
+def unpack(source, archive, folder, inside, suffixes, names=None, limit=None):
+    """Extract the files with these suffixes into `folder/inside`, as `extract` does."""
     if not archive.is_file():
-        raise CarvanaError(
-            f"{archive}: no such file: download it from {DATA}, then run this again."
-        )
-    target = folder / archive.stem
+        raise CarvanaError(source.sentence("no zip", name=archive))
+    target = folder / inside
     try:
         with zipfile.ZipFile(archive) as opened:
+            members = _members(source, opened, archive, suffixes, names, limit)
             todo = {
                 target / path: member
-                for path, member in _members(opened, archive, names, limit).items()
+                for path, member in members.items()
                 if not (target / path).is_file()
                 or (target / path).stat().st_size != member.file_size
             }
-            _require(sum(member.file_size for member in todo.values()), folder, archive.name)
+            need = sum(member.file_size for member in todo.values())
+            _require(need, folder, archive.name, source)
             for path, member in tqdm(todo.items(), desc=archive.stem, unit="file", delay=10):
                 _write(opened, member, path)
     except CarvanaError:
         raise
     except DAMAGED:
-        raise CarvanaError(
-            f"{archive.name} is damaged: delete it, download it again from {DATA} (or with "
-            "`carvana.download`), then run this again."
-        ) from None
+        raise CarvanaError(source.sentence("unreadable", name=archive.name)) from None
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise CarvanaError(SENTENCES["full"].format(name=archive.name)) from None
+        raise CarvanaError(source.sentence("full", name=archive.name)) from None
     return target
 
 
-def _members(opened, archive, names, limit):
-    """`{path below the target: member}` of the images asked for, sorted."""
+def _members(source, opened, archive, suffixes, names, limit):
+    """`{path below the target: member}` of the files asked for, sorted."""
     members = {}
     for member in opened.infolist():
         name, path = member.orig_filename, PurePosixPath(member.filename)
         leaves = name.startswith("/") or ".." in path.parts or "\\" in name
         link = stat.S_ISLNK(member.external_attr >> 16)
         if leaves or link or PureWindowsPath(name).drive:
-            raise CarvanaError(
-                f"{archive.name} holds {name[:80]!r}, which would leave the folder, so nothing was "
-                f"extracted: delete the zip, download it from {DATA}, then run this again."
-            )
+            member = repr(name[:80])
+            raise CarvanaError(source.sentence("leaves", name=archive.name, member=member))
         hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
-        if path.suffix.lower() in IMAGES and not hidden and not member.is_dir():
+        if path.suffix.lower() in suffixes and not hidden and not member.is_dir():
             inside = path.parts[0] == archive.stem and len(path.parts) > 1
             members[path.relative_to(archive.stem) if inside else path] = member
     if names is not None:

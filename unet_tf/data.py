@@ -17,11 +17,12 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from unet_tf import carvana, toy
+from unet_tf import car_parts, carvana, massachusetts, town, toy
 
 LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
+GIVEN = ("train", "val", "test")  # folders of given parts, each beside its `_labels`
 UNLABELLED = ("test_hq", "test")
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 # The last bytes of a whole file: a truncated one has others.
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
@@ -49,40 +50,66 @@ def layout(folder):
     return None
 
 
-def find(data=None):
+def find(data=None, kind="cars"):
     """The folder to work on; prints one line that says which data it is.
 
     Looks in the argument, `$UNET_DATA`, Kaggle's `/kaggle/input`, Colab's `/content`, `./data`,
-    and last renders the embedded data (`unet_tf.toy`).
+    and last renders the embedded data of that kind.
 
     Parameters
     ----------
     data : path, optional
+    kind : "cars", "town" or "parts"
+        Black and white masks of cars, as Carvana's (`unet_tf.toy`); aerial images of buildings, as
+        Massachusetts Buildings (`unet_tf.town`); the parts of cars, many classes
+        (`unet_tf.car_parts`). It decides where to look, and what to render.
 
     Returns
     -------
     Path
-        A folder in one of the `LAYOUTS`.
+        A folder in one of the `LAYOUTS`, or with given parts (`given`).
 
     Raises
     ------
     ValueError
-        When the argument or `$UNET_DATA` names a folder without images and masks.
+        When the argument or, for cars, `$UNET_DATA` names a folder without images and masks.
     """
-    asked = data or os.environ.get("UNET_DATA")
+    asked = data or (kind == "cars" and os.environ.get("UNET_DATA"))
     if asked:
         folder = Path(asked).expanduser()
         if not folder.is_dir():
             raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
-        if layout(folder) is None:
-            wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
-            raise ValueError(
-                f"{folder}: no images and masks in this folder. Expected one of: {wanted}, "
-                "as folders or zips. Give the folder that holds them, or leave it out to work on "
-                "rendered data."
-            )
+        if layout(folder) is None and given(folder) is None:
+            raise without_pairs(folder)
     else:
-        content, local = Path("/content"), Path("data")
+        folder = next(filter(None, found_by_itself(kind)), None)
+        folder = folder or {"cars": toy, "town": town, "parts": car_parts}[kind].write()
+    what = RENDERED[kind] if toy.is_rendered(folder) else folder
+    print(f"Data: {what}")
+    return folder
+
+
+RENDERED = {
+    "cars": "the rendered car studio, no photographs",
+    "town": "the rendered town, no photographs",
+    "parts": "the parts of rendered cars, no photographs",
+}
+
+
+def without_pairs(folder):
+    """The ValueError for a folder that is in none of the layouts."""
+    wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
+    return ValueError(
+        f"{folder}: no images and masks in this folder. Expected one of: {wanted}, "
+        "as folders or zips; or train + train_labels with val + val_labels. Give the "
+        "folder that holds them, or leave it out to work on rendered data."
+    )
+
+
+def found_by_itself(kind):
+    """Folders of that kind in the usual places, the likeliest first; None where nothing is."""
+    content, local = Path("/content"), Path("data")
+    if kind == "cars":
         places = (
             carvana.mounted(),
             content,
@@ -92,12 +119,11 @@ def find(data=None):
             local / "carvana",
             *(Path("..") / local / place for place in (".", "carvana")),  # seen from notebooks/
         )
-        folder = next((place for place in places if place and layout(place)), None)
-        if folder is None:
-            folder = toy.write()
-    what = "the rendered car studio, no photographs" if toy.is_rendered(folder) else folder
-    print(f"Data: {what}")
-    return folder
+        yield from (place for place in places if place and layout(place))
+    if kind == "town":
+        name = local / "massachusetts-buildings"
+        places = (massachusetts.mounted(), content / name, name, Path("..") / name)
+        yield from (place for place in places if place and given(place))
 
 
 def unzipped(folder, name):
@@ -152,7 +178,7 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise ValueError(f"{path.name}: not an image (JPEG, PNG or GIF)") from None
+        raise ValueError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path.name}: cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
@@ -191,9 +217,13 @@ def pair(folder):
         that occur twice, unreadable and truncated files, masks of another size than their image.
     """
     folder = Path(folder)
-    names = layout(folder)
-    if names is None:
-        find(folder)  # raises, and says what was expected
+    if layout(folder) is None:
+        raise without_pairs(folder)
+    return paired(folder, layout(folder))
+
+
+def paired(folder, names):
+    """The checked pairs of two folders, or zips, in `folder`: (images, masks). See `pair`."""
     problems = defaultdict(list)
     images, masks = (files_by_stem(unzipped(folder, name), problems) for name in names)
     problems["images without a mask"] += [images[s].name for s in images if s not in masks]
@@ -216,6 +246,59 @@ def pair(folder):
     return pairs
 
 
+def given(folder):
+    """The folder whose parts are given: `train` beside `train_labels`, `val` beside `val_labels`.
+
+    That is `folder`, or `tiff` or `png` in it (Massachusetts Buildings), or None.
+    """
+    for place in (Path(folder), Path(folder) / "tiff", Path(folder) / "png"):
+        names = [f"{part}{end}" for part in GIVEN[:2] for end in ("", "_labels")]
+        if all((place / name).is_dir() for name in names):
+            return place
+    return None
+
+
+def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
+    """The parts of a folder: those that are given there, or those of `split`.
+
+    Parameters
+    ----------
+    folder : path
+        In one of the `LAYOUTS`, or with given parts (`given`); `test` may be missing there.
+    images : int, optional
+        The first so many by name, of the whole or of the given training part.
+    by, validation_size, test_size, seed : as in `split`
+        By image where fewer than five cars or groups stand in the names; that is printed.
+    pairs : dict of lists of Pair, optional
+        The pairs to take instead of all, each of which would have to be whole: "train", "val" and
+        "test" of given parts, else "all" (`unet_tf.check.Report.whole_pairs`).
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        As `pair` and `split`.
+    """
+    place = given(folder)
+    if place is not None:
+        there = [part for part in GIVEN if (place / f"{part}_labels").is_dir()]
+        found = pairs or {part: paired(place, (part, f"{part}_labels")) for part in there}
+        train, validation, test = (found.get(part, []) for part in GIVEN)
+        result = Split(train[:images], validation, test)
+        counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
+        print(f"Split as given: {', '.join(counts)}")
+        return result
+    pairs = (pairs["all"] if pairs else pair(folder))[:images]
+    groups = len({car_of(image) for image, _ in pairs})
+    if by == "car" and groups < min(5, len(pairs)):
+        print(f"By their names the {len(pairs)} images are {groups} groups, too few to split by")
+        by = "image"
+    return split(pairs, by, validation_size, test_size, seed)
+
+
 def unlabelled(folder):
     """The images of `folder` that have no masks (`test_hq` or `test`), sorted by name."""
     folder = Path(folder)
@@ -226,10 +309,11 @@ def unlabelled(folder):
 
 
 def car_of(path):
-    """The car of a Carvana file name, its 12 hex digits; any other name is a group of its own."""
+    """The car of a Carvana file name, its 12 hex digits. Of another name what stands before its
+    last number, if there is a digit in it: patient7 of `patient7_slice03`; else the whole name."""
     stem = Path(path).stem.removesuffix("_mask")
-    match = re.fullmatch(r"([0-9a-f]{12})_\d\d", stem)
-    return match[1] if match else stem
+    car = re.fullmatch(r"([0-9a-f]{12})_\d\d|(.*\d.*?)[-_. ]+[A-Za-z]*\d+", stem)
+    return (car[1] or car[2]) if car else stem
 
 
 def divide(pairs, by, count, seed):

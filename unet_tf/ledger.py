@@ -59,6 +59,66 @@ def comparable(record):
     return "yes"
 
 
+def what(record):
+    """Recipe and data of a record, two cells of a table."""
+    images = sum(record["split"]["images"].values())
+    height, width = record["original_size"]
+    return (
+        f"{record['recipe']}, {record['variant']}"
+        + (", settings changed" if record["changed"] else ""),
+        f"{record['data']}, {images} images of {width}x{height}",
+    )
+
+
+def minutes_of(record):
+    """Mean minutes of a record's runs, as a cell; empty where all were stopped and resumed."""
+    minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
+    return f"{np.mean(minutes):.1f}" if minutes else ""
+
+
+def with_spread(score):
+    """Mean and sample standard deviation of a score."""
+    spread = "" if score["spread"] is None else f" ± {score['spread']:.4f}"
+    return f"{score['mean']:.4f}{spread}"
+
+
+def class_table(summaries):
+    """The same for recipes of many classes. Counts are summed over the images of the scored part;
+    *all pooled* counts the hits of all classes over hits and misses, background included."""
+    heads = (
+        "recipe",
+        "data",
+        "**mean IoU, original size**",
+        "IoU of each class",
+        "all pooled",
+        "pixel accuracy",
+        "constant baseline",
+        "scored on",
+        "minutes a run",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for record in summaries:
+        found, seeds = record["scores"], len(record["runs"])
+        mean = found["mean_iou"]
+        spread = "" if mean["spread"] is None else f" ± {mean['spread']:.4f}"
+        by_class = [
+            f"{name} {with_spread(found[f'iou_{name}'])}"
+            if f"iou_{name}" in found
+            else f"{name} absent"
+            for name in record["classes"]
+        ]
+        cells = (
+            *what(record),
+            f"**{mean['mean']:.4f}**{spread} ({seeds} seed{'s' if seeds > 1 else ''})",
+            "; ".join(by_class),
+            *(f"{found[key]['mean']:.4f}" for key in ("pooled_iou", "pixel_accuracy", "baseline")),
+            record["scored_on"],
+            minutes_of(record),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def table(summaries):
     """A Markdown table, a line a summary. *As published*: soft, pooled over batches, model size."""
     heads = (
@@ -79,20 +139,15 @@ def table(summaries):
         found = record["scores"]
         spread = found["dice"]["spread"]
         seeds = " (1 seed)" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
-        minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
-        images = sum(record["split"]["images"].values())
-        height, width = record["original_size"]
         cells = (
-            f"{record['recipe']}, {record['variant']}"
-            + (", settings changed" if record["changed"] else ""),
-            f"{record['data']}, {images} images of {width}x{height}",
+            *what(record),
             "none" if record["published_dice"] is None else f"{record['published_dice']:.4f}",
             f"{found['mean_over_batches']['mean']:.4f}",
             comparable(record),
             f"**{found['dice']['mean']:.4f}**{seeds}",
             *(f"{found[key]['mean']:.4f}" for key in ("iou", "boundary_f1", "baseline")),
             record["scored_on"],
-            f"{np.mean(minutes):.1f}" if minutes else "",
+            minutes_of(record),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

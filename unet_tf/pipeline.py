@@ -37,7 +37,7 @@ def read_image(path):
     ValueError
         Names the file when it cannot be decoded.
     """
-    image = _open(path)
+    image = open_image(path)
     if image.mode.startswith("I"):  # 16-bit grey
         image = Image.fromarray((np.asarray(image, "int64") // 257).astype("uint8"))
     return np.asarray(image.convert("RGB"))
@@ -54,7 +54,7 @@ def read_mask(path):
     ValueError
         Names the file when it cannot be decoded, or holds other values than black and one white.
     """
-    image = _open(path)
+    image = open_image(path)
     if image.mode in ("P", "PA"):
         image = image.convert("RGB")
     elif image.mode in ("LA", "La"):
@@ -73,7 +73,8 @@ def read_mask(path):
     return (values > 0).astype("uint8")
 
 
-def _open(path):
+def open_image(path):
+    """The decoded Pillow image of a file, or of a `zipfile.Path`; ValueError names a broken one."""
     try:
         # A zipfile.Path, a file within a zip, opens itself.
         image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
@@ -110,13 +111,16 @@ def resized(pixels, image_size, resize="area"):
     raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
 
 
-def decoded(pairs, image_size=(96, 128), resize="area"):
-    """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`."""
+def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
+    """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`.
+
+    `read` reads a mask: `read_mask`, or for masks of many classes `unet_tf.classes.Classes.read`.
+    """
     height, width = image_size or (None, None)
 
     def load(image_path, mask_path):
         image = resized(read_image(image_path.decode()), image_size, resize)
-        mask = resized(read_mask(mask_path.decode()), image_size, "nearest")
+        mask = resized(read(mask_path.decode()), image_size, "nearest")
         return image, mask[..., None]
 
     def load_in_graph(*paths):
@@ -129,7 +133,7 @@ def decoded(pairs, image_size=(96, 128), resize="area"):
 
 
 def to_float(image, mask):
-    """Image to float32 in [0, 1], mask to float32 in {0, 1}."""
+    """Image to float32 in [0, 1], mask to float32: {0, 1}, or class ids."""
     return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
 
 
@@ -154,6 +158,16 @@ def each_epoch(one_epoch, steps):
     return batches
 
 
+def augmented(batches, augment, seed):
+    """Batches of (image, mask), augmented as `augment` says (`dataset`), each by its own draw."""
+    if augment is False:
+        return batches
+    amounts = {} if augment is True else augment
+    return batches.enumerate().map(
+        lambda batch, pair: augment_batch(*pair, fold_in(seed, batch), **amounts), AUTOTUNE
+    )
+
+
 def dataset(
     pairs,
     image_size=(96, 128),
@@ -163,6 +177,7 @@ def dataset(
     augment=False,
     cache=None,
     seed=0,
+    read=read_mask,
 ):
     """Batches of images and masks from pairs of files.
 
@@ -185,6 +200,8 @@ def dataset(
         the file's name holds a hash of files and settings; one process at a time may fill it.
     seed : int
         Order and augmentation of an epoch follow from `seed` and the epoch's number alone.
+    read : callable
+        Reads a mask; for many classes `unet_tf.classes.Classes.read`, and `mask` then holds ids.
 
     Returns
     -------
@@ -201,21 +218,16 @@ def dataset(
     """
     if not pairs:
         raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
-    elements = decoded(pairs, image_size, resize)
+    elements = decoded(pairs, image_size, resize, read)
     if cache is not None:
-        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize)
+        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize, read)
         elements = elements.cache(name)
 
     def one_epoch(number):
         draw = tf.stack([seed, number])
         ordered = shuffled(elements, len(pairs), draw) if shuffle else elements
         batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
-        if augment is False:
-            return batches
-        amounts = {} if augment is True else augment
-        return batches.enumerate().map(
-            lambda batch, pair: augment_batch(*pair, fold_in(draw, batch), **amounts), AUTOTUNE
-        )
+        return augmented(batches, augment, draw)
 
     return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
 
@@ -235,7 +247,7 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     return images.batch(batch_size).prefetch(AUTOTUNE)
 
 
-def cache_file(folder, pairs, image_size, resize):
+def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed.
 
     The name holds a hash of every file's path, size and time, and of the settings, so a changed
@@ -243,7 +255,8 @@ def cache_file(folder, pairs, image_size, resize):
     """
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-    key = json.dumps([files, image_size, resize])
+    classes = str(getattr(read, "__self__", None))  # whose method `read` is
+    key = json.dumps([files, image_size, resize, classes])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]

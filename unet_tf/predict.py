@@ -44,7 +44,7 @@ def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=
     Parameters
     ----------
     model : callable
-        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)`.
+        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)` or `(B, H, W, C)`.
     paths : list of path
         Image files.
     image_size, resize :
@@ -54,10 +54,11 @@ def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=
 
     Yields
     ------
-    float32 array `(h, w)` in [0, 1], in the order of `paths`.
+    float32 array `(h, w)` in [0, 1], in the order of `paths`; `(h, w, C)` of a model of C classes.
     """
     for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
-        yield from np.asarray(model(batch, training=False), "float32")[..., 0]
+        found = np.asarray(model(batch, training=False), "float32")
+        yield from found[..., 0] if found.shape[-1] == 1 else found
 
 
 def load(path):
@@ -85,15 +86,15 @@ def size_of_model(model):
     Raises
     ------
     ValueError
-        For a model that is not from colour images to one probability a pixel.
+        For a model that is not from colour images to probabilities of each pixel.
     """
     shapes = model.input_shape, model.output_shape
     if any(not isinstance(shape, tuple) or len(shape) != 4 for shape in shapes) or (
-        (shapes[0][3], shapes[1][3]) != (3, 1) or (shapes[0][1] is None) != (shapes[0][2] is None)
+        shapes[0][3] != 3 or (shapes[0][1] is None) != (shapes[0][2] is None)
     ):
         raise ValueError(
             f"a model from {shapes[0]} to {shapes[1]}: expected (batch, height, width, 3) to "
-            "(batch, height, width, 1)"
+            "(batch, height, width, classes)"
         )
     return shapes[0][1:3] if shapes[0][1] else None
 
@@ -114,6 +115,21 @@ def resized_back(probability, size):
     height, width = size
     image = Image.fromarray(probability)
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def ids_at(probability, size):
+    """The most probable class of each pixel at `size`, (height, width): uint8 `size`.
+
+    Each class's probability, float32 `(h, w, C)`, is resized back by itself, then the largest
+    counts: class ids themselves cannot be resized smoothly.
+    """
+    classes = np.moveaxis(probability, -1, 0)
+    best, ids = resized_back(np.ascontiguousarray(classes[0]), size), np.zeros(size, "uint8")
+    for number, one in enumerate(classes[1:], start=1):
+        enlarged = resized_back(np.ascontiguousarray(one), size)
+        ids[enlarged > best] = number
+        best = np.maximum(best, enlarged)
+    return ids
 
 
 def flipped(model, flips=("horizontal",)):

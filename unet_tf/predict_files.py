@@ -18,9 +18,10 @@ import numpy as np
 from PIL import Image
 
 from unet_tf import pipeline, run_lengths
+from unet_tf.classes import Classes, palette_of, save_ids
 from unet_tf.data import SUFFIXES
 from unet_tf.files import atomically, partial_of
-from unet_tf.predict import resized_back
+from unet_tf.predict import ids_at, resized_back
 
 KEPT = "kept"
 
@@ -83,10 +84,11 @@ def predictions(
     Parameters
     ----------
     model : callable
-        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)`.
+        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)` or `(B, H, W, C)`.
     paths : list of path, as `images` gives them
     finish : callable
-        `finish(path, probability)` with float32 `(height, width)` at the image's own size; runs in
+        `finish(path, probability)` with float32 `(height, width)` at the image's own size, or of a
+        model of C classes their ids, uint8 `(height, width)` (`unet_tf.predict.ids_at`); runs in
         a thread.
     image_size, resize : as in training; None: each image at its own size, one at a time.
     batch_size : int
@@ -113,7 +115,8 @@ def predictions(
         return image.shape[:2], pipeline.resized(image, image_size, resize)
 
     def finished(path, size, probability):
-        return finish(path, resized_back(probability, size))
+        own_size = resized_back if probability.ndim == 2 else ids_at
+        return finish(path, own_size(probability, size))
 
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
         reading = ahead(pool, read, paths, 2 * batch_size)
@@ -122,7 +125,8 @@ def predictions(
             whole = [future.result() for _, future in group if not future.exception()]
             if whole:
                 batch = np.stack([pixels for _, pixels in whole]).astype("float32") / 255
-                outputs = np.asarray(model(batch, training=False), "float32")[..., 0]
+                outputs = np.asarray(model(batch, training=False), "float32")
+                outputs = outputs[..., 0] if outputs.shape[-1] == 1 else outputs
                 if not np.isfinite(outputs).all():
                     raise ValueError("the model answers NaN: its training has diverged")
                 outputs = iter(outputs)
@@ -151,8 +155,11 @@ def ahead(pool, function, items, count):
     yield from waiting
 
 
-def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **options):
-    """Write each mask as a PNG, `<name of the image>.png`: 0 and 255, at the image's own size.
+def to_folder(
+    model, paths, folder, settings, overlays=False, threshold=0.5, classes=None, **options
+):
+    """Write each mask as a PNG, `<name of the image>.png`, at the image's own size: 0 and 255; or
+    of a model of many classes a palette PNG of ids.
 
     Parameters
     ----------
@@ -167,6 +174,9 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
     overlays : bool
         Also write `<name>_overlay.jpg`, the image with its mask in green.
     threshold : float
+        Of a pixel that is car; of no use to a model of many classes.
+    classes : unet_tf.classes.Classes, optional
+        Its colours are those of the palette, else PASCAL VOC's are.
 
     Yields
     ------
@@ -203,18 +213,28 @@ def to_folder(model, paths, folder, settings, overlays=False, threshold=0.5, **o
     with atomically(record) as partial:
         partial.write_text(json.dumps(settings, indent=1) + "\n")
 
+    palette = palette_of(classes or Classes(()))
+
     def finish(path, probability):
         if path in done:
             return
-        mask = probability >= threshold
+        is_ids = probability.dtype == np.uint8
+        mask = probability if is_ids else probability >= threshold
         if overlays:
             from unet_tf import plot  # matplotlib: only for who asks
 
-            shown = plot.overlay(pipeline.read_image(path), mask, mask)
-            picture = Image.fromarray((shown * 255).round().astype("uint8"))
+            image = pipeline.read_image(path)
+            if is_ids:
+                half = image // 2 + palette[mask] // 2
+                shown = np.where(mask[..., None] > 0, half, image)
+            else:
+                shown = (plot.overlay(image, mask, mask) * 255).round().astype("uint8")
             with atomically(targets(path)[1]) as partial:
-                picture.save(partial, quality=90)
+                Image.fromarray(shown).save(partial, quality=90)
         # The mask last: where it is, all of this image is.
+        if is_ids:
+            save_ids(targets(path)[0], mask, palette)
+            return
         with atomically(targets(path)[0]) as partial:
             Image.fromarray(mask.astype("uint8") * 255).save(partial)
 

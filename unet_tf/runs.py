@@ -4,8 +4,10 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
+import itertools
 import json
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -18,7 +20,11 @@ from PIL import Image
 
 from unet_tf import (
     __version__,
+    class_runs,
+    classes,
+    crops,
     data,
+    metrics,
     pipeline,
     plot,
     predict,
@@ -41,6 +47,7 @@ def run(
     resume=False,
     strategy=None,
     mlflow=None,
+    pairs=None,
 ):
     """Carry out a recipe once: split, train, predict, score.
 
@@ -65,6 +72,8 @@ def run(
         them; with the losses of single images the training is that of one device, to rounding.
     mlflow : str, optional
         Track the run in this store, such as `sqlite:///mlflow.db` (`unet_tf.tracking`).
+    pairs : dict, optional
+        Of the folder only these pairs (`unet_tf.data.parts`).
 
     Returns
     -------
@@ -75,12 +84,21 @@ def run(
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()  # the same bits on a GPU too, if slower
     policy = train.set_precision(precision)
-    pairs = data.pair(folder)[: recipe.images]
-    parts = data.split(
-        pairs, recipe.split_by, recipe.validation_size, recipe.test_size, recipe.split_seed
+    parts = data.parts(
+        folder,
+        recipe.images,
+        recipe.split_by,
+        recipe.validation_size,
+        recipe.test_size,
+        recipe.split_seed,
+        pairs,
     )
-    batches = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
+    known = classes.of(folder, parts, recipe.class_names) if recipe.classes else None
     identity = identity_of(recipe, folder, parts, seed, policy)
+    if known:
+        identity["classes"] = known.names
+        if to is not None:  # beside the model, for the colours of what it predicts
+            classes.write_table(Path(to) / "classes.csv", known)
     if mlflow and to is None:
         raise ValueError("MLflow tracks what is in the folder of a run: give it one, by `to`")
     there = result_in(to)
@@ -90,27 +108,21 @@ def run(
     resume = resume and not there and to is not None and (Path(to) / "state.npz").exists()
     if there:  # what stands there from now on is not finished
         (Path(to) / "result.json").unlink()
-    training = pipeline.dataset(
-        parts.train,
-        recipe.image_size,
-        shuffle=recipe.shuffle,
-        augment=recipe.augment,
-        seed=seed,
-        **batches,
-    )
-    validation = pipeline.dataset(parts.validation, recipe.image_size, **batches)
-    size = recipe.image_size or common_size(pairs)
+    training, validation, size = batches_of(recipe, parts, seed, known)
     trackers = []
     if mlflow:
         name = f"{recipe.slug}, seed {seed}"
         trackers.append(tracking.Tracker(mlflow, to, name, identity, resume))
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = recipe.build((*size, 3), recipe.filters)
+        shape = (*size, 3), recipe.filters
+        model = recipe.build(*shape, len(known.names)) if known else recipe.build(*shape)
         history = fitted(
             recipe,
             model,
             training,
             validation,
+            loss=class_runs.loss_of(recipe, parts, known) if known else None,
+            metrics=[metrics.mean_iou(len(known.names)) if known else metrics.hard_dice],
             folder=to,
             resume=resume,
             settings=settings_to_resume(identity),
@@ -121,18 +133,24 @@ def run(
     forward = predict.compiled(model)  # as the command line predicts, to the bit
     pairs = parts.test or parts.validation
     found = predicted(forward, recipe, pairs)
+    if known:
+        found = class_runs.ids_of(found, pairs)
+        report = class_runs.scored(found, recipe, parts, known)
+    else:
+        report = scored(found, recipe, parts, lambda: predicted(forward, recipe, parts.validation))
     result = {
         **identity,
         "epochs": len(history.history["loss"]),
         "parameters": model.count_params(),
         "minutes": minutes,
-        "scores": scored(
-            found, recipe, parts, lambda: predicted(forward, recipe, parts.validation)
-        ),
+        "scores": report,
     }
     if to is not None:
         title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
-        pictures(found, pairs, title, Path(to))
+        if known:
+            class_runs.pictures(found, pairs, title, Path(to), known)
+        else:
+            pictures(found, pairs, title, Path(to))
         # The result last: where it is, all of the run is.
         write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
     for tracker in trackers:
@@ -140,14 +158,32 @@ def run(
     return result
 
 
-def fitted(recipe, model, training, validation, **options):
+def batches_of(recipe, parts, seed, known):
+    """Training and validation batches, and the (height, width) that the model is built for."""
+    read = known.read if known else pipeline.read_mask
+    own = {"augment": recipe.augment, "seed": seed, "read": read}
+    size = recipe.image_size
+    if recipe.crop:
+        batch_size = recipe.batch_size
+        training = crops.crop_dataset(parts.train, recipe.crop, recipe.crops, batch_size, **own)
+        validation = pipeline.dataset(
+            parts.validation, size, 1, recipe.resize, cache="memory", read=read
+        )
+        return training, validation, (None, None)
+    options = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
+    training = pipeline.dataset(parts.train, size, shuffle=recipe.shuffle, **own, **options)
+    validation = pipeline.dataset(parts.validation, size, read=read, **options)
+    return training, validation, size or common_size(list(itertools.chain(*parts)))
+
+
+def fitted(recipe, model, training, validation, loss=None, **options):
     """`unet_tf.train.fit` with the settings of a recipe; `options` are more of its arguments."""
     return train.fit(
         model,
         training,
         validation,
         epochs=recipe.epochs,
-        loss=recipe.loss,
+        loss=loss or recipe.loss,
         optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
         monitor=recipe.monitor,
         patience=recipe.patience,
@@ -176,7 +212,7 @@ def identity_of(recipe, folder, parts, seed, policy):
         "settings": {
             name: getattr(value, "__name__", value)
             for name in fields
-            if name not in ("name", "variant", "source", "published")
+            if name not in recipes.FIXED
             for value in [getattr(recipe, name)]
         },
         "precision": policy,
@@ -192,7 +228,7 @@ def name_of(folder, parts):
     if toy.is_rendered(folder):
         return "rendered"
     images = [image for part in parts for image, _ in part]
-    named_so = all(data.car_of(image) != image.stem for image in images)
+    named_so = all(re.fullmatch(r"[0-9a-f]{12}_\d\d", image.stem) for image in images)
     if named_so and data.size_of(images[0]) == CARVANA_SIZE:
         return "Carvana"
     name = Path(folder).resolve().name
@@ -224,7 +260,7 @@ def settings_to_resume(identity):
 def predicted(model, recipe, pairs):
     """What the model says of each image, at the size it works at: a list, as it is used twice."""
     paths = [image for image, _ in pairs]
-    sizes = recipe.image_size, recipe.resize, recipe.batch_size
+    sizes = recipe.image_size, recipe.resize, 1 if recipe.crop else recipe.batch_size
     return list(predict.probabilities(model, paths, *sizes))
 
 

@@ -36,13 +36,17 @@ toy._render_cars(*json.loads(sys.argv[2]))"""
 
 def default_folder(cars=40, test_cars=4, size=(480, 320), seed=0):
     """Where `write` puts a data set unless told: a folder of the user's cache, by its settings."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = f"rendered-{cars}-{test_cars}-{size[0]}x{size[1]}-seed{seed}-v{RENDER_VERSION}"
-    return cache / "unet_tf" / name
+    return cache() / name
+
+
+def cache():
+    """The folder of the user's cache in which rendered data sets lie."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"
 
 
 def is_rendered(folder):
-    """Was this folder written by `write`? Then every output made from it must say *rendered*."""
+    """Was this folder written here? Then every output made from it must say *rendered*."""
     return "rendered" in _marker(Path(folder))
 
 
@@ -52,6 +56,58 @@ def _marker(folder):
     except (OSError, ValueError):
         return {}
     return marker if isinstance(marker, dict) else {}
+
+
+def written_once(folder, settings, files, fill):
+    """Write a rendered data set whole or not at all, with its marker; one that is there is kept.
+
+    Parameters
+    ----------
+    folder : path
+        Missing, empty, or holding this very data set. Missing parents are made.
+    settings : dict
+        What `rendered.json` shall hold, as JSON gives it back (lists, not tuples): `rendered`, a
+        sentence that these are no photographs, and all that the files depend on.
+    files : iterable of str
+        Paths below the folder without which the data set is not complete.
+    fill : callable
+        `fill(part)` writes the files into `part`, an empty folder beside the final one.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, absolute.
+
+    Raises
+    ------
+    ValueError
+        The folder holds something else, which is left as it is.
+    """
+    folder, files = Path(folder).expanduser().absolute(), list(files)
+
+    def complete():
+        return _marker(folder) == settings and all((folder / name).is_file() for name in files)
+
+    if complete():
+        return folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(
+            f"{folder}: found files other than the rendered data set with {settings}; expected no "
+            "folder or an empty one. Choose another folder, or remove this one."
+        )
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    part.mkdir(parents=True)
+    try:
+        fill(part)
+        (part / "rendered.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        if folder.is_dir():
+            folder.rmdir()  # empty when we came; fails if another process has filled it
+        part.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if not (isinstance(error, OSError) and complete()):  # else another process was faster
+            raise
+    return folder
 
 
 def write(folder=None, cars=40, test_cars=4, size=(480, 320), seed=0, progress=True):
@@ -89,21 +145,8 @@ def write(folder=None, cars=40, test_cars=4, size=(480, 320), seed=0, progress=T
         )
     settings = {"rendered": NOTE, "cars": cars, "test_cars": test_cars, "size": list(size)}
     settings |= {"seed": seed, "render_version": RENDER_VERSION}
-    folder = Path(folder or default_folder(cars, test_cars, size, seed)).expanduser().absolute()
 
-    def complete():
-        return _marker(folder) == settings and all((folder / name).is_file() for name in FILES)
-
-    if complete():
-        return folder
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"{folder}: found files other than the rendered data set with {settings}; expected no "
-            "folder or an empty one. Choose another folder, or remove this one."
-        )
-    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    part.mkdir(parents=True)
-    try:
+    def fill(part):
         _render_all(part, [*range(cars), *range(TEST, TEST + test_cars)], size, seed, progress)
         for name in FILES[:3]:
             _zip(part / name)
@@ -112,15 +155,9 @@ def write(folder=None, cars=40, test_cars=4, size=(480, 320), seed=0, progress=T
         (part / FILES[3]).write_text(run_lengths.HEADER + rows, encoding="utf-8", newline="\n")
         for text in texts:
             text.unlink()
-        (part / "rendered.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
-        if folder.is_dir():
-            folder.rmdir()  # empty when we came; fails if another process has filled it
-        part.rename(folder)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if not (isinstance(error, OSError) and complete()):  # else another process was faster
-            raise
-    return folder
+
+    folder = folder or default_folder(cars, test_cars, size, seed)
+    return written_once(folder, settings, FILES, fill)
 
 
 def _render_all(part, numbers, size, seed, progress):

@@ -117,7 +117,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
     """The callbacks of every training: stop on NaN, stop early and end with the best weights, and,
     given a folder, keep there the best model and all that a resumed training needs."""
-    mode = "max" if "dice" in monitor else "min"
+    mode = "min" if "loss" in monitor else "max"
     early_stopping = keras.callbacks.EarlyStopping(
         monitor, mode=mode, patience=patience, restore_best_weights=True
     )
@@ -143,6 +143,7 @@ def fit(
     epochs=20,
     loss=bce_dice_loss,
     optimizer=None,
+    metrics=(hard_dice,),
     monitor="val_hard_dice",
     patience=5,
     folder=None,
@@ -166,8 +167,10 @@ def fit(
         rates of 3e-3, no run of `experiments/collapse.py` collapsed under it.
     optimizer : keras.optimizers.Optimizer, optional
         Adam with learning rate 1e-4.
+    metrics : sequence of Keras metrics
+        For many classes `[unet_tf.metrics.mean_iou(num_classes)]`.
     monitor : str
-        What the best epoch and early stopping go by: more is better for a dice, less for a loss.
+        What the best epoch and early stopping go by: less is better for a loss, more for all else.
     patience : int
         Epochs without improvement after which training stops.
     folder : path, optional
@@ -194,9 +197,8 @@ def fit(
         When no epoch's loss was finite, `monitor` is not measured, or what is to be resumed is
         damaged or of another training (`unet_tf.checkpoint`).
     """
-    model.compile(
-        optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]
-    )
+    optimizer = optimizer or keras.optimizers.Adam(1e-4)
+    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
     watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,

@@ -1,0 +1,190 @@
+"""Recipes of many classes from folder to score: on the parts of cars, and on a folder with given
+parts and crops."""
+
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_tf import __main__ as command_line
+from unet_tf import car_parts, class_scores, classes, data, models, predict, recipes, runs, studio
+
+SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def parts_folder(tmp_path_factory):
+    """Six rendered cars, as a folder of one's own: no marker, so no rendered data."""
+    folder = tmp_path_factory.mktemp("own") / "parts"
+    car_parts.write(folder, cars=6, size=(60, 40), progress=False)
+    (folder / "rendered.json").unlink()
+    return folder
+
+
+@pytest.fixture
+def town(tmp_path):
+    """Two bright squares on dark ground an image, in the layout of Massachusetts Buildings."""
+    rng = np.random.default_rng(0)
+    for part, count in {"train": 4, "val": 2, "test": 2}.items():
+        for name in (part, f"{part}_labels"):
+            (tmp_path / "tiff" / name).mkdir(parents=True)
+        for number in range(count):
+            mask = np.zeros((50, 44), bool)
+            for top, left in rng.integers(0, 30, (2, 2)):
+                mask[top : top + 12, left : left + 12] = True
+            image = np.where(mask[..., None], 200, 60) + rng.integers(0, 30, (50, 44, 3))
+            name = f"2267891{number}_15"
+            Image.fromarray(image.astype("uint8")).save(tmp_path / f"tiff/{part}/{name}.tiff")
+            labels = Image.fromarray(mask.astype("uint8") * 255).convert("RGB")
+            labels.save(tmp_path / f"tiff/{part}_labels/{name}.tif")
+    table = "name,r,g,b\nbackground,0,0,0\nbuilding,255,255,255\n"
+    (tmp_path / "label_class_dict.csv").write_text(table)
+    return tmp_path
+
+
+def test_the_published_parameter_counts():
+    def trained(model):
+        return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+    bilinear = recipes.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
+    assert trained(bilinear) == 17_263_042
+    own = {"dropout": 0.0, "batch_norm": True, "final_conv": False, "num_classes": 2}
+    transposed = models.unet((128, 128, 3), upsampling="transposed_2x2", head=None, **own)
+    assert trained(transposed) == 31_037_698
+
+
+def test_as_written_the_buildings_network_has_one_convolution_a_block():
+    model = recipes.buildings_as_written((None, None, 3), (64, 128, 256, 512, 1024), 2)
+    kernels = [layer.filters for layer in model.layers if type(layer).__name__ == "Conv2D"]
+    assert kernels == [64, 128, 256, 512, 1024, 512, 256, 128, 64, 2]
+    ups = [layer.filters for layer in model.layers if type(layer).__name__ == "Conv2DTranspose"]
+    assert ups == [1024, 512, 256, 128]  # as many as come in
+
+
+def test_imagenet_normalization_is_in_the_model():
+    model = recipes.multiclass_unet((16, 16, 3), (4, 4), 3)
+    layer = model.get_layer("imagenet")
+    image = np.full((1, 16, 16, 3), 0.5, "float32")
+    wanted = [
+        (0.5 - mean) / deviation
+        for mean, deviation in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
+    ]
+    found = keras.ops.convert_to_numpy(layer(image))[0, 0, 0]
+    assert found.tolist() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_given_parts_are_kept(town, capsys):
+    parts = data.parts(town)
+    assert [len(part) for part in parts] == [4, 2, 2]
+    assert all("val" in str(image.parent) for image, _ in parts.validation)
+    assert "Split as given" in capsys.readouterr().out
+    assert len(data.parts(town, images=3).train) == 3
+
+
+def test_a_run_on_crops(town, tmp_path):
+    recipe = recipes.get(
+        "buildings_unet", filters=(4, 8), crop=(16, 16), crops=3, batch_size=4, epochs=2
+    )
+    result = runs.run(recipe, town, to=tmp_path / "run", precision="float32", verbose=0)
+    found = result["scores"]
+    assert found["images"] == 2 and found["classes"] == ["background", "building"]
+    confusion = np.array(found["confusion"])
+    assert confusion.sum() == 2 * 50 * 44  # every pixel of the image, and no padding
+    assert found["iou_building"] == class_scores.scores_of(confusion)["iou"][1]
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"best.keras", "result.json", "picture.png", "confusion.png", "classes.csv"} <= files
+    assert json.loads((tmp_path / "run/result.json").read_text())["scores"] == found
+    saved = classes.table_of(tmp_path / "run").read(next((tmp_path / "run/predictions").iterdir()))
+    assert saved.shape == (50, 44) and set(np.unique(saved)) <= {0, 1}
+
+
+@pytest.mark.slow
+def test_a_run_on_crops_resumes_to_the_bit(town, tmp_path):
+    recipe = recipes.get(
+        "buildings_unet", filters=(4, 8), crop=(16, 16), crops=3, batch_size=4, epochs=3
+    )
+    whole = runs.run(recipe, town, to=tmp_path / "whole", precision="float32", verbose=0)
+    first = recipes.changed(recipe, epochs=1)
+    runs.run(first, town, to=tmp_path / "cut", precision="float32", verbose=0)
+    (tmp_path / "cut/result.json").unlink()
+    cut = runs.run(recipe, town, to=tmp_path / "cut", precision="float32", verbose=0, resume=True)
+    assert cut["scores"] == whole["scores"] and cut["epochs"] == whole["epochs"] == 3
+
+
+@pytest.mark.parametrize("weights", ["median", "inverse", (1, 1, 2, 2, 3)])
+def test_class_weights_reach_the_loss(parts_folder, weights):
+    recipe = recipes.get("multiclass_unet", class_weights=weights)
+    parts = data.parts(parts_folder)
+    known = classes.of(parts_folder, parts)
+    from unet_tf import class_runs
+
+    loss = class_runs.loss_of(recipe, parts, known)
+    assert len(loss.class_weights) == 5 and loss.class_weights[4] > loss.class_weights[0]
+
+
+def test_class_weights_are_checked(parts_folder):
+    with pytest.raises(ValueError, match="class_weights is 'rare'"):
+        recipes.get("multiclass_unet", class_weights="rare")
+    with pytest.raises(ValueError, match="class_weights are for the loss cross_entropy or"):
+        recipes.get("buildings_unet", "as written", class_weights="median")
+    recipe = recipes.get("multiclass_unet", class_weights=(1, 2), **SMALL)
+    with pytest.raises(ValueError, match="2 class weights for 5 classes"):
+        runs.run(recipe, parts_folder, verbose=0)
+
+
+@pytest.mark.slow
+def test_a_folder_of_ones_own_from_check_to_masks(parts_folder, tmp_path, capsys):
+    """Odd sizes, missing masks, palette PNGs, no table: without a line of code."""
+    folder = tmp_path / "own"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+        for number, path in enumerate(sorted((parts_folder / name).iterdir())):
+            if name == "masks" and number in (3, 20):
+                continue  # a missing mask
+            cut = (number % 5, number % 3, 60 - number % 4, 40)
+            Image.open(path).crop(cut).save(folder / name / path.name)
+    assert command_line.main(["check", str(folder)]) == 1
+    text = capsys.readouterr().out
+    assert "images without a mask (2)" in text and "palette" in text
+    train = ["train", "--data", str(folder), "--to", str(tmp_path / "run"), "--image-size", "32x48"]
+    train += ["--epochs", "1", "--set", "filters=4,8,8", "--precision", "float32"]
+    assert command_line.main(train) == 1  # names what is missing, and the remedy
+    assert "--leave-out" in capsys.readouterr().err
+    names = ["--classes", *studio.PARTS]
+    assert command_line.main([*train, "--leave-out", *names]) == 0
+    out = capsys.readouterr().out
+    assert "multiclass_unet" in out and "| IoU of wheel |" in out
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert sum(result["split"]["images"].values()) == 6 * 16 - 2
+    assert result["scores"]["baseline"] > 0
+    photos = sorted((folder / "images").iterdir())[:2]
+    model = str(tmp_path / "run/best.keras")
+    args = ["predict", model, *map(str, photos), "--to", str(tmp_path / "masks"), "--overlays"]
+    assert command_line.main(args) == 0
+    for photo in photos:
+        mask = Image.open(tmp_path / f"masks/{photo.stem}.png")
+        assert mask.mode == "P" and mask.size == Image.open(photo).size
+        assert set(np.unique(np.asarray(mask))) <= set(range(5))
+    assert command_line.main(["predict", model, str(photos[0]), "--rle", "a.csv"]) == 1
+    assert "knows 5 classes" in capsys.readouterr().err
+
+
+def test_ids_are_chosen_after_resizing_each_class():
+    probability = np.zeros((1, 2, 3), "float32")
+    probability[0, 0] = (0.6, 0.4, 0.0)
+    probability[0, 1] = (0.0, 0.4, 0.6)
+    # In the middle the second class leads, though it is the first nowhere.
+    ids = predict.ids_at(probability, (1, 8))
+    assert ids.dtype == np.uint8 and ids[0, 0] == 0 and ids[0, -1] == 2
+    assert set(ids[0, 3:5]) == {1}
+
+
+def test_every_recipe_of_classes_is_silent_on_nothing():
+    both = [recipe for recipe in recipes.RECIPES if recipe.classes]
+    names = [(recipe.name, recipe.variant) for recipe in both]
+    wanted = itertools.product(["buildings_unet", "multiclass_unet"], ["as written", "corrected"])
+    assert sorted(names) == sorted(wanted)
+    assert all(recipe.published is None and recipe.source for recipe in both)

@@ -1,0 +1,87 @@
+"""Random crops: the same part of image and mask, all places, another draw each epoch."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_tf import crops
+from unet_tf.classes import Classes
+
+TWO = Classes(("background", "building"), ((0, 0, 0), (255, 255, 255)))
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Images of several sizes; red is the row, green the column, blue the image; the mask is where
+    row + column is even."""
+    found = []
+    for number, (height, width) in enumerate([(20, 24), (16, 16), (31, 18)]):
+        rows, columns = np.mgrid[:height, :width]
+        image = np.dstack([rows, columns, np.full_like(rows, number)]).astype("uint8")
+        mask = np.repeat(((rows + columns) % 2 == 0)[..., None] * 255, 3, axis=2).astype("uint8")
+        paths = tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"
+        for path, pixels in zip(paths, (image, mask), strict=True):
+            Image.fromarray(pixels).save(path)
+        found.append(paths)
+    return found
+
+
+def epoch(dataset):
+    batches = [(image.numpy(), mask.numpy()) for image, mask in dataset]
+    return [np.concatenate(part) for part in zip(*batches, strict=True)]
+
+
+def places(images):
+    """(image, row, column) of each crop's corner, read off its colours."""
+    corners = (images[:, 0, 0] * 255).round().astype(int)
+    return [(blue, red, green) for red, green, blue in corners.tolist()]
+
+
+def test_image_and_mask_are_cut_alike(pairs):
+    images, masks = epoch(crops.crop_dataset(pairs, (8, 10), 5, batch_size=4, read=TWO.read))
+    assert images.shape == (15, 8, 10, 3) and masks.shape == (15, 8, 10, 1)
+    rows, columns = (images[..., channel] * 255 for channel in (0, 1))
+    assert (masks[..., 0] == ((rows + columns).round() % 2 == 0)).all()
+    assert (np.diff(rows, axis=1).round() == 1).all() and (
+        np.diff(columns, axis=2).round() == 1
+    ).all()
+
+
+def test_an_epoch_holds_each_image_as_often_and_never_leaves_it(pairs):
+    images, _ = epoch(crops.crop_dataset(pairs, (8, 10), 60, batch_size=16, read=TWO.read))
+    corners = places(images)
+    for number, (height, width) in enumerate([(20, 24), (16, 16), (31, 18)]):
+        rows = {row for image, row, _ in corners if image == number}
+        columns = {column for image, _, column in corners if image == number}
+        assert sum(image == number for image, _, _ in corners) == 60
+        assert min(rows) == 0 and max(rows) == height - 8  # both edges are reached
+        assert min(columns) == 0 and max(columns) == width - 10
+
+
+def test_the_crops_of_one_pass_are_of_different_images(pairs):
+    images, _ = epoch(crops.crop_dataset(pairs, (8, 10), 4, batch_size=3, read=TWO.read))
+    numbers = [image for image, _, _ in places(images)]
+    assert all(sorted(numbers[start : start + 3]) == [0, 1, 2] for start in range(0, 12, 3))
+
+
+def test_each_epoch_is_another_draw_and_follows_from_seed_and_number(pairs):
+    def make(seed=0):
+        return crops.crop_dataset(
+            pairs, (8, 8), 3, 4, augment={"quarter_turn": 0.75}, seed=seed, read=TWO.read
+        )
+
+    first, again, other = make(), make(), make(seed=1)
+    one, two = epoch(first), epoch(first)
+    assert not np.array_equal(one[0], two[0])
+    assert all(np.array_equal(*both) for both in zip(one, epoch(again), strict=True))
+    assert not np.array_equal(one[0], epoch(other)[0])
+    again.epoch.assign(1)
+    assert all(np.array_equal(*both) for both in zip(two, epoch(again), strict=True))
+    assert len(list(make())) == make().cardinality() == 3
+
+
+def test_an_image_smaller_than_a_crop_is_named(pairs):
+    with pytest.raises(ValueError, match=r"1.png: 16x16 pixels .* smaller than a crop of 18x10"):
+        crops.crop_dataset(pairs, (18, 10), read=TWO.read)
+    with pytest.raises(ValueError, match="no pairs"):
+        crops.crop_dataset([], (8, 8))

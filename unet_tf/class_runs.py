@@ -1,0 +1,67 @@
+"""What a run does otherwise when its masks hold many classes (`unet_tf.runs`)."""
+
+import shutil
+
+import numpy as np
+
+from unet_tf import class_scores, classes, data, losses, pipeline, plot, predict
+from unet_tf.files import atomically
+
+
+def loss_of(recipe, parts, known):
+    """The recipe's loss, with its class weights bound to it, if it has any."""
+    weights = recipe.class_weights
+    if weights is None:
+        return recipe.loss
+    if isinstance(weights, str):
+        weights = class_scores.frequency_weights(parts.train, known, weights)
+    if len(weights) != len(known.names):
+        raise ValueError(f"{len(weights)} class weights for {len(known.names)} classes")
+    return losses.Weighted(recipe.loss, weights)
+
+
+def ids_of(found, pairs):
+    """Predicted class ids of each image at its own size, from what the model says."""
+    sizes = [data.size_of(image) for image, _ in pairs]
+    return [predict.ids_at(*both) for both in zip(found, sizes, strict=True)]
+
+
+def scored(found, recipe, parts, known):
+    """Every score of predicted class ids (`unet_tf.class_scores.report`), on the test part if there
+    is one, with `baseline`, the report of the constant baseline.
+
+    One number a class stands beside the list: `iou_building`, and so on; absent ones have none.
+    """
+    pairs = parts.test or parts.validation
+    report = class_scores.report(pairs, found, known)
+    size = recipe.image_size or (128, 128)
+    baseline = class_scores.class_baseline(parts.train, pairs, known, size)
+    by_class = zip(known.names, report["iou"], strict=True)
+    report |= {f"iou_{name}": iou for name, iou in by_class if iou is not None}
+    return report | {"baseline": baseline["mean_iou"], "baseline_report": baseline}
+
+
+def pictures(found, pairs, title, to, known):
+    """The class ids of all scored images as palette PNG files, at their own size, in
+    `predictions/`; `picture.png`, four of them beside image and mask; `confusion.png`."""
+    shutil.rmtree(to / "predictions", ignore_errors=True)
+    (to / "predictions").mkdir(parents=True)
+    palette = classes.palette_of(known)
+    for ids, (path, _) in zip(found, pairs, strict=True):
+        classes.save_ids(to / f"predictions/{path.stem}.png", ids, palette)
+    shown = np.linspace(0, len(pairs) - 1, 4).astype(int)
+    figure = plot.class_masks(
+        [pipeline.read_image(pairs[number].image) for number in shown],
+        [known.read(pairs[number].mask) for number in shown],
+        [found[number] for number in shown],
+        known,
+    )
+    figure.suptitle(title, fontsize=9)
+    confusion = sum(
+        class_scores.confusion_matrix(known.read(mask), ids, len(known.names))
+        for ids, (_, mask) in zip(found, pairs, strict=True)
+    )
+    for name, one in {"picture": figure, "confusion": plot.confusion(confusion, known)}.items():
+        with atomically(to / f"{name}.png") as partial:
+            one.savefig(partial)
+        plot.plt.close(one)

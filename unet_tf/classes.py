@@ -1,0 +1,287 @@
+"""Masks of many classes: class tables, and ids from grey, palette and coloured masks.
+
+A mask becomes class ids, uint8 `(H, W)`: 0 to the number of classes - 1, and `VOID` for pixels that
+neither train nor score. A table (`label_class_dict.csv`, `class_dict.csv` or `classes.csv` with the
+columns name, r, g, b) gives each class its colour; its rows in order are the ids, and a row called
+void, ignore or unlabelled gives the colour of `VOID`.
+"""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from unet_tf.files import atomically, write_text
+from unet_tf.pipeline import open_image
+
+VOID = 255
+VOID_NAMES = ("void", "ignore", "unlabelled", "unlabeled")
+TABLES = ("label_class_dict.csv", "class_dict.csv", "classes.csv")
+MOST = 64  # classes that are taken from masks without a table: more are no classes
+
+
+class Classes(NamedTuple):
+    """Names of the classes by id; and, where masks are coloured, their colours `(r, g, b)`."""
+
+    names: tuple
+    colours: tuple | None = None
+    void: tuple | None = None  # the colour of void
+
+    def read(self, path):
+        """`read_ids(path, self)`: what `unet_tf.pipeline.dataset` takes as `read`."""
+        return read_ids(path, self)
+
+
+def read_table(path):
+    """The `Classes` of a CSV file with the columns name, r, g, b.
+
+    Raises
+    ------
+    ValueError
+        Names the file, and the row that is wrong.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = [
+            {str(key).strip().lower(): value for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+    names, colours, void = [], [], None
+    for number, row in enumerate(rows, start=2):
+        try:
+            name, colour = row["name"].strip(), tuple(int(row[channel]) for channel in "rgb")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ValueError(
+                f"{path}, line {number}: expected the columns name,r,g,b, such as road,128,64,128"
+            ) from None
+        if min(colour) < 0 or max(colour) > 255:
+            raise ValueError(f"{path}, line {number}: {colour} is no colour: 0 to 255 each")
+        if colour in colours or name in names:
+            raise ValueError(f"{path}, line {number}: {name} {colour} is there twice: remove one")
+        if name.lower() in VOID_NAMES:
+            void = colour
+        else:
+            names.append(name)
+            colours.append(colour)
+    if not 2 <= len(names) < VOID:
+        raise ValueError(f"{path}: {len(names)} classes; expected 2 to {VOID - 1}, a row each")
+    return Classes(tuple(names), tuple(colours), void)
+
+
+def write_table(path, classes):
+    """Write a class table that `read_table` reads; classes without colours get the palette's."""
+    palette = palette_of(classes)
+    rows = [*zip(classes.names, palette, strict=False), ("void", palette[VOID])]
+    lines = [",".join([name, *map(str, colour.tolist())]) for name, colour in rows]
+    write_text(Path(path), "\n".join(["name,r,g,b", *lines]) + "\n")
+
+
+def table_of(folder):
+    """The class table that lies in `folder`, or None."""
+    paths = [Path(folder) / name for name in TABLES]
+    return next((read_table(path) for path in paths if path.is_file()), None)
+
+
+def palette_of(classes):
+    """RGB of each possible value of a mask of ids, uint8 `(256, 3)`: the classes' own colours, or
+    PASCAL VOC's, in which void is a light beige."""
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), "uint8")
+    for bit in range(8):  # PASCAL VOC: the bits of an id, spread over the three channels
+        for channel in range(3):
+            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype("uint8")
+    if classes.colours:
+        palette[: len(classes.colours)] = classes.colours
+    if classes.void:
+        palette[VOID] = classes.void
+    return palette
+
+
+def values_of(path):
+    """What a mask file holds: grey values or palette indices, int64 `(H, W)`; or uint8 `(H, W, 3)`.
+
+    An RGB mask whose channels are equal is still one of colours; alpha is dropped.
+
+    Raises
+    ------
+    ValueError
+        Names the file when it cannot be decoded.
+    """
+    image = open_image(path)
+    if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
+        return np.asarray(image).astype("int64")
+    if image.mode in ("LA", "La", "PA"):
+        return np.asarray(image.getchannel(0)).astype("int64")
+    return np.asarray(image.convert("RGB"))
+
+
+def ids_of(values, classes):
+    """Class ids of a mask, and which of its pixels are of no class.
+
+    Colours are looked up in the table. Grey values and palette indices are ids, 255 being void;
+    but where the table holds a white or another grey that is no id, and the mask values beyond the
+    ids, they are looked up, too: a mask of 0 and 255 is black and white.
+
+    Parameters
+    ----------
+    values : array as from `values_of`
+    classes : Classes
+
+    Returns
+    -------
+    (ids, unknown) : uint8 `(H, W)`, `VOID` where unknown; bool `(H, W)`
+    """
+    coloured = values.ndim == 3
+    beyond = not coloured and values.max(initial=0) >= len(classes.names)
+    if beyond and classes.colours and white_is_a_class(classes):
+        values, coloured = np.repeat(values[..., None], 3, axis=2), True
+    if not coloured:
+        unknown = (values < 0) | ((values >= len(classes.names)) & (values != VOID))
+        return np.where(unknown, VOID, values).astype("uint8"), unknown
+    if not classes.colours:
+        return np.full(values.shape[:2], VOID, "uint8"), np.ones(values.shape[:2], bool)
+    table = [*classes.colours, *([classes.void] if classes.void else [])]
+    labels = np.array([*range(len(classes.colours)), VOID], "uint8")
+    codes = packed(np.array(table))
+    order = np.argsort(codes)
+    mask = packed(values)
+    place = order[np.searchsorted(codes[order], mask).clip(max=len(codes) - 1)]
+    unknown = codes[place] != mask
+    return np.where(unknown, VOID, labels[place]), unknown
+
+
+def white_is_a_class(classes):
+    """Does the table hold a grey that cannot be an id?"""
+    greys = [colour[0] for colour in classes.colours if len(set(colour)) == 1]
+    return any(len(classes.names) <= grey for grey in greys)
+
+
+def packed(colours):
+    """Colours `(..., 3)` as one whole number each."""
+    red, green, blue = np.moveaxis(np.asarray(colours).astype("int64"), -1, 0)
+    return (red << 16) | (green << 8) | blue
+
+
+def unknown_of(values, unknown, classes):
+    """The values or colours of no class: `[(what, pixels, nearest class or None)]`, most first."""
+    if not unknown.any():
+        return []
+    found, counts = np.unique(
+        packed(values[unknown]) if values.ndim == 3 else values[unknown], return_counts=True
+    )
+    report = []
+    for index in np.argsort(-counts, kind="stable"):
+        code, nearest = int(found[index]), None
+        what = (code >> 16, code >> 8 & 255, code & 255) if values.ndim == 3 else code
+        if classes.colours:
+            colour = np.array(what if values.ndim == 3 else [what] * 3)
+            distance = np.square(np.array(classes.colours) - colour).sum(axis=1)
+            nearest = classes.names[int(distance.argmin())]
+        report.append((what, int(counts[index]), nearest))
+    return report
+
+
+def read_ids(path, classes):
+    """A mask file as class ids, uint8 `(H, W)`, `VOID` where nothing counts.
+
+    Raises
+    ------
+    ValueError
+        Names the file when it cannot be decoded or holds values or colours of no class; these with
+        their number of pixels and the class whose colour is nearest.
+    """
+    values = values_of(path)
+    ids, unknown = ids_of(values, classes)
+    if unknown.any():
+        found = unknown_of(values, unknown, classes)
+        shown = "; ".join(
+            f"{what} ({count} pixels{f', nearest: {nearest}' if nearest else ''})"
+            for what, count, nearest in found[:3]
+        )
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ValueError(
+            f"{path}: {unknown.sum()} pixels are of none of the {len(classes.names)} classes: "
+            f"{shown}{more}. Mend the mask, or the class table; `python -m unet_tf check` looks at "
+            "all masks"
+        )
+    return ids
+
+
+def from_masks(paths, names=None):
+    """`Classes` for masks without a table: by the given names, or by what the masks hold.
+
+    Black and white masks (0 and 255) are background and foreground. Ids up to the largest one found
+    are classes "0", "1" and so on. Of coloured masks each colour is a class, named like "#ff0000",
+    by rising value, so black comes first.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    names : sequence of str, optional
+        One a class, by id.
+
+    Raises
+    ------
+    ValueError
+        For masks of several kinds, and for more values than can be classes.
+    """
+    found, coloured = set(), None
+    for path in paths:
+        values = values_of(path)
+        if coloured not in (None, values.ndim == 3):
+            raise ValueError(f"{path}: some masks are coloured, others not: give them one kind")
+        coloured = values.ndim == 3
+        found |= set(np.unique(packed(values) if coloured else values).tolist())
+        if len(found) > MOST + 1:
+            raise ValueError(
+                f"{path}: more than {MOST} {'colours' if coloured else 'values'} so far: masks "
+                "with soft edges, or saved as JPEG, hold no classes. Save them as PNG, without "
+                "smoothing, or give a class table"
+            )
+    values = sorted(found)
+    if coloured:
+        colours = tuple((code >> 16, code >> 8 & 255, code & 255) for code in values)
+        own = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in colours)
+    elif values == [0, VOID] and len(names or "01") == 2:
+        own, colours = ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
+    else:
+        own = tuple(map(str, range(max([v for v in values if v != VOID], default=0) + 1)))
+        colours = None
+    if names is not None and colours and len(names) != len(own):
+        raise ValueError(f"{len(names)} names for {len(own)} colours: {', '.join(own)}")
+    return Classes(tuple(names or own), colours)
+
+
+def of(folder, parts, names=None):
+    """The `Classes` of a folder: of its class table; else by the names given; else by its masks.
+
+    Parameters
+    ----------
+    folder : path
+        The table lies in it.
+    parts : unet_tf.data.Split
+    names : sequence of str, optional
+        By id; must be the table's where there is one.
+
+    Raises
+    ------
+    ValueError
+        As `read_table` and `from_masks`; and for names other than the table's.
+    """
+    found = table_of(folder)
+    if found is None:
+        return from_masks([mask for part in parts for _, mask in part], names)
+    if names is not None and tuple(names) != found.names:
+        raise ValueError(
+            f"{folder}: its table names the classes {', '.join(found.names)}: use these"
+        )
+    return found
+
+
+def save_ids(path, ids, palette):
+    """Class ids, uint8 `(H, W)`, as a palette PNG: viewers show colours, readers get the ids."""
+    image = Image.fromarray(ids).convert("P")  # not quantized: from L, values stay indices
+    image.putpalette(palette.ravel().tolist())
+    with atomically(path) as partial:
+        image.save(partial)
