@@ -11,6 +11,7 @@ import math
 import os
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -162,10 +163,8 @@ def augmented(batches, augment, seed):
     """Batches of (image, mask), augmented as `augment` says (`dataset`), each by its own draw."""
     if augment is False:
         return batches
-    amounts = {} if augment is True else augment
-    return batches.enumerate().map(
-        lambda batch, pair: augment_batch(*pair, fold_in(seed, batch), **amounts), AUTOTUNE
-    )
+    draw = partial(augment_batch, **({} if augment is True else augment))
+    return batches.enumerate().map(lambda batch, pair: draw(*pair, fold_in(seed, batch)), AUTOTUNE)
 
 
 def dataset(

@@ -56,7 +56,7 @@ from PIL import Image, UnidentifiedImageError
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import carvana, data, toy
-from unet_tf.data import find
+from unet_tf.data import without_pairs
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -198,24 +198,31 @@ print(f"{len(list(images_folder.iterdir()))} images, {len(list(masks_folder.iter
 #
 # A name such as `0cdf5b5d0ce1_04.jpg` has two parts: 12 hexadecimal digits are the car, and `01` to
 # `16` is the view. You need the car later, to keep all views of one car together. Here is the
-# function that reads it. A name of any other form is a car of its own, so your own photographs work
-# as well.
+# function that reads it. In other names it looks for something alike: `patient7_slice03` belongs to
+# `patient7`, because a digit stands before the last number. A name of any other form is a car of its
+# own, so your own photographs work as well.
 
 
 # %% tags=["lifted"]
 def car_of(path):
-    """The car of a Carvana file name, its 12 hex digits; any other name is a group of its own."""
+    """The car of a Carvana file name, its 12 hex digits. Of another name what stands before its
+    last number, if there is a digit in it: patient7 of `patient7_slice03`; else the whole name."""
     stem = Path(path).stem.removesuffix("_mask")
-    match = re.fullmatch(r"([0-9a-f]{12})_\d\d", stem)
-    return match[1] if match else stem
+    car = re.fullmatch(r"([0-9a-f]{12})_\d\d|(.*\d.*?)[-_. ]+[A-Za-z]*\d+", stem)
+    return (car[1] or car[2]) if car else stem
 
 
 # %% [markdown]
-# Try it on three names, an image, a mask and a holiday picture, and then on all names in the zip.
+# Try it on four names, an image, a mask, a slice and a holiday picture, and then on all names in the zip.
 # Look for the number of views a car.
 
 # %%
-for name in ("train_hq/0cdf5b5d0ce1_04.jpg", "0cdf5b5d0ce1_04_mask.gif", "beach.png"):
+for name in (
+    "train_hq/0cdf5b5d0ce1_04.jpg",
+    "0cdf5b5d0ce1_04_mask.gif",
+    "patient7_slice03.png",
+    "beach_2.png",
+):
     print(f"{name} -> {car_of(name)}")
 views = Counter(car_of(member.filename) for member in members if not member.is_dir())
 print(f"{views.total()} images of {len(views)} cars; views a car: {sorted(set(views.values()))}")
@@ -267,7 +274,7 @@ UNDECODABLE = (
 )
 
 
-def _open(path):
+def open_image(path):
     try:
         # A zipfile.Path, a file within a zip, opens itself.
         image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
@@ -283,7 +290,7 @@ def _open(path):
 
 def read_image(path):
     """A photograph as uint8 (H, W, 3)."""
-    image = _open(path)
+    image = open_image(path)
     if image.mode.startswith("I"):  # 16-bit grey
         image = Image.fromarray((np.asarray(image, "int64") // 257).astype("uint8"))
     return np.asarray(image.convert("RGB"))
@@ -298,7 +305,7 @@ def read_image(path):
 # %% tags=["lifted"]
 def read_mask(path):
     """A black and white mask as uint8 (H, W) in {0, 1}."""
-    image = _open(path)
+    image = open_image(path)
     if image.mode in ("P", "PA"):
         image = image.convert("RGB")
     elif image.mode in ("LA", "La"):
@@ -460,7 +467,7 @@ show({"paired by name": right, "paired by order": wrong}, 2, (4, 1.6))
 # **one** error, since a folder with one bad file tends to have more.
 
 # %% tags=["lifted"]
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 
 
 def files_by_stem(folder, problems):
@@ -514,7 +521,7 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise ValueError(f"{path.name}: not an image (JPEG, PNG or GIF)") from None
+        raise ValueError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path.name}: cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
@@ -578,9 +585,13 @@ def unzipped(folder, name):
 def pair(folder):
     """The pairs of `folder`, by name, sorted by name, each checked."""
     folder = Path(folder)
-    names = layout(folder)
-    if names is None:
-        find(folder)  # raises, and says what was expected
+    if layout(folder) is None:
+        raise without_pairs(folder)
+    return paired(folder, layout(folder))
+
+
+def paired(folder, names):
+    """The checked pairs of two folders, or zips, in `folder`: (images, masks)."""
     problems = defaultdict(list)
     images, masks = (files_by_stem(unzipped(folder, name), problems) for name in names)
     problems["images without a mask"] += [images[s].name for s in images if s not in masks]

@@ -39,6 +39,7 @@ import math
 import os
 import time
 from collections import defaultdict
+from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
@@ -113,7 +114,7 @@ def article_mask(path):
 
 
 # %% [markdown]
-# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. Follow the shapes.
+# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. Follow the shapes, then look at the first batch, the edge of each mask in green.
 
 # %%
 photographs = tf.data.Dataset.from_tensor_slices(images[:10]).map(article_image)
@@ -123,13 +124,7 @@ batched = zipped.batch(4).prefetch(tf.data.AUTOTUNE)
 for name, stage in {"map": photographs, "zip": zipped, "batch": batched}.items():
     print(f"{name:5} {[tuple(spec.shape) for spec in tf.nest.flatten(stage.element_spec)]}")
 
-# %% [markdown]
-# After `zip` an element is an (image, mask) tuple, the form that `model.fit` wants. `batch` adds an axis in front. Its length is `None`, unknown, and the next section tells you why. `prefetch` changes no shape; `AUTOTUNE` lets tf.data choose how many batches to keep ready.
-#
-# Take the first batch and look at it, the edge of each mask in green.
 
-
-# %%
 def show(images, masks, titles):
     """Images in a row, the edge of each mask drawn on it."""
     _, axes = plt.subplots(1, len(images), figsize=(5.8, 1.5), dpi=100, layout="constrained")
@@ -145,6 +140,8 @@ some_images, some_masks = next(iter(batched))
 show(some_images, some_masks, [f"pair {number}" for number in range(4)])
 
 # %% [markdown]
+# After `zip` an element is an (image, mask) tuple, the form that `model.fit` wants. `batch` adds an axis in front. Its length is `None`, unknown, and the next section tells you why. `prefetch` changes no shape; `AUTOTUNE` lets tf.data choose how many batches to keep ready.
+#
 # Four views of one car, each with its own mask: the pairs are right. They are also all of the same car, because the files are sorted by name and nothing has shuffled them yet.
 #
 # ## Where the stages go wrong
@@ -311,20 +308,20 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 #
 # ## Reading in parallel
 #
-# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `num_parallel_calls` lets several files be read at once, and the order stays that of the list.
+# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `num_parallel_calls` lets several files be read at once, and the order stays that of the list.
 
 # %% tags=["lifted"]
 AUTOTUNE = tf.data.AUTOTUNE
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
-def decoded(pairs, image_size=(96, 128), resize="area"):
+def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
     """Pairs of files, read and resized in parallel, in order: uint8 (H, W, 3) and (H, W, 1)."""
     height, width = image_size or (None, None)
 
     def load(image_path, mask_path):
         image = resized(read_image(image_path.decode()), image_size, resize)
-        mask = resized(read_mask(mask_path.decode()), image_size, "nearest")
+        mask = resized(read(mask_path.decode()), image_size, "nearest")
         return image, mask[..., None]
 
     def load_in_graph(*paths):
@@ -354,7 +351,7 @@ for image, mask in decoded(parts.train[:3]).batch(3):
 #
 # *Augmentation* changes training images at random, so that the network does not see the same image twice: here a horizontal flip, a turn by up to 3.6 degrees, and contrast. If the image turns, its mask must turn with it. So draw the numbers once, make one matrix of them, and send both through it. The same matrix can also magnify and shift; you will need that later.
 #
-# The matrix says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `_transform` then reads there, between pixels by a weighted mean (`BILINEAR`) or at the closest pixel (`NEAREST`); what lies outside is the image mirrored at its edge, or one value.
+# The matrix says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `_transform` then reads there, between pixels by a weighted mean (`BILINEAR`) or at the closest pixel (`NEAREST`); what lies outside is the image mirrored at its edge, or one value. `_quarters` is for images that have no upright, such as aerial ones (notebook 08): with some probability a quarter turn, a half or three quarters.
 
 
 # %% tags=["lifted"]
@@ -382,6 +379,12 @@ def _transform(pixels, transforms, interpolation, outside=None):
     return tf.ensure_shape(result, pixels.shape)
 
 
+def _quarters(number, probability):
+    """Shares of a full turn: 0, or, with that probability, 1/4, 1/2 or 3/4; numbers in [-1, 1)."""
+    share = (number + 1) / 2 / max(probability, 1e-9)  # in [0, 1) where it is turned
+    return tf.where(share < 1, tf.floor(3 * share) + 1, 0.0) / 4
+
+
 # %% [markdown]
 # By hand: the staircase from above, 4x4, wide at the left. A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3. Look for a staircase that is wide at the right.
 
@@ -405,7 +408,7 @@ def _recolour(images, contrast, light, saturation):
 
 
 # %% [markdown]
-# Now the whole: `augment` draws nine numbers an image. They follow from `seed` alone, because `stateless_uniform` keeps no state of its own. One matrix serves image and mask; the mask is read by nearest, so it stays 0 and 1. By default an image is flipped or not, turned a little, and changed in contrast.
+# Now the whole: `augment` draws ten numbers an image. They follow from `seed` alone, because `stateless_uniform` keeps no state of its own. One matrix serves image and mask; the mask is read by nearest, so it stays 0 and 1. By default an image is flipped or not, turned a little, and changed in contrast.
 
 
 # %% tags=["lifted"]
@@ -421,24 +424,24 @@ def augment(
     brightness=0.0,
     contrast=0.2,
     saturation=0.0,
+    quarter_turn=0.0,
     outside=None,
 ):
     """A batch, each image and its mask moved by one geometry, its colours changed."""
-    numbers = tf.random.stateless_uniform((9, tf.shape(images)[0]), seed, -1.0, 1.0)
-    left_right, up_down, turn, zoom, right, down, *colours = tf.unstack(numbers)
-    light, factor, colour = (number[:, None, None, None] for number in colours)
+    numbers = tf.random.stateless_uniform((10, tf.shape(images)[0]), seed, -1.0, 1.0)
+    left_right, up_down, turn, zoom, right, down, *colours, quarter = tf.unstack(numbers)
+    light, gain, tint = (number[:, None, None, None] for number in colours)
     transforms = _about_centre(
         tf.where(left_right < 2 * horizontal_flip - 1, -1.0, 1.0),
         tf.where(up_down < 2 * vertical_flip - 1, -1.0, 1.0),
-        2 * math.pi * rotation * turn,
+        2 * math.pi * (rotation * turn + _quarters(quarter, quarter_turn)),
         1 + scale * zoom,
         (shift * right, shift * down),
         tf.shape(images)[1:3],
     )
     images = _transform(images, transforms, "BILINEAR", None if outside is None else 0.0)
     masks = _transform(masks, transforms, "NEAREST", outside)
-    images = _recolour(images, 1 + contrast * factor, brightness * light, 1 + saturation * colour)
-    return images, masks
+    return _recolour(images, 1 + contrast * gain, brightness * light, 1 + saturation * tint), masks
 
 
 # %% [markdown]
@@ -476,11 +479,12 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 
 
 # %% tags=["lifted"]
-def cache_file(folder, pairs, image_size, resize):
+def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed."""
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-    key = json.dumps([files, image_size, resize])
+    classes = str(getattr(read, "__self__", None))  # whose method `read` is
+    key = json.dumps([files, image_size, resize, classes])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -519,7 +523,16 @@ counted.epoch.assign(0)
 print([int(number) for number in counted], "and the next is", counted.epoch.numpy())
 
 # %% [markdown]
-# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache, and `fold_in` gives each batch its own seed.
+# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache: that is `augmented`, in which `fold_in` gives each batch its own seed.
+
+
+# %% tags=["lifted"]
+def augmented(batches, augment, seed):
+    """Batches of (image, mask), augmented as `augment` says, each by its own draw."""
+    if augment is False:
+        return batches
+    draw = partial(augment_batch, **({} if augment is True else augment))
+    return batches.enumerate().map(lambda batch, pair: draw(*pair, fold_in(seed, batch)), AUTOTUNE)
 
 
 # %% tags=["lifted"]
@@ -532,25 +545,21 @@ def dataset(
     augment=False,
     cache=None,
     seed=0,
+    read=read_mask,
 ):
     """Batches of images and masks from pairs of files."""
     if not pairs:
         raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
-    elements = decoded(pairs, image_size, resize)
+    elements = decoded(pairs, image_size, resize, read)
     if cache is not None:
-        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize)
+        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize, read)
         elements = elements.cache(name)
 
     def one_epoch(number):
         draw = tf.stack([seed, number])
         ordered = shuffled(elements, len(pairs), draw) if shuffle else elements
         batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
-        if augment is False:
-            return batches
-        amounts = {} if augment is True else augment
-        return batches.enumerate().map(
-            lambda batch, pair: augment_batch(*pair, fold_in(draw, batch), **amounts), AUTOTUNE
-        )
+        return augmented(batches, augment, draw)
 
     return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
 

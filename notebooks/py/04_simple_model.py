@@ -362,7 +362,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 # %% tags=["lifted"]
 def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
     """The callbacks of every training."""
-    mode = "max" if "dice" in monitor else "min"
+    mode = "min" if "loss" in monitor else "max"
     early_stopping = keras.callbacks.EarlyStopping(
         monitor, mode=mode, patience=patience, restore_best_weights=True
     )
@@ -394,6 +394,7 @@ def fit(
     epochs=20,
     loss=bce_dice_loss,
     optimizer=None,
+    metrics=(hard_dice,),
     monitor="val_hard_dice",
     patience=5,
     folder=None,
@@ -403,9 +404,8 @@ def fit(
     verbose="auto",
 ):
     """Compile and train; the model ends with the weights of its best epoch."""
-    model.compile(
-        optimizer=optimizer or keras.optimizers.Adam(1e-4), loss=loss, metrics=[hard_dice]
-    )
+    optimizer = optimizer or keras.optimizers.Adam(1e-4)
+    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
     watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,
@@ -457,7 +457,8 @@ print("validation dice at 96x128 above 0.85:", best > 0.85)
 def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
     """What the model says of each image, at the size it works at, one after another."""
     for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
-        yield from np.asarray(model(batch, training=False), "float32")[..., 0]
+        found = np.asarray(model(batch, training=False), "float32")
+        yield from found[..., 0] if found.shape[-1] == 1 else found
 
 
 # %% tags=["lifted"]

@@ -605,4 +605,4 @@ plt.show()
 #    the worst car, and what is the lower end of the 95% interval? *0.7037; 0.9000, since one draw in 27, more than
 #    2.5%, is that car three times.*
 #
-# Next: [10 · Results](10_results.ipynb).
+# Next: [08 · Buildings from the air](08_buildings.ipynb).

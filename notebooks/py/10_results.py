@@ -488,10 +488,9 @@ plt.show()
 # %% tags=["lifted"]
 def quick(recipe):
     """A small size of a recipe: a quarter of the filters, 320 images, 8 epochs, batches of 16."""
-    filters = tuple(width // 4 for width in recipe.filters)
-    return dataclasses.replace(
-        recipe, filters=filters, images=320, epochs=8, batch_size=16, learning_rate=1e-3
-    )
+    filters, crops = tuple(width // 4 for width in recipe.filters), min(recipe.crops, 4)
+    small = {"images": 320, "epochs": 8, "batch_size": 16, "learning_rate": 1e-3}
+    return dataclasses.replace(recipe, filters=filters, crops=crops, **small)
 
 
 # %%

@@ -318,6 +318,85 @@ low, high = scores.bootstrap_interval(np.repeat(values, 16), np.repeat(["a", "b"
 print(f"{1 / len(draws):.4f} are three times one car: from {low:.4f} to {high:.4f}")
 
 # %% [markdown]
+# ## Notebook 08
+#
+# 1. The places of a 256 crop in 1500 pixels: 1500 - 256 + 1 each way. A pixel in the middle may be any pixel of the
+#    crop, the corner pixel only its corner.
+
+# %%
+each_way = 1500 - 256 + 1
+first = np.arange(each_way)  # where a crop may begin
+for name, pixel in (("middle", 750), ("corner", 0)):
+    inside = int(((first <= pixel) & (pixel < first + 256)).sum())
+    print(f"{name}: in {inside**2:,} of {each_way**2:,} places")
+
+# %% [markdown]
+# 2. 5% building, building IoU 0.66: missed and extra are m each, with (p - m) / (p + m) = 0.66. With nothing but
+#    background 95 of 100 pixels are hits, and 105 the union.
+
+# %%
+share = 0.05
+wrong = 2 * share * (1 - 0.66) / (1 + 0.66)
+print(f"pooled {(1 - wrong) / (1 + wrong):.4f}, nothing but background {0.95 / 1.05:.4f}")
+
+# %% [markdown]
+# 3. Flips both ways and quarter turns of one picture, 4,000 times. Four corners in four different colours tell any
+#    two of them apart. There are 2 x 2 x 4 = 16 equally likely draws, and each picture comes of two: mirrored both
+#    ways is turned by 180 degrees.
+
+# %%
+from unet_tf.augment import augment
+
+corners = np.repeat(np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1), 4000, axis=0)
+amounts = {"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0, "contrast": 0.0}
+_, drawn = augment(np.repeat(corners, 3, axis=3), corners, (0, 0), **amounts)
+found, counts = np.unique(drawn.numpy().reshape(4000, 4).astype(int), axis=0, return_counts=True)
+unchanged = counts[(found == [1, 2, 3, 4]).all(axis=1)][0] / 4000
+print(f"{len(found)} pictures in {counts.sum():,} draws")
+print(f"the unchanged one within 0.02 of {2 / 16:.3f}:", abs(unchanged - 2 / 16) < 0.02)
+
+# %% [markdown]
+# ## Notebook 09
+#
+# 1. Bilinear upsampling has no weights and keeps the channels; 2x2 transposed convolutions have weights and halve
+#    them, and the bottom then has 1024.
+
+# %%
+bilinear = recipes.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
+options = {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2", "final_conv": False}
+transposed = models.unet((128, 128, 3), num_classes=2, head="softmax", **options)
+for name, network in {"bilinear": bilinear, "transposed": transposed}.items():
+    print(f"{name}: {sum(weight.numpy().size for weight in network.trainable_weights):,} trainable")
+
+# %% [markdown]
+# 2. Class 0 has 4 hits, 8 pixels in its row and 4 in its column: 4/8. Class 1 has 8/8. Class 2 is absent.
+
+# %%
+from unet_tf.class_scores import scores_of
+
+scored = scores_of([[4, 0, 4], [0, 8, 0], [0, 0, 0]])
+as_zero = [iou or 0.0 for iou in scored["iou"]]
+print(f"mean IoU {scored['mean_iou']:.4f}, with an absent class as 0 {np.mean(as_zero):.4f}")
+
+# %% [markdown]
+# 3. 252 pixels lose -log 0.99 each and 4 lose -log 0.01. With weights 1 and 63 the four weigh as much as the rest.
+
+# %%
+from unet_tf.losses import class_dice_loss, cross_entropy
+
+mask = np.zeros((1, 16, 16, 1))
+mask[0, :2, :2] = 1
+said = np.broadcast_to(np.array([0.99, 0.01], "float32"), (1, 16, 16, 2))
+for name, loss in {
+    "cross-entropy": cross_entropy(mask, said),
+    "with weights": cross_entropy(mask, said, [1, 63]),
+    "dice of classes": class_dice_loss(mask, said),
+}.items():
+    print(f"{name}: {float(loss[0]):.4f}")
+by_hand = -(252 * np.log(0.99) + 4 * np.log(0.01)) / 256
+print(f"the first by hand: {by_hand:.4f}")
+
+# %% [markdown]
 # ## Notebook 10
 #
 # 1. Five seeds of a base and of a change, invented: the 95% interval of the difference, paired and loose.

@@ -1,0 +1,269 @@
+"""Every usual cause is provoked with a model made by hand, and found; and no other is."""
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_tf import causes
+from unet_tf.classes import Classes, save_ids
+from unet_tf.explain import explain
+
+SIZE = (48, 64)
+THREE = Classes(("sky", "road", "car"), ((0, 0, 0), (128, 0, 0), (0, 128, 0)))
+OBJECT = np.s_[12:36, 16:48]  # a quarter of the frame
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """(image, mask): a reddish object, brightness 0.7, on a dark ground, brightness 0.1."""
+    pixels = np.full((*SIZE, 3), 25, "uint8")
+    pixels[OBJECT] = (245, 180, 110)
+    truth = np.zeros(SIZE, "uint8")
+    truth[OBJECT] = 1
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    Image.fromarray(truth * 255).save(tmp_path / "mask.png")
+    return tmp_path / "image.png", tmp_path / "mask.png"
+
+
+@pytest.fixture
+def classes_files(tmp_path):
+    """(image, mask): three levels of grey, 0.1, 0.5 and 0.9, each a class of its own."""
+    ids = np.repeat([0, 1, 2], (24, 16, 24))[None].repeat(48, 0).astype("uint8")
+    grey = np.array([25, 128, 230], "uint8")[ids]
+    Image.fromarray(np.repeat(grey[..., None], 3, -1)).save(tmp_path / "image.png")
+    save_ids(tmp_path / "mask.png", ids, np.array([*THREE.colours, *[(0, 0, 0)] * 253], "uint8"))
+    return tmp_path / "image.png", tmp_path / "mask.png"
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.clip(x, -80, 80)))
+
+
+def brightness(images):
+    return np.asarray(images).mean(axis=-1, keepdims=True)
+
+
+def good(images, training=False):
+    return sigmoid(30 * (brightness(images) - 0.4))
+
+
+def noise(images):
+    """Probabilities of 0.3 to 0.7 that have nothing to do with the image."""
+    return np.random.default_rng(0).uniform(0.3, 0.7, (*images.shape[:3], 1))
+
+
+def upper(images):
+    """Is it the upper half?"""
+    return (np.arange(images.shape[1]) < images.shape[1] // 2)[:, None, None]
+
+
+def blue(images):
+    return np.asarray(images)[..., 2:]
+
+
+BINARY = {
+    "good": (good, set()),
+    "wants 0 to 255": (lambda x, training: good(x / 255), {causes.SCALE}),
+    "wants red first": (lambda x, training: sigmoid(30 * (blue(x) - 0.7)), {causes.CHANNELS}),
+    "wants half the size": (
+        lambda x, training: good(x) if x.shape[1] == 24 else 0.01 * good(x),
+        {causes.SIZE},
+    ),
+    "wants twice the size": (
+        lambda x, training: good(x) if x.shape[1] == 48 else 0.01 * good(x),
+        {causes.SIZE},
+    ),
+    "hesitant": (lambda x, training: 0.1 + 0.4 * brightness(x), {causes.THRESHOLD}),
+    "the same everywhere": (lambda x, training: 0 * brightness(x) + 0.3, {causes.FEW}),
+    "noise": (lambda x, training: noise(x), {causes.FEW}),
+    "hesitant, half of it found": (  # dice 2/3 at 0.25, but an area of 0.75
+        lambda x, training: 0.1 + 0.3 * upper(x) * (brightness(x) > 0.4),
+        {causes.FEW},
+    ),
+    "all 0": (lambda x, training: 0 * brightness(x), {causes.COLLAPSED}),
+    "all 1": (lambda x, training: 0 * brightness(x) + 1, {causes.COLLAPSED}),
+    "logits": (lambda x, training: 30 * (brightness(x) - 0.4), {causes.LOGITS}),
+    "NaN": (lambda x, training: brightness(x) * np.nan, {causes.NAN}),
+    "NaN in one pixel": (
+        lambda x, training: np.where(np.arange(x.shape[2])[:, None] == 3, np.nan, good(x)),
+        {causes.NAN},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_a_cause_is_found_and_no_other(name, files):
+    model, expected = BINARY[name]
+    size = (24, 32) if "twice" in name else SIZE
+    explanation = explain(model, *files, image_size=size)
+    assert set(explanation.found) == expected
+    assert {cause.verdict for cause in explanation.causes} <= {"yes", "no"}  # there is a mask
+    text = str(explanation)
+    for what in expected:
+        assert f"yes   {what}: " in text and f"-> {causes.REMEDIES[what]}" in text
+    assert text.count("->") == len(expected)
+    explanation.figure().canvas.draw()
+
+
+def test_without_a_mask_it_is_no_more_than_likely(files):
+    image, _ = files
+    for name, (model, expected) in BINARY.items():
+        size = (24, 32) if "twice" in name else SIZE
+        explanation = explain(model, image, image_size=size)
+        certain = {causes.LOGITS, causes.NAN}
+        verdicts = {cause.what: cause.verdict for cause in explanation.causes}
+        for what in expected - {causes.FEW}:
+            assert verdicts[what] == ("yes" if what in certain else "maybe"), name
+    explanation = explain(good, image, image_size=SIZE)
+    assert explanation.found == []
+    explanation.figure().canvas.draw()
+
+
+def test_the_numbers_by_hand(files):
+    """0.3 off the object, 0.4 on it, which is a quarter of the frame."""
+    explanation = explain(
+        lambda x, training: np.where(brightness(x) > 0.4, 0.4, 0.3), *files, image_size=SIZE
+    )
+    sweep = {round(threshold, 2): rest for threshold, *rest in explanation.sweep}
+    assert sweep[0.25] == [1.0, pytest.approx(2 * 0.25 / 1.25)]
+    assert sweep[0.35] == [0.25, 1.0]
+    assert sweep[0.5] == [0.0, 0.0]
+    assert explanation.found == [causes.THRESHOLD]
+    (cause,) = [cause for cause in explanation.causes if cause.what == causes.THRESHOLD]
+    assert "dice 0.000 at 0.50, 1.000 at 0.3" in cause.evidence
+    assert "curve 1.000" in cause.evidence
+    assert "prediction: background 100.0%, foreground 0.0%" in str(explanation)
+    assert "  0.25 or more: 100.0% of the pixels, dice 0.400" in str(explanation)
+
+
+def test_an_array_is_taken_as_it_is_fed(files):
+    image, mask = files
+    fed = np.asarray(Image.open(image)).astype("float32")
+    assert explain(good, fed / 255, mask).found == []
+    picky = lambda x, training: np.where(np.max(x) > 2, 0.0, good(x))  # noqa: E731
+    assert explain(picky, fed, mask).found == [causes.SCALE]
+    small = explain(good, fed[::2, ::2] / 255, mask)
+    assert small.found == [] and small.prediction.shape == small.image.shape[:2] == SIZE
+
+
+def test_a_model_built_for_one_size(files):
+    inputs = keras.Input((24, 32, 3))
+    outputs = keras.layers.Lambda(lambda x: keras.ops.sigmoid(30 * (x[..., :1] - 0.6)))(inputs)
+    model = keras.Model(inputs, outputs)
+    explanation = explain(model, *files, image_size=SIZE)
+    assert explanation.found == [causes.SIZE] and explanation.probability.shape == (24, 32, 1)
+    assert "built for 24x32, and was asked for 48x64" in str(explanation)
+    assert explain(model, *files, image_size=(24, 32)).found == []
+
+
+def test_an_empty_mask(files):
+    image, mask = files
+    Image.fromarray(np.zeros(SIZE, "uint8")).save(mask)
+    for model in (good, lambda x, training: 0 * brightness(x)):
+        assert explain(model, image, mask, image_size=SIZE).found == [causes.EMPTY]
+
+
+def test_a_mask_of_ones_looks_black(files):
+    image, mask = files
+    Image.fromarray(np.asarray(Image.open(mask)) // 255).save(mask)
+    explanation = explain(good, image, mask, image_size=SIZE)
+    assert explanation.found == [causes.BLACK_FILE]
+    assert "values up to 1, void aside; a viewer shows them up to 1 of 255" in str(explanation)
+
+
+def test_a_mask_with_soft_edges(files):
+    image, mask = files
+    Image.open(mask).resize((32, 24), Image.Resampling.BICUBIC).resize(SIZE[::-1]).save(mask)
+    explanation = explain(good, image, mask, image_size=SIZE)
+    assert explanation.found == [causes.NO_CLASS] and explanation.truth is None
+    assert str(mask.parent) not in str(explanation) and mask.name in str(explanation)
+
+
+def levels(images, sharpness=40, handicap=0.0):
+    """Softmax over three levels of brightness; the last class has a handicap."""
+    logits = -sharpness * np.abs(brightness(images) - np.array([0.1, 0.5, 0.9]))
+    logits[..., 2] -= handicap
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+SOFTMAX = {
+    "good": (lambda x, training: levels(x), set()),
+    "wants 0 to 255": (lambda x, training: levels(x / 255), {causes.SCALE}),
+    "all sky": (lambda x, training: np.eye(3)[np.zeros(x.shape[:3], int)], {causes.COLLAPSED}),
+    "the same": (lambda x, training: np.full((*x.shape[:3], 3), 1 / 3), {causes.FEW}),
+    "no cars": (lambda x, training: levels(x, 10, 5.0), {causes.NEVER}),
+    "logits": (lambda x, training: np.log(levels(x) + 1e-9), {causes.LOGITS}),
+    "logits in 0 to 1": (lambda x, training: 0.9 * levels(x), {causes.LOGITS}),
+    "NaN": (lambda x, training: levels(x) * np.nan, {causes.NAN}),
+}
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_of_several_classes(name, classes_files):
+    model, expected = SOFTMAX[name]
+    explanation = explain(model, *classes_files, image_size=SIZE, classes=THREE)
+    assert set(explanation.found) == expected
+    explanation.figure().canvas.draw()
+
+
+def test_a_class_that_never_wins_is_named(classes_files):
+    model, _ = SOFTMAX["no cars"]
+    explanation = explain(model, *classes_files, image_size=SIZE, classes=THREE)
+    (cause,) = [cause for cause in explanation.causes if cause.what == causes.NEVER]
+    assert cause.evidence.startswith("car (at most 0.")
+    assert "prediction: sky 37.5%, road 62.5%, car 0.0%" in str(explanation)  # 24, 40, 0 of 64
+    unnamed = explain(model, classes_files[0], image_size=SIZE)
+    assert unnamed.classes.names == ("0", "1", "2")
+    assert [c.verdict for c in unnamed.causes if c.what == causes.NEVER] == ["maybe"]
+
+
+def faulty(ids, kind):
+    """A mask with a fault: what is saved, and what is to be found."""
+    if kind == "0 and 255":
+        return np.where(ids > 0, 255, 0).astype("uint8"), {causes.WHITE_IDS, causes.EMPTY}
+    if kind == "void":
+        return np.full_like(ids, 255), {causes.ALL_VOID}
+    if kind == "mostly void":
+        expected = {causes.ALL_VOID, causes.EMPTY, causes.BLACK_FILE}
+        return np.where(np.arange(64) < 62, 255, ids).astype("uint8"), expected
+    if kind == "sky alone":
+        return np.zeros_like(ids), {causes.EMPTY}
+    if kind == "ids as grey":
+        return ids, {causes.BLACK_FILE}
+    if kind == "ids as grey, with a void border":
+        return np.where(np.arange(64) == 30, 255, ids).astype("uint8"), {causes.BLACK_FILE}
+    return ids * 7, {causes.BLACK_FILE, causes.NO_CLASS}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("0 and 255", "void", "mostly void", "sky alone", "of no class"),
+        *("ids as grey", "ids as grey, with a void border"),
+    ],
+)
+def test_masks_of_several_classes(kind, classes_files):
+    image, mask = classes_files
+    values, expected = faulty(np.asarray(Image.open(mask)), kind)
+    Image.fromarray(values).save(mask)
+    explanation = explain(
+        lambda x, training: levels(x), image, mask, image_size=SIZE, classes=THREE
+    )
+    assert set(explanation.found) == expected
+    explanation.figure().canvas.draw()
+
+
+def test_no_map_of_the_image(files):
+    with pytest.raises(ValueError, match=r"gave \(1, 1\) for an image of \(48, 64, 3\)"):
+        explain(lambda x, training: np.zeros((1, 1)), *files, image_size=SIZE)
+    with pytest.raises(ValueError, match="of the same height and width"):
+        explain(lambda x, training: good(x)[:, ::2], *files, image_size=SIZE)
