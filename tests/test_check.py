@@ -138,7 +138,7 @@ def test_empty_folders(tmp_path):
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
     report = check.check(tmp_path)
-    assert finding(report, "error", "no images").cases == ["images", "masks"]
+    assert finding(report, "error", "no pairs").cases == ["images", "masks"]
     report.picture(tmp_path / "picture.png")
 
 
@@ -161,10 +161,13 @@ def test_mixed_masks(folder):
     assert report.status == 1
 
 
-def test_void_beside_ids_is_no_mixture(folder):
+def test_void_beside_ids_is_no_mixture_but_named(folder):
     remade(folder, lambda ids: np.where(ids == 2, 255, 0).astype("uint8"), [2])
     remade(folder, lambda ids: np.where(ids == 2, 255, ids).astype("uint8"), [3])
-    assert {f.what for f in check.check(folder).findings} == {"void"}
+    report = check.check(folder)
+    assert report.status == 0
+    alone = finding(report, "warning", "masks of 0 and 255 alone, beside masks of ids")
+    assert alone.cases == ["masks/a2.png"] and "check that it is meant" in alone.remedy
 
 
 def test_black_and_white_for_many_classes(folder):
@@ -403,3 +406,38 @@ def test_picture(folder, tmp_path, kind):
 def test_a_report_is_marked_as_rendered(folder):
     (folder / "rendered.json").write_text(json.dumps({"rendered": "yes"}))
     assert "(rendered, no photographs)" in check.check(folder).text().splitlines()[0]
+
+
+def test_what_leaving_out_cures_and_what_not(folder):
+    (folder / "masks/a3.png").unlink()
+    report = check.check(folder)
+    assert report.status == 1 and report.left_out() == ["images/a3.jpg"]
+    assert report.without_cured().status == 0
+    whole = report.whole_pairs()["all"]
+    assert len(whole) == 23 and all(pair.image.stem != "a3" for pair in whole)
+    remade(folder, lambda ids: ((ids > 0) * 255).astype("uint8"), [5])
+    assert check.check(folder).without_cured().status == 1  # a mixed mask stays an error
+
+
+def test_black_and_white_is_told_from_two_classes(folder):
+    assert not check.check(folder).black_and_white()  # ids 0, 1, 2
+    for white in (1, 255):
+        remade(folder, lambda ids: ((ids > 0) * white).astype("uint8"))  # noqa: B023
+        assert check.check(folder).black_and_white()
+    for path in (folder / "masks").iterdir():  # red and blue: two colours, no black
+        mask = np.asarray(Image.open(path))[..., None] > 0
+        Image.fromarray(np.where(mask, (255, 0, 0), (0, 0, 255)).astype("uint8")).save(path)
+    report = check.check(folder)
+    assert len(report.classes.names) == 2 and not report.black_and_white()
+
+
+@pytest.mark.parametrize(
+    ("palette", "answer"), [("0 0 0 255 255 255", 1), ("255 255 255 0 0 0", 0), ("0 0 0 0 0 0", 0)]
+)
+def test_a_palette_must_show_what_the_indices_say(folder, palette, answer):
+    remade(folder, lambda ids: (ids > 0).astype("uint8"))
+    for path in (folder / "masks").iterdir():
+        mask = Image.open(path).convert("P")
+        mask.putpalette([int(number) for number in palette.split()])
+        mask.save(path)
+    assert check.check(folder).black_and_white() == bool(answer)

@@ -10,7 +10,18 @@ import pytest
 from PIL import Image
 
 from unet_tf import __main__ as command_line
-from unet_tf import car_parts, class_scores, classes, data, models, predict, recipes, runs, studio
+from unet_tf import (
+    car_parts,
+    class_scores,
+    classes,
+    data,
+    metrics,
+    models,
+    predict,
+    recipes,
+    runs,
+    studio,
+)
 
 SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8}
 
@@ -188,3 +199,54 @@ def test_every_recipe_of_classes_is_silent_on_nothing():
     wanted = itertools.product(["buildings_unet", "multiclass_unet"], ["as written", "corrected"])
     assert sorted(names) == sorted(wanted)
     assert all(recipe.published is None and recipe.source for recipe in both)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("multiclass_unet", {"loss": recipes.LOSSES["dice_loss"]}, "is for many classes: one of"),
+        ("guide_unet", {"loss": recipes.LOSSES["cross_entropy"]}, "is for black and white masks"),
+        ("multiclass_unet", {"crop": (64, 64)}, "image_size has to be None"),
+        ("multiclass_unet", {"crops": 3}, "3 crops of an image, but no crop"),
+        ("buildings_unet", {"crop": (64, 32)}, "quarter turns want square crops"),
+        ("guide_unet", {"class_names": ("a", "b")}, "guide_unet does not know"),
+        ("multiclass_unet", {"class_names": ("a", "a")}, "class_names is"),
+        ("multiclass_unet", {"class_names": ("a", "void")}, "none called void"),
+    ],
+)
+def test_settings_that_do_not_go_together(name, changes, words):
+    with pytest.raises(ValueError, match=words):
+        recipes.get(name, **changes)
+
+
+def test_an_epoch_with_nan_is_never_the_best():
+    metric = metrics.mean_iou(2)
+    labels = np.array([[[[0], [1]]]], "float32")
+    metric.update_state(labels, np.array([[[[0.9, 0.1], [0.2, 0.8]]]], "float32"))
+    assert float(metric.result()) == pytest.approx(1, abs=1e-6)
+    metric.update_state(labels, np.full((1, 1, 2, 2), np.nan, "float32"))
+    assert np.isnan(float(metric.result()))
+    metric.reset_state()
+    metric.update_state(labels, np.array([[[[0.9, 0.1], [0.8, 0.2]]]], "float32"))
+    assert float(metric.result()) == pytest.approx((1 / 2 + 0) / 2, abs=1e-6)
+
+
+def test_given_parts_without_test_or_without_training(town, tmp_path):
+    for path in (town / "tiff/test_labels").iterdir():
+        path.unlink()
+    assert [len(part) for part in data.parts(town)] == [4, 2, 0]
+    nothing = {"train": [], "val": [], "test": []}
+    with pytest.raises(ValueError, match="no whole pairs in train"):
+        data.parts(town, pairs=nothing)
+
+
+def test_groups_of_very_unequal_size_are_not_split_by(parts_folder, tmp_path, capsys):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        for number in range(30):
+            group = "d1" if number < 26 else f"d{number}"
+            path = tmp_path / name / f"{group}_{number}.png"
+            Image.new("L", (8, 8), number % 2).save(path)
+    parts = data.parts(tmp_path, validation_size=0.2, test_size=0.2)
+    assert [len(part) for part in parts] == [18, 6, 6]
+    assert "30 images are 5 groups, the largest of 26" in capsys.readouterr().out

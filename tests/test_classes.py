@@ -33,6 +33,8 @@ def test_a_table_is_read_with_void_by_its_name(tmp_path):
         ("name,r,g,b\nsky,0,0,0\nroad,1,x,1\n", "line 3: expected"),
         ("name,r,g,b\nsky,0,0,0\nroad,1,1,256\n", "line 3: (1, 1, 256) is no colour"),
         ("name,r,g,b\nsky,0,0,0\nroad,0,0,0\n", "line 3: road (0, 0, 0) is there twice"),
+        ("name,r,g,b\nvoid,0,0,0\nroad,0,0,0\n", "line 3: road (0, 0, 0) is there twice"),
+        ("name,r,g,b\nvoid,0,0,0\nunlabelled,1,0,0\n", "line 3: void (1, 0, 0) is there twice"),
         ("name,r,g,b\nsky,0,0,0\n", "1 classes; expected 2 to 254"),
     ],
 )
@@ -91,12 +93,29 @@ def test_grey_and_palette_masks_hold_ids(tmp_path):
         plain.read(save(tmp_path / "rgb.png", [[(1, 1, 1)]]))
 
 
-def test_black_and_white_in_grey_is_looked_up_in_the_table(tmp_path):
-    path = save(tmp_path / "a.png", [[0, 255]])
-    assert TWO.read(path).tolist() == [[0, 1]]
-    assert TWO.read(save(tmp_path / "ids.png", [[0, 1]])).tolist() == [[0, 1]]
-    with pytest.raises(ValueError, match=r"128 \(1 pixels, nearest: building\)"):
-        TWO.read(save(tmp_path / "b.png", [[0, 128]]))
+def test_greys_of_the_table_are_told_from_ids_once_a_folder(tmp_path):
+    REVERSED = Classes(("building", "ground"), ((255, 255, 255), (0, 0, 0)))
+    white, black = (save(tmp_path / f"{n}.png", [[0, n]]) for n in (255, 0))
+    ids = save(tmp_path / "ids.png", [[0, 1]])
+
+    def told(classes_, *paths):
+        return classes.with_greys(classes_, classes.grey_values(paths))
+
+    assert told(TWO, white).read(white).tolist() == [[0, 1]]
+    assert told(REVERSED, black, white).read(black).tolist() == [[1, 1]]
+    assert told(REVERSED, black, white).read(white).tolist() == [[1, 0]]
+    assert told(TWO, ids).read(ids).tolist() == [[0, 1]]  # no grey of the table: an id
+    assert not told(TWO, black, ids).greys and not told(TWO).greys
+    assert told(ROADS, ids) == ROADS  # its greys 0 and 0 could be ids
+    odd = save(tmp_path / "odd.png", [[0, 128]])
+    with pytest.raises(ValueError, match=r"\(128, 128, 128\) \(1 pixels, nearest: building\)"):
+        told(TWO, white).read(odd)
+    sky = Classes(("sky", "road", "car"), ((128, 128, 128), (1, 0, 0), (2, 0, 0)))
+    id_masks = [save(tmp_path / f"{n}_.png", [[0, 1, n, 255]]) for n in (1, 2)]
+    assert told(sky, *id_masks).read(id_masks[1]).tolist() == [[0, 1, 2, VOID]]
+    deep = tmp_path / "deep.png"
+    Image.fromarray(np.array([[0, 65535]], "uint16")).save(deep)
+    assert told(TWO, deep).read(deep).tolist() == [[0, 1]]
 
 
 def test_classes_from_masks(tmp_path):
@@ -104,9 +123,12 @@ def test_classes_from_masks(tmp_path):
     assert classes.from_masks(ids) == Classes(("0", "1", "2", "3"))
     assert classes.from_masks(ids, ("a", "b", "c", "d", "e")).names == tuple("abcde")
     white = save(tmp_path / "white.png", [[0, 255]])
-    assert classes.from_masks([white]) == Classes(
-        ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
-    )
+    found = classes.from_masks([white])
+    assert found.names == ("background", "foreground") and found.read(white).tolist() == [[0, 1]]
+    with pytest.raises(ValueError, match="0 and 255 alone, for 3 classes"):
+        classes.from_masks([white], ("a", "b", "c"))
+    with pytest.raises(ValueError, match="masks hold the value 200: ids go from 0 to 63"):
+        classes.from_masks([save(tmp_path / "far.png", [[0, 200]])])
     red = save(tmp_path / "red.png", [[(0, 0, 0), (255, 0, 0)]])
     found = classes.from_masks([red])
     assert found.names == ("#000000", "#ff0000") and found.read(red).tolist() == [[0, 1]]
@@ -137,6 +159,18 @@ def test_saved_ids_come_back_and_show_their_colours(tmp_path):
     assert (ROADS.read(tmp_path / "a.png") == ids).all()
     shown = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     assert shown[0, 1].tolist() == [128, 64, 128] and shown[1, 1].tolist() == [224, 224, 192]
+
+
+def test_a_written_table_reads_back(tmp_path):
+    odd = Classes(("road, paved", 'a "b"'), ((224, 224, 192), (1, 2, 3)))
+    for number, one in enumerate((ROADS, odd, Classes(("a", "b")))):
+        classes.write_table(tmp_path / f"{number}.csv", one)
+        again = classes.read_table(tmp_path / f"{number}.csv")
+        assert again.names == one.names and again.colours == (one.colours or again.colours)
+    latin = tmp_path / "classes.csv"
+    latin.write_bytes("name,r,g,b\nstraße,0,0,0\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"classes.csv: not UTF-8"):
+        classes.table_of(tmp_path)
 
 
 def test_the_palette_is_pascal_vocs():

@@ -1,7 +1,7 @@
 """U-Net image segmentation in Keras 3 / TensorFlow: the thin module behind the notebooks.
 
-Data flows one way: `toy` (a car studio, rendered by `cars` and `studio`), `car_parts` (their parts),
-`town` (from the air), `carvana`, `massachusetts` or a folder of yours -> `check`, `data` (pairs,
+Data flows one way: `toy` (a car studio, rendered by `cars` and `studio`), `car_parts`, `town`
+(from the air), `carvana`, `massachusetts` or a folder of yours -> `check`, `data` (pairs,
 splits) and `classes` (masks of many classes) -> `pipeline` and `crops` (tf.data) -> `train` ->
 `predict` -> `scores` and `class_scores`, `plot`.
 """

@@ -38,8 +38,9 @@ EXAMPLES = """examples:
   python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
                                                          the competition's file
 
-Where data comes from: --data, $UNET_DATA, Kaggle's /kaggle/input, Colab's /content, ./data; where
-none of these holds images and masks, a car studio is rendered, and every output says so."""
+Where data comes from: --data, $UNET_DATA (black and white masks alone), Kaggle's /kaggle/input,
+Colab's /content, ./data; where none of these holds images and masks, a car studio, its parts or a
+town is rendered, as the recipe asks for, and every output says so."""
 
 
 def image_size(text):
@@ -242,16 +243,18 @@ def parser():
     )
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument(
-        "--to", metavar="DIR", help="for each image a black and white NAME.png in this folder"
+        "--to",
+        metavar="DIR",
+        help="for each image a NAME.png in this folder: black and white, or class ids",
     )
     target.add_argument(
         "--rle", metavar="FILE", help="Carvana's run lengths of all in one .csv or .csv.gz"
     )
     command.add_argument(
-        "--overlays", action="store_true", help="with --to: also the image with its mask in green"
+        "--overlays", action="store_true", help="with --to: also the image with its mask in colour"
     )
     command.add_argument(
-        "--threshold", type=share, default=0.5, help="a pixel is car from this probability on (0.5)"
+        "--threshold", type=share, help="a pixel is car from this probability on (0.5)"
     )
     setting(
         "--image-size",
@@ -370,28 +373,20 @@ def checked(arguments, folder):
 
     report = check.check(folder, getattr(arguments, "class_names", None))
     print(report.text(), end="\n\n")
-    if report.status and not arguments.leave_out:
-        raise ValueError(
-            f"{folder}: mend what is named above, then run this again; or train without the "
-            "images that are not whole pairs, by --leave-out"
-        )
+    if arguments.leave_out:
+        left_out = report.left_out()
+        print(f"Left out: {', '.join(left_out) or 'nothing'}", end="\n\n")
+        report = report.without_cured()
+    if report.status:
+        hint = "" if arguments.leave_out else "; or leave out what is no whole pair, by --leave-out"
+        raise ValueError(f"{folder}: mend what is named above, then run this again{hint}")
     return report
 
 
-def fitting_recipe(folder, report, arguments):
+def fitting_recipe(report, arguments):
     """`guide_unet` for black and white masks, `multiclass_unet` for all others."""
-    from unet_tf import classes, pipeline
-
-    masks = [fact.pair.mask for fact in report.facts if fact.mask][:20] if report else []
-    if classes.table_of(folder) or hasattr(arguments, "class_names"):
-        return "multiclass_unet"
-    try:
-        for mask in masks:
-            pipeline.read_mask(mask)
-    except ValueError:
-        return "multiclass_unet"
-    few = report is None or report.classes is None or len(report.classes.names) == 2
-    return "guide_unet" if few else "multiclass_unet"
+    many = hasattr(arguments, "class_names") or not report.black_and_white()
+    return "multiclass_unet" if many else "guide_unet"
 
 
 def run_train(arguments):
@@ -400,11 +395,13 @@ def run_train(arguments):
     variant = "as written" if arguments.as_written else "corrected"
     kind = recipes.get(arguments.recipe, variant).kind if arguments.recipe else "cars"
     folder, report = data.find(arguments.data, kind), None
-    if arguments.data and not arguments.no_check:
+    if arguments.no_check and (arguments.leave_out or not arguments.recipe):
+        raise ValueError("without a check nothing is left out and no recipe chosen: give --recipe")
+    if not arguments.no_check and (arguments.data or arguments.leave_out or not arguments.recipe):
         report = checked(arguments, folder)
     name = arguments.recipe
     if name is None:
-        name = fitting_recipe(folder, report, arguments)
+        name = fitting_recipe(report, arguments)
         print(f"Recipe: {name}, which suits these masks; another one by --recipe")
     recipe = recipes.get(name, variant)
     recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
@@ -457,8 +454,13 @@ def run_predict(arguments):
     model = predict.load(arguments.model)
     own = predict.size_of_model(model)
     number = model.output_shape[-1]
-    if arguments.rle and number > 1:
-        raise ValueError(f"this model knows {number} classes: a submission is of one, use --to")
+    if number > 1 and (arguments.rle or arguments.threshold is not None):
+        raise ValueError(
+            f"this model knows {number} classes: --rle and --threshold are for one, use --to alone"
+        )
+    table = classes.table_of(Path(arguments.model).parent) if number > 1 else None
+    if table and len(table.names) != number:
+        table = None  # of another model
     size = getattr(arguments, "image_size", own)
     if own and size != own:
         raise ValueError(f"this model takes {own[0]}x{own[1]} alone: leave --image-size out")
@@ -477,7 +479,7 @@ def run_predict(arguments):
         forward = predict.tiled(forward, size, arguments.overlap, arguments.batch_size)
     options = {
         "settings": settings,
-        "threshold": arguments.threshold,
+        "threshold": 0.5 if arguments.threshold is None else arguments.threshold,
         "image_size": None if arguments.tiles else size,
         "resize": arguments.resize,
         "batch_size": arguments.batch_size,
@@ -490,7 +492,7 @@ def run_predict(arguments):
             paths,
             arguments.to,
             overlays=arguments.overlays,
-            classes=classes.table_of(Path(arguments.model).parent),
+            classes=table,
             **options,
         )
     broken, kept, bar = 0, 0, None

@@ -89,7 +89,7 @@ def _about_centre(mirror_x, mirror_y, angle, scale, shift, size):
 def _quarters(number, probability):
     """Shares of a full turn: 0, or, with that probability, 1/4, 1/2 or 3/4; numbers in [-1, 1)."""
     share = (number + 1) / 2 / max(probability, 1e-9)  # in [0, 1) where it is turned
-    return tf.where(share < 1, tf.floor(3 * share) + 1, 0.0) / 4
+    return tf.where(number < 2 * probability - 1, tf.floor(3 * share) + 1, 0.0) / 4
 
 
 def _transform(pixels, transforms, interpolation, outside=None):

@@ -29,7 +29,7 @@ RULES, DATA = f"{PAGE}/rules", f"{PAGE}/data"
 TOKENS = "https://www.kaggle.com/settings/api"
 FILES = ("train_hq.zip", "train_masks.zip", "test_hq.zip")
 
-IMAGES = {".jpg", ".jpeg", ".png", ".gif"}
+IMAGES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 WORKING = Path("/kaggle/working")  # Kaggle's output folder, which
 WORKING_LIMIT = 20 * 10**9  # may hold so many bytes, however large its disk is
 UPLOADS = Path("/content")  # where Colab puts an uploaded file

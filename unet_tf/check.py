@@ -24,6 +24,7 @@ from unet_tf.findings import (
     by,
     classes_of,
     first,
+    keys,
     of_classes,
     of_groups,
     of_images,
@@ -112,8 +113,8 @@ def counted(image):
         counts = np.array(image.histogram())
         return np.flatnonzero(counts), counts[counts > 0]
     if image.mode == "1" or image.mode.startswith("I"):
-        values, counts = np.unique(np.asarray(image), return_counts=True)
-        return values.astype("int64"), counts
+        values, counts = np.unique(np.asarray(image).astype("int64"), return_counts=True)
+        return values // (257 if set(values.tolist()) in ({0, 65535}, {65535}) else 1), counts
     found = image.convert("RGB").getcolors(image.width * image.height)
     return np.array([colour for _, colour in found]), np.array([count for count, _ in found])
 
@@ -151,18 +152,24 @@ def check(folder, classes=None):
         No images and masks in this folder, or a class table that cannot be read.
     """
     folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
     parts, findings, pairs, counts = parts_of(folder), [], [], {}
-    if classes is None:
-        classes = tables.table_of(folder) or tables.table_of(parts[0][1].parent)
-    elif not isinstance(classes, Classes):
-        classes = Classes(tuple(classes))
+    table = tables.table_of(folder)
+    if classes is not None and not isinstance(classes, Classes):
+        if table and table.names != tuple(classes):
+            raise ValueError(
+                f"{folder}: its table names the classes {', '.join(table.names)}: use these"
+            )
+        classes = table or Classes(tuple(classes))
+    classes = classes or table
     for part, *places in parts:
         problems = defaultdict(list)
         there = [place for place in places if place.is_dir()]
         images, masks = (
             data.files_by_stem(place, problems) if place in there else {} for place in places
         )
-        findings += of_names(images, masks, problems["the same name twice"], there)
+        findings += of_names(images, masks, problems["the same name twice"], there, places)
         own = [data.Pair(images[stem], masks[stem]) for stem in images if stem in masks]
         pairs += [(part, pair) for pair in own]
         counts[part] = (len(images), len(masks), len(own))
@@ -175,6 +182,9 @@ def check(folder, classes=None):
     masks = [fact for fact in facts if fact.mask]
     clean = [fact for fact in masks if fact.mask.distinct <= limit and not fact.mask.jpeg]
     blurred = [fact for fact in masks if fact.mask.distinct > limit or fact.mask.jpeg]
+    if classes:
+        grey = [f.mask for f in clean if f.mask.values.ndim == 1 and f.mask.palette is None]
+        classes = tables.with_greys(classes, [mask.values.tolist() for mask in grey])
     findings += [*of_images(facts), *of_groups(facts), *of_masks(clean, blurred, classes)]
     taken, more = classes_of(clean, classes)
     pixels, strangers = pixels_of(clean, taken, counts)
@@ -188,7 +198,7 @@ def parts_of(folder):
     """`[(part, folder of images, folder of masks)]`; without given parts it is one, "all"."""
     place = data.given(folder)
     if place is not None:
-        there = [part for part in data.GIVEN if (place / part).is_dir()]
+        there = [part for part in data.GIVEN if (place / f"{part}_labels").is_dir()]
         return [(part, place / part, place / f"{part}_labels") for part in there]
     names = data.layout(folder)
     if names is None:
@@ -223,6 +233,30 @@ class Report(NamedTuple):
                 whole[fact.part].append(fact.pair)
         return whole
 
+    def left_out(self):
+        """The files that are not in `whole_pairs`, as far as they are images or masks."""
+        return [case for finding in self.findings if finding.cured for case in finding.cases]
+
+    def without_cured(self):
+        """The report without what leaving files out cures."""
+        return self._replace(findings=[one for one in self.findings if not one.cured])
+
+    def black_and_white(self):
+        """Are all masks black and one white, without a class table? A palette must show 0 black."""
+        black, white = (0, 0, 0), (255, 255, 255)
+        kinds = [{0, 1}, {0, 255}, {black, white}]
+        kinds += [{(0, black), (label, white)} for label in (1, 255)]
+
+        def values(mask):
+            found = keys(mask.values)
+            return set(
+                found if mask.palette is None else zip(found, keys(mask.palette), strict=True)
+            )
+
+        masks = [values(fact.mask) for fact in self.facts if fact.mask]
+        plain = all(any(mask <= kind for kind in kinds) for mask in masks)
+        return bool(masks) and plain and tables.table_of(self.folder) is None
+
     def text(self):
         """The report to read: verdict, tables of counts, findings with their remedies."""
         levels = Counter(finding.level for finding in self.findings)
@@ -245,7 +279,7 @@ class Report(NamedTuple):
             lines.append(f"{what}: {first(counts)}")
         if self.classes:
             lines += ["", *aligned(self.class_rows())]
-        for number, (level, what, cases, remedy) in enumerate(self.findings, start=1):
+        for number, (level, what, cases, remedy, _) in enumerate(self.findings, start=1):
             count = f" ({len(cases)})" if len(cases) > 1 else ""
             lines += ["", *wrapped(f"{number}. {level}: {what}{count}: {first(cases)}", "   ")]
             lines += wrapped(f"   -> {remedy}", "      ")
@@ -278,7 +312,8 @@ def first_pairs(pairs, classes):
         palette[1] = 255  # white on black, as masks of two classes are known
     rows = []
     for image_path, mask_path in pairs:
-        image, values = pipeline.read_image(image_path), tables.values_of(mask_path)
+        image = pipeline.read_image(image_path)
+        values = tables.values_of(mask_path, bool(classes and classes.greys))
         if classes:
             mask = palette[tables.ids_of(values, classes)[0]]
         else:  # as it is, stretched

@@ -20,10 +20,15 @@ def loss_of(recipe, parts, known):
     return losses.Weighted(recipe.loss, weights)
 
 
-def ids_of(found, pairs):
-    """Predicted class ids of each image at its own size, from what the model says."""
-    sizes = [data.size_of(image) for image, _ in pairs]
-    return [predict.ids_at(*both) for both in zip(found, sizes, strict=True)]
+def ids_of(model, recipe, pairs):
+    """Predicted class ids of each image at its own size, uint8, one image in memory at a time."""
+    paths, found = [image for image, _ in pairs], []
+    sizes = recipe.image_size, recipe.resize, 1 if recipe.crop else recipe.batch_size
+    for path, one in zip(paths, predict.probabilities(model, paths, *sizes), strict=True):
+        if not np.isfinite(one).all():
+            raise ValueError(f"{path}: the model answers NaN: its training has diverged")
+        found.append(predict.ids_at(one, data.size_of(path)))
+    return found
 
 
 def scored(found, recipe, parts, known):
@@ -41,7 +46,7 @@ def scored(found, recipe, parts, known):
     return report | {"baseline": baseline["mean_iou"], "baseline_report": baseline}
 
 
-def pictures(found, pairs, title, to, known):
+def pictures(found, pairs, title, to, known, confusion):
     """The class ids of all scored images as palette PNG files, at their own size, in
     `predictions/`; `picture.png`, four of them beside image and mask; `confusion.png`."""
     shutil.rmtree(to / "predictions", ignore_errors=True)
@@ -57,10 +62,6 @@ def pictures(found, pairs, title, to, known):
         known,
     )
     figure.suptitle(title, fontsize=9)
-    confusion = sum(
-        class_scores.confusion_matrix(known.read(mask), ids, len(known.names))
-        for ids, (_, mask) in zip(found, pairs, strict=True)
-    )
     for name, one in {"picture": figure, "confusion": plot.confusion(confusion, known)}.items():
         with atomically(to / f"{name}.png") as partial:
             one.savefig(partial)

@@ -7,6 +7,7 @@ void, ignore or unlabelled gives the colour of `VOID`.
 """
 
 import csv
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ class Classes(NamedTuple):
     names: tuple
     colours: tuple | None = None
     void: tuple | None = None  # the colour of void
+    greys: bool = False  # grey masks hold greys of the table, not ids (`with_greys`)
 
     def read(self, path):
         """`read_ids(path, self)`: what `unet_tf.pipeline.dataset` takes as `read`."""
@@ -42,12 +44,15 @@ def read_table(path):
     ValueError
         Names the file, and the row that is wrong.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [
-            {str(key).strip().lower(): value for key, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
-    names, colours, void = [], [], None
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8: save it so, or write plain letters") from None
+    rows = [
+        {str(key).strip().lower(): value for key, value in row.items()}
+        for row in csv.DictReader(lines)
+    ]
+    known = {}  # name -> colour
     for number, row in enumerate(rows, start=2):
         try:
             name, colour = row["name"].strip(), tuple(int(row[channel]) for channel in "rgb")
@@ -57,29 +62,33 @@ def read_table(path):
             ) from None
         if min(colour) < 0 or max(colour) > 255:
             raise ValueError(f"{path}, line {number}: {colour} is no colour: 0 to 255 each")
-        if colour in colours or name in names:
+        name = "void" if name.lower() in VOID_NAMES else name
+        if colour in known.values() or name in known:
             raise ValueError(f"{path}, line {number}: {name} {colour} is there twice: remove one")
-        if name.lower() in VOID_NAMES:
-            void = colour
-        else:
-            names.append(name)
-            colours.append(colour)
-    if not 2 <= len(names) < VOID:
-        raise ValueError(f"{path}: {len(names)} classes; expected 2 to {VOID - 1}, a row each")
-    return Classes(tuple(names), tuple(colours), void)
+        known[name] = colour
+    void = known.pop("void", None)
+    if not 2 <= len(known) < VOID:
+        raise ValueError(f"{path}: {len(known)} classes; expected 2 to {VOID - 1}, a row each")
+    return Classes(tuple(known), tuple(known.values()), void)
 
 
 def write_table(path, classes):
     """Write a class table that `read_table` reads; classes without colours get the palette's."""
-    palette = palette_of(classes)
-    rows = [*zip(classes.names, palette, strict=False), ("void", palette[VOID])]
-    lines = [",".join([name, *map(str, colour.tolist())]) for name, colour in rows]
-    write_text(Path(path), "\n".join(["name,r,g,b", *lines]) + "\n")
+    palette = palette_of(classes).tolist()
+    rows = [[name, *colour] for name, colour in zip(classes.names, palette, strict=False)]
+    if palette[VOID] not in [colour for _, *colour in rows]:
+        rows.append(["void", *palette[VOID]])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["name", "r", "g", "b"], *rows])
+    write_text(Path(path), text.getvalue())
 
 
 def table_of(folder):
-    """The class table that lies in `folder`, or None."""
-    paths = [Path(folder) / name for name in TABLES]
+    """The class table that lies in `folder`, or in or beside `tiff` or `png` there; or None."""
+    folder = Path(folder)
+    beside = [folder.parent] if folder.name in ("tiff", "png") else []
+    places = [folder, folder / "tiff", folder / "png", *beside]
+    paths = [place / name for place in places for name in TABLES]
     return next((read_table(path) for path in paths if path.is_file()), None)
 
 
@@ -98,10 +107,11 @@ def palette_of(classes):
     return palette
 
 
-def values_of(path):
+def values_of(path, greys=False):
     """What a mask file holds: grey values or palette indices, int64 `(H, W)`; or uint8 `(H, W, 3)`.
 
-    An RGB mask whose channels are equal is still one of colours; alpha is dropped.
+    An RGB mask whose channels are equal is still one of colours; alpha is dropped; 16-bit black and
+    white is 0 and 255. With `greys` a grey mask is one of colours, too.
 
     Raises
     ------
@@ -109,19 +119,21 @@ def values_of(path):
         Names the file when it cannot be decoded.
     """
     image = open_image(path)
-    if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
-        return np.asarray(image).astype("int64")
-    if image.mode in ("LA", "La", "PA"):
-        return np.asarray(image.getchannel(0)).astype("int64")
+    if image.mode in ("P", "PA"):
+        return np.asarray(image.getchannel(0) if image.mode == "PA" else image).astype("int64")
+    if image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I"):
+        values = np.asarray(image).astype("int64")
+        values = values[..., 0] if values.ndim == 3 else values
+        if values.max(initial=0) == 65535 and not set(np.unique(values)) - {0, 65535}:
+            values //= 257
+        return np.repeat(values[..., None], 3, axis=2) if greys else values
     return np.asarray(image.convert("RGB"))
 
 
 def ids_of(values, classes):
     """Class ids of a mask, and which of its pixels are of no class.
 
-    Colours are looked up in the table. Grey values and palette indices are ids, 255 being void;
-    but where the table holds a white or another grey that is no id, and the mask values beyond the
-    ids, they are looked up, too: a mask of 0 and 255 is black and white.
+    Grey values and palette indices are ids, 255 being void; colours are looked up in the table.
 
     Parameters
     ----------
@@ -132,11 +144,7 @@ def ids_of(values, classes):
     -------
     (ids, unknown) : uint8 `(H, W)`, `VOID` where unknown; bool `(H, W)`
     """
-    coloured = values.ndim == 3
-    beyond = not coloured and values.max(initial=0) >= len(classes.names)
-    if beyond and classes.colours and white_is_a_class(classes):
-        values, coloured = np.repeat(values[..., None], 3, axis=2), True
-    if not coloured:
+    if values.ndim == 2:
         unknown = (values < 0) | ((values >= len(classes.names)) & (values != VOID))
         return np.where(unknown, VOID, values).astype("uint8"), unknown
     if not classes.colours:
@@ -151,10 +159,30 @@ def ids_of(values, classes):
     return np.where(unknown, VOID, labels[place]), unknown
 
 
-def white_is_a_class(classes):
-    """Does the table hold a grey that cannot be an id?"""
-    greys = [colour[0] for colour in classes.colours if len(set(colour)) == 1]
-    return any(len(classes.names) <= grey for grey in greys)
+def with_greys(classes, masks):
+    """The classes, told whether the grey masks of a folder hold greys of the table, or ids.
+
+    Greys, as long as all values are the table's and one of them is no id: 0 and 255 under a table
+    with black and white. One answer for a whole folder: an all-black mask alone could be either.
+
+    Parameters
+    ----------
+    classes : Classes
+    masks : iterable of collections of int
+        The values in each grey mask; no more of them are asked for than it takes.
+    """
+    table = [*(classes.colours or ()), *([classes.void] if classes.void else [])]
+    greys = {colour[0] for colour in table if len(set(colour)) == 1}
+    if all(grey < len(classes.names) for grey in greys):
+        return classes  # none that could not be an id
+    seen = False
+    for own in masks:
+        seen = True
+        if not set(own) <= greys:
+            return classes
+        if any(value >= len(classes.names) for value in own):
+            break
+    return classes._replace(greys=seen)
 
 
 def packed(colours):
@@ -191,7 +219,7 @@ def read_ids(path, classes):
         Names the file when it cannot be decoded or holds values or colours of no class; these with
         their number of pixels and the class whose colour is nearest.
     """
-    values = values_of(path)
+    values = values_of(path, classes.greys)
     ids, unknown = ids_of(values, classes)
     if unknown.any():
         found = unknown_of(values, unknown, classes)
@@ -240,17 +268,27 @@ def from_masks(paths, names=None):
                 "smoothing, or give a class table"
             )
     values = sorted(found)
+    largest = max([value for value in values if value != VOID], default=0)
+    if not coloured and largest >= MOST:
+        raise ValueError(
+            f"masks hold the value {largest}: ids go from 0 to {MOST - 1} where no table names the "
+            "classes. Renumber them, or write a class table"
+        )
+    if values == [0, VOID] and names is not None and len(names) != 2:
+        raise ValueError(
+            f"masks hold 0 and 255 alone, for {len(names)} classes: save the ids 0, 1, 2 and so on"
+        )
     if coloured:
         colours = tuple((code >> 16, code >> 8 & 255, code & 255) for code in values)
         own = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in colours)
-    elif values == [0, VOID] and len(names or "01") == 2:
+    elif values == [0, VOID]:
         own, colours = ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
     else:
-        own = tuple(map(str, range(max([v for v in values if v != VOID], default=0) + 1)))
+        own = tuple(map(str, range(largest + 1)))
         colours = None
     if names is not None and colours and len(names) != len(own):
         raise ValueError(f"{len(names)} names for {len(own)} colours: {', '.join(own)}")
-    return Classes(tuple(names or own), colours)
+    return Classes(tuple(names or own), colours, greys=bool(colours) and not coloured)
 
 
 def of(folder, parts, names=None):
@@ -270,13 +308,23 @@ def of(folder, parts, names=None):
         As `read_table` and `from_masks`; and for names other than the table's.
     """
     found = table_of(folder)
+    masks = [mask for part in parts for _, mask in part]
     if found is None:
-        return from_masks([mask for part in parts for _, mask in part], names)
+        return from_masks(masks, names)
     if names is not None and tuple(names) != found.names:
         raise ValueError(
             f"{folder}: its table names the classes {', '.join(found.names)}: use these"
         )
-    return found
+    return with_greys(found, grey_values(masks))
+
+
+def grey_values(paths):
+    """The values of each grey mask, one after another, read as they are asked for."""
+    for path in paths:
+        with Image.open(path) as image:
+            grey = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+        if grey:
+            yield set(np.unique(values_of(path)).tolist())
 
 
 def save_ids(path, ids, palette):

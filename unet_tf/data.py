@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -268,7 +268,8 @@ def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, see
     images : int, optional
         The first so many by name, of the whole or of the given training part.
     by, validation_size, test_size, seed : as in `split`
-        By image where fewer than five cars or groups stand in the names; that is printed.
+        By image where fewer than five cars or groups stand in the names, or one is more than half
+        of the images; that is printed.
     pairs : dict of lists of Pair, optional
         The pairs to take instead of all, each of which would have to be whole: "train", "val" and
         "test" of given parts, else "all" (`unet_tf.check.Report.whole_pairs`).
@@ -284,17 +285,23 @@ def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, see
     """
     place = given(folder)
     if place is not None:
-        there = [part for part in GIVEN if (place / f"{part}_labels").is_dir()]
+        there = [part for part in GIVEN if any((place / f"{part}_labels").glob("*"))]
         found = pairs or {part: paired(place, (part, f"{part}_labels")) for part in there}
         train, validation, test = (found.get(part, []) for part in GIVEN)
+        if not train or not validation:
+            raise ValueError(f"{place}: no whole pairs in train, or none in val: fill them first")
         result = Split(train[:images], validation, test)
         counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
         print(f"Split as given: {', '.join(counts)}")
         return result
     pairs = (pairs["all"] if pairs else pair(folder))[:images]
-    groups = len({car_of(image) for image, _ in pairs})
-    if by == "car" and groups < min(5, len(pairs)):
-        print(f"By their names the {len(pairs)} images are {groups} groups, too few to split by")
+    groups = Counter(car_of(image) for image, _ in pairs)
+    largest = max(groups.values(), default=0)
+    if by == "car" and (len(groups) < min(5, len(pairs)) or 2 * largest > len(pairs) > 2):
+        print(
+            f"By their names the {len(pairs)} images are {len(groups)} groups, the largest of "
+            f"{largest}: these cannot be split well, so images are"
+        )
         by = "image"
     return split(pairs, by, validation_size, test_size, seed)
 

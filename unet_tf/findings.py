@@ -28,32 +28,35 @@ class Finding(NamedTuple):
     what: str
     cases: list
     remedy: str
+    cured: bool = False  # by leaving these files out
 
 
-def of_names(images, masks, twice, places):
+def of_names(images, masks, twice, there, places):
     """Findings on the names in two folders; a finding without cases is none."""
     strays = [
         short(path)
-        for place in places
+        for place in there
         for path in sorted(place.iterdir())
         if path.suffix.lower() not in data.SUFFIXES and not path.name.startswith(".")
     ]
     unmasked = [short(path) for stem, path in images.items() if stem not in masks]
     alone = [short(path) for stem, path in masks.items() if stem not in images]
-    yield Finding("error", "images without a mask", unmasked, f"{NAMES}; else remove the image")
-    yield Finding("error", "masks without an image", alone, f"{NAMES}; else remove the mask")
+    remedy = f"{NAMES}; else remove the image, or train with --leave-out"
+    yield Finding("error", "images without a mask", unmasked, remedy, cured=True)
+    remedy = f"{NAMES}; else remove the mask, or train with --leave-out"
+    yield Finding("error", "masks without an image", alone, remedy, cured=True)
     yield Finding("error", "the same name twice", twice, "remove one of the two files")
     remedy = f"only {', '.join(sorted(data.SUFFIXES))} are, and no folders within: convert or move"
     yield Finding("note", "files that are not read", strays, remedy)
-    if not images and not masks:
-        yield Finding("error", "no images", [place.name for place in places], "fill the folders")
+    if not set(images) & set(masks):
+        yield Finding("error", "no pairs", [place.name for place in places], "fill the folders")
 
 
 def of_images(facts):
     """Findings on broken files, on sizes, and on what else `Photo` tells."""
     broken = [fault for fact in facts for fault in fact.faults]
     remedy = "copy or download them again, or remove them together with their partners"
-    yield Finding("error", "files that cannot be read", broken, remedy)
+    yield Finding("error", "files that cannot be read", broken, remedy, cured=True)
     seen = [fact for fact in facts if fact.photo]
     wrong = [
         f"{short(fact.pair.mask)} {by(fact.mask.size)}, its image {by(fact.photo.size)}"
@@ -61,7 +64,8 @@ def of_images(facts):
         if fact.mask and fact.mask.size != fact.photo.size
     ]
     remedy = "export these masks at their image's size, or resize them by nearest, never smoothly"
-    yield Finding("error", "masks of another size than their image (height x width)", wrong, remedy)
+    what = "masks of another size than their image (height x width)"
+    yield Finding("error", what, wrong, remedy, cured=True)
     if 0 < len(facts) < FEW:
         remedy = f"with fewer than {FEW} a score is a matter of luck: add images, and augment"
         yield Finding("warning", "few pairs", [f"{len(facts)} pairs"], remedy)
@@ -115,10 +119,11 @@ def of_groups(facts):
     if len(by_name) == len(facts) or any(fact.part != "all" for fact in facts):
         return
     cases = [f"{name} ({len(same)} images)" for name, same in by_name.items()]
-    if len(by_name) < min(5, len(facts)):  # as `data.parts` decides
+    largest = max(map(len, by_name.values()))
+    if len(by_name) < min(5, len(facts)) or 2 * largest > len(facts):  # as `data.parts` decides
         remedy = (
-            "these are too few to split by, so training splits by image; if each shows one thing "
-            "the score will be too good: collect more of them"
+            "these are too few or too unequal to split by, so training splits by image; if each "
+            "shows one thing the score will be too good: collect more of them"
         )
         yield Finding("warning", "likely groups, by name", cases, remedy)
     else:
@@ -144,11 +149,16 @@ def of_masks(clean, blurred, classes):
     values = [set(fact.mask.values.tolist()) for fact in grey]
     ids = [short(f.pair.mask) for f, own in zip(grey, values, strict=True) if own - {0, VOID}]
     white = [short(f.pair.mask) for f, own in zip(grey, values, strict=True) if own - {0} == {VOID}]
-    if not any(own - {0, VOID} and VOID in own for own in values):  # else 255 is meant as void
+    meant = any(own - {0, VOID} and VOID in own for own in values)  # 255 as void
+    greys = bool(classes and classes.greys)
+    if not meant and not greys:
         what = f"mixed masks: {len(white)} hold 0 and 255, {len(ids)} hold ids"
         remedy = "255 is void among ids, so its pixels would not count: give all the same values"
         yield Finding("error", what, min(white, ids, key=len), remedy)
-    many = classes and len(classes.names) > 2 and not (table and tables.white_is_a_class(classes))
+    if ids and meant and not greys:
+        remedy = "255 is void among ids, so these show nothing but void: check that it is meant"
+        yield Finding("warning", "masks of 0 and 255 alone, beside masks of ids", white, remedy)
+    many = classes and len(classes.names) > 2 and not greys
     if many and not ids:
         what = f"masks of 0 and 255 alone, for {len(classes.names)} classes"
         remedy = "255 is void among ids: save the ids 0, 1, 2 and so on, or name two classes"
@@ -169,7 +179,8 @@ def of_masks(clean, blurred, classes):
         "a program that gives each file a palette of its own gives an index several meanings: "
         "where the colours are right, save the masks as RGB and write a class table"
     )
-    yield Finding("warning", "palette masks that show an index in another colour", cases, remedy)
+    level = "error" if table else "warning"  # against the table, two classes change their names
+    yield Finding(level, "palette masks that show an index in another colour", cases, remedy)
     black = [f for f in clean if f.mask.distinct == 1 and not f.mask.values.any()]
     level = "warning" if 2 * len(black) > len(clean) else "note"
     remedy = "right where an image shows nothing to find; else draw them again"
@@ -210,7 +221,10 @@ def pixels_of(clean, classes, parts):
     """({part: int64 `(256,)`, pixels by id}, {value of no class: [pixels, masks]})."""
     pixels, strangers = {part: np.zeros(256, "int64") for part in parts}, {}
     for part, (_, path), _, mask, _ in clean if classes else ():
-        ids, unknown = (array[0] for array in tables.ids_of(mask.values[None], classes))
+        values = mask.values
+        if classes.greys and values.ndim == 1 and mask.palette is None:
+            values = np.repeat(values[:, None], 3, axis=1)
+        ids, unknown = (array[0] for array in tables.ids_of(values[None], classes))
         np.add.at(pixels[part], ids[~unknown], mask.counts[~unknown])
         for value, count in zip(keys(mask.values[unknown]), mask.counts[unknown], strict=True):
             case = strangers.setdefault(value, [0, []])

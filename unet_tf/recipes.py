@@ -1,9 +1,10 @@
 """Every published protocol as data: `unet_tf.runs.run` carries one out.
 
 *As written* is the protocol as published, transcription errors repaired, its faults included;
-*corrected* mends the faults that change what is learned. Both get the same score, the hard dice of
-each image at original size: as written on the validation part, which has also chosen the epoch and
-shares its cars with training, corrected on a test part of cars that nothing else has seen. In both
+*corrected* mends the faults that change what is learned. Both get the same score at original size,
+the hard dice of each image or, with many classes, their IoU: as written on the validation part,
+which has also chosen the epoch and may share its cars with training, corrected on a test part of
+cars that nothing else has seen; where the data set gives its parts, both on its test part. In both
 precision follows the hardware.
 """
 
@@ -16,21 +17,21 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from unet_tf import augment, losses, models
+from unet_tf import augment, classes, losses, models
 
-LOSSES = {
-    loss.__name__: loss
-    for loss in (
-        losses.bce_dice_loss,
-        losses.dice_loss,
-        losses.pooled_dice_loss,
-        keras.losses.binary_crossentropy,
-        losses.cross_entropy,
-        losses.class_dice_loss,
-        losses.cross_entropy_dice_loss,
-        losses.pooled_class_dice_loss,
-    )
-}
+LOSSES_OF_ONE = (
+    losses.bce_dice_loss,
+    losses.dice_loss,
+    losses.pooled_dice_loss,
+    keras.losses.binary_crossentropy,
+)
+LOSSES_OF_MANY = (
+    losses.cross_entropy,
+    losses.class_dice_loss,
+    losses.cross_entropy_dice_loss,
+    losses.pooled_class_dice_loss,
+)
+LOSSES = {loss.__name__: loss for loss in (*LOSSES_OF_ONE, *LOSSES_OF_MANY)}
 WEIGHTABLE = (losses.cross_entropy, losses.cross_entropy_dice_loss)
 MONITORS = ("val_hard_dice", "val_mean_iou", "val_loss", "hard_dice", "mean_iou", "loss")
 FIXED = ("name", "variant", "source", "published", "kind")  # what makes a recipe this one
@@ -57,6 +58,13 @@ def known_weights(value):
     )
 
 
+def known_names(value):
+    """Are they names of classes?"""
+    own = [name.lower() for name in value]
+    return not isinstance(value, str) and 1 < len(own) == len(set(own)) and not set(own) & VOIDS
+
+
+VOIDS = set(classes.VOID_NAMES)
 WHOLE = "a whole number of at least 1"
 CHECKS = (  # setting, what it has to fulfil, the same in words
     ("build", callable, "a function of input shape and filters"),
@@ -88,8 +96,8 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
     ("class_weights", known_weights, 'None, "inverse", "median", or a number a class'),
     (
         "class_names",
-        lambda value: value is None or (not isinstance(value, str) and len(value) > 1),
-        "two names or more, by class id, or None",
+        lambda value: value is None or known_names(value),
+        "two names or more, by class id, all different and none called void; or None",
     ),
 )
 
@@ -146,6 +154,22 @@ class Recipe:
                 f"validation_size is {self.validation_size} and test_size {self.test_size}: "
                 "nothing is left for training, make one of them smaller"
             )
+        others = LOSSES_OF_ONE if self.classes else LOSSES_OF_MANY
+        if self.loss in others:
+            fitting = ", ".join(one.__name__ for one in set(LOSSES.values()) - set(others))
+            what = "many classes" if self.classes else "black and white masks"
+            raise ValueError(
+                f"loss is {self.loss.__name__}, but {self.name} is for {what}: one of {fitting}"
+            )
+        turned = isinstance(self.augment, dict) and self.augment.get("quarter_turn")
+        if self.crop and self.image_size:
+            raise ValueError("crops are of images at their own size: image_size has to be None")
+        if self.crop and turned and self.crop[0] != self.crop[1]:
+            raise ValueError(f"quarter turns want square crops, not {self.crop}")
+        if self.crops > 1 and not self.crop:
+            raise ValueError(f"{self.crops} crops of an image, but no crop, (height, width)")
+        if self.class_names and not self.classes:
+            raise ValueError(f"class_names are for many classes, which {self.name} does not know")
         if self.class_weights and self.loss not in WEIGHTABLE:
             takers = " or ".join(loss.__name__ for loss in WEIGHTABLE)
             raise ValueError(f"class_weights are for the loss {takers}, not {self.loss.__name__}")
@@ -250,7 +274,7 @@ def buildings_unet(input_shape, filters, num_classes):
 
 def multiclass_unet(input_shape, filters, num_classes):
     """The multi-class source's U-Net, with bilinear upsampling as it is by default there, behind
-    ImageNet's mean and deviation: 17,263,042 parameters at 2 classes."""
+    ImageNet's mean and deviation: 17,263,042 trainable parameters at 2 classes."""
     inputs = keras.Input(input_shape, name="image")
     x = layers.Normalization(
         mean=(0.485, 0.456, 0.406), variance=(0.229**2, 0.224**2, 0.225**2), name="imagenet"
@@ -307,7 +331,9 @@ GUIDE = Recipe(
 # Turned by up to 35 degrees, every tenth car upside down: no such car stands on the turntable.
 GUIDE_AUGMENTATION = {"rotation": 35 / 360, "vertical_flip": 0.1, "contrast": 0.0}
 # The source takes one crop of each of 137 images an epoch: 75 updates in all. 25 crops show every
-# pixel 0.7 times an epoch. Aerial images have no upright: flips and quarter turns fit them.
+# pixel 0.7 times an epoch. Aerial images have no upright: flips and quarter turns fit them. Its
+# dice, meant for probabilities, gets logits in its listing, and is smoothed by 1, here by 1e-5:
+# as written keeps the logits; corrected takes probabilities, and adds cross-entropy.
 BUILDINGS = Recipe(
     "buildings_unet",
     "corrected",

@@ -96,9 +96,7 @@ def run(
     known = classes.of(folder, parts, recipe.class_names) if recipe.classes else None
     identity = identity_of(recipe, folder, parts, seed, policy)
     if known:
-        identity["classes"] = known.names
-        if to is not None:  # beside the model, for the colours of what it predicts
-            classes.write_table(Path(to) / "classes.csv", known)
+        identity |= {"classes": known.names, "class_colours": [known.colours, known.void]}
     if mlflow and to is None:
         raise ValueError("MLflow tracks what is in the folder of a run: give it one, by `to`")
     there = result_in(to)
@@ -132,11 +130,11 @@ def run(
     minutes = None if resume else (time.perf_counter() - start) / 60
     forward = predict.compiled(model)  # as the command line predicts, to the bit
     pairs = parts.test or parts.validation
-    found = predicted(forward, recipe, pairs)
     if known:
-        found = class_runs.ids_of(found, pairs)
+        found = class_runs.ids_of(forward, recipe, pairs)
         report = class_runs.scored(found, recipe, parts, known)
     else:
+        found = predicted(forward, recipe, pairs)
         report = scored(found, recipe, parts, lambda: predicted(forward, recipe, parts.validation))
     result = {
         **identity,
@@ -148,7 +146,8 @@ def run(
     if to is not None:
         title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
         if known:
-            class_runs.pictures(found, pairs, title, Path(to), known)
+            classes.write_table(Path(to) / "classes.csv", known)  # what `predict` colours by
+            class_runs.pictures(found, pairs, title, Path(to), known, report["confusion"])
         else:
             pictures(found, pairs, title, Path(to))
         # The result last: where it is, all of the run is.
@@ -254,6 +253,7 @@ def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     settings = {name: value for name, value in identity["settings"].items() if name != "epochs"}
     names = ("recipe", "variant", "data", "seed", "split", "precision", "commit")
+    names += tuple(name for name in ("classes", "class_colours") if name in identity)
     return {**{name: identity[name] for name in names}, "settings": settings}
 
 
