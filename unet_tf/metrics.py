@@ -34,18 +34,28 @@ def hard_dice(y_true, y_pred, threshold=0.5):
 class MeanIoU(keras.metrics.MeanIoU):
     """Keras's, but NaN for an epoch with a NaN among its predictions: it is never the best."""
 
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(num_classes, **kwargs)
+        self.spoilt = self.add_weight(name="spoilt", initializer="zeros", dtype="float32")
+
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(y_true, y_pred, sample_weight)
-        spoilt = 0 * ops.sum(ops.cast(y_pred, self.total_cm.dtype))
-        self.total_cm.assign_add(spoilt + ops.zeros_like(self.total_cm))
+        self.spoilt.assign_add(0 * ops.sum(ops.cast(y_pred, "float32")))
+
+    def reset_state(self):
+        super().reset_state()
+        self.spoilt.assign(0.0)
+
+    def result(self):
+        return super().result() + self.spoilt
 
 
 def mean_iou(num_classes):
     """The metric of class ids `(B, H, W, 1)` and probabilities `(B, H, W, C)`: mean IoU.
 
     Its counts are summed over the epoch; void, a label of 255, counts nowhere, and the mean is over
-    the classes that occur in truth or prediction. It counts in float32, exact up to 2^24 pixels a
-    cell: good enough to choose an epoch by. Scores come from `unet_tf.class_scores`.
+    the classes that occur in truth or prediction. To choose an epoch by: scores come from
+    `unet_tf.class_scores`, which leaves out the classes that no truth holds.
     """
     return MeanIoU(
         num_classes, ignore_class=255, sparse_y_true=True, sparse_y_pred=False, name="mean_iou"
