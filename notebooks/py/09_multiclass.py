@@ -47,6 +47,7 @@ from unet_tf import class_scores, data, losses, models, pipeline, plot, train
 from unet_tf import classes as tables
 from unet_tf.explain import explain
 from unet_tf.losses import soft_dice
+from unet_tf.metrics import mean_iou
 from unet_tf.predict import probabilities, resized_back
 
 keras.utils.set_random_seed(42)
@@ -389,8 +390,8 @@ print("shifted lists:", np.round(shifted / 3, 3), f"mean {(shifted / 3).mean():.
 # ## The model
 #
 # The U-Net of notebook 05 as the source has it: ImageNet's mean and deviation in front, batch norm, no dropout,
-# bilinear upsampling, and a softmax over the classes at the end. While it trains, Keras's `MeanIoU` watches. It
-# sums counts over an epoch, leaves void out, and is fit to choose an epoch by.
+# bilinear upsampling, and a softmax over the classes at the end. While it trains, `mean_iou` watches: Keras's
+# `MeanIoU`, made NaN by a NaN. It sums counts over an epoch, leaves void out, and is fit to choose an epoch by.
 
 
 # %% tags=["lifted"]
@@ -413,18 +414,11 @@ def multiclass_unet(input_shape, filters, num_classes):
     return keras.Model(inputs, outputs, name="multiclass_unet")
 
 
-def mean_iou(num_classes):
-    """Keras's `MeanIoU` for class ids `(B, H, W, 1)` and probabilities `(B, H, W, C)`."""
-    return keras.metrics.MeanIoU(
-        num_classes, ignore_class=255, sparse_y_true=True, sparse_y_pred=False, name="mean_iou"
-    )
-
-
 # %% [markdown]
 # ## Training, twice
 #
-# The pipeline is that of notebook 02; only the reading of masks differs, and augmentation moves ids by nearest and
-# fills corners with void. Look at the last value of a batch's masks.
+# The pipeline is that of notebook 02; only the reading of masks differs, and augmentation moves ids by nearest, void
+# among them. Look at the last value of a batch's masks.
 
 # %%
 options = {"image_size": SIZE, "batch_size": BATCH, "cache": "memory", "read": classes.read}
