@@ -9,6 +9,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -154,7 +155,10 @@ class Tracker(keras.callbacks.Callback):
 
         now = get_current_time_millis()
         finite = {name: value for name, value in values.items() if np.isfinite(value)}
-        metrics = [Metric(name, float(value), now, step) for name, value in finite.items()]
+        metrics = [  # a class may be called #ff0000, which MLflow takes for no name
+            Metric(re.sub(r"[^\w\-. /]", "_", name), float(value), now, step)
+            for name, value in finite.items()
+        ]
         self.client.log_batch(self.run_id, metrics=metrics)
 
     def log_files(self, history):
@@ -163,11 +167,13 @@ class Tracker(keras.callbacks.Callback):
 
         with tempfile.TemporaryDirectory() as scratch:
             curve = Path(scratch) / "learning_curve.png"
-            figure = plot.curves(history, title=f"{self.name}, {self.identity['data']} data")
+            names = [name for name in history if not name.startswith("val_")]
+            title = f"{self.name}, {self.identity['data']} data"
+            figure = plot.curves(history, names, title)
             figure.savefig(curve)
             plot.plt.close(figure)
             self.client.log_artifact(self.run_id, str(curve))
-        for name in ("picture.png", "result.json", "log.csv"):
+        for name in ("picture.png", "confusion.png", "result.json", "log.csv"):
             if (self.folder / name).exists():
                 self.client.log_artifact(self.run_id, str(self.folder / name))
 
