@@ -149,7 +149,7 @@ def test_sizes(folder):
     report = check.check(folder)
     wrong = finding(report, "error", "another size than their image")
     assert wrong.cases == ["masks/a4.png 20x16, its image 16x20"] and "nearest" in wrong.remedy
-    assert finding(report, "note", "other sizes than most").cases == ["images/a6.jpg 16x30"]
+    assert finding(report, "note", "another size than most").cases == ["images/a6.jpg 16x30"]
 
 
 def test_mixed_masks(folder):

@@ -121,7 +121,6 @@ def test_a_run_on_crops_resumes_to_the_bit(town, tmp_path):
     whole = runs.run(recipe, town, to=tmp_path / "whole", precision="float32", verbose=0)
     first = recipes.changed(recipe, epochs=1)
     runs.run(first, town, to=tmp_path / "cut", precision="float32", verbose=0)
-    (tmp_path / "cut/result.json").unlink()
     cut = runs.run(recipe, town, to=tmp_path / "cut", precision="float32", verbose=0, resume=True)
     assert cut["scores"] == whole["scores"] and cut["epochs"] == whole["epochs"] == 3
 
@@ -171,6 +170,17 @@ def test_a_folder_of_ones_own_from_check_to_masks(parts_folder, tmp_path, capsys
     assert "multiclass_unet" in out and "| IoU of wheel |" in out
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert sum(result["split"]["images"].values()) == 6 * 16 - 2
+    again = [*train, "--leave-out", *names, "--no-check", "--recipe", "multiclass_unet"]
+    assert command_line.main(again) == 1
+    assert "without a check nothing is left out" in capsys.readouterr().err
+    assert command_line.main([*train, "--leave-out", *names]) == 1
+    assert "holds a run already (result.json)" in capsys.readouterr().err
+    other = [*train, "--leave-out", *names, "--resume", "--learning-rate", "0.5"]
+    assert command_line.main(other) == 1
+    assert "settings.learning_rate: 0.0001 there, 0.5 asked for" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run/result.json").read_text()) == result
+    assert command_line.main([*train, "--leave-out", "--recipe", "guide_unet"]) == 1
+    assert "these masks hold 5 classes" in capsys.readouterr().err
     assert result["scores"]["baseline"] > 0
     photos = sorted((folder / "images").iterdir())[:2]
     model = str(tmp_path / "run/best.keras")
@@ -250,7 +260,7 @@ def test_groups_of_very_unequal_size_are_not_split_by(parts_folder, tmp_path, ca
             Image.new("L", (8, 8), number % 2).save(path)
     parts = data.parts(tmp_path, validation_size=0.2, test_size=0.2)
     assert [len(part) for part in parts] == [18, 6, 6]
-    assert "30 images are 5 groups, the largest of 26" in capsys.readouterr().out
+    assert "too few groups, or too unequal ones" in capsys.readouterr().out
 
 
 @pytest.mark.slow

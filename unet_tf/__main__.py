@@ -217,12 +217,13 @@ def parser():
     command.add_argument("--no-check", action="store_true", help="do not check the folder first")
     command.add_argument("--as-written", action="store_true", help="with the source's faults")
     command.add_argument("--quick", action="store_true", help="a small size, for two CPU cores")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=int, default=0, help="of weights, order, dropout (0)")
     command.add_argument(
         "--resume",
         action="store_true",
         help="go on with the run that was stopped in this folder; without one, start it",
     )
+    command.add_argument("--again", action="store_true", help="replace the run in this folder")
     command.add_argument(
         "--mlflow",
         nargs="?",
@@ -363,7 +364,9 @@ def run_check(arguments):
     report = check.check(arguments.folder, arguments.classes)
     print(report.text())
     if arguments.picture:
+        Path(arguments.picture).parent.mkdir(parents=True, exist_ok=True)
         report.picture(arguments.picture)
+        print(f"\nWritten to {arguments.picture}")
     return report.status
 
 
@@ -389,6 +392,18 @@ def fitting_recipe(report, arguments):
     return "multiclass_unet" if many else "guide_unet"
 
 
+def described(recipe, to):
+    """One line of what is about to be trained."""
+    size = recipe.crop or recipe.image_size
+    what = "crops of " if recipe.crop else ""
+    shape = "x".join(map(str, size)) + " (height x width)" if size else "the images' own size"
+    return (
+        f"Training: {recipe.name}, {recipe.variant}; {what}{shape}, batches of "
+        f"{recipe.batch_size}, {recipe.filters[0]} filters, learning rate {recipe.learning_rate}, "
+        f"up to {recipe.epochs} epochs, best by {recipe.monitor}; into {to}"
+    )
+
+
 def run_train(arguments):
     from unet_tf import class_scores, data, recipes, runs, scores
 
@@ -405,7 +420,19 @@ def run_train(arguments):
         print(f"Recipe: {name}, which suits these masks; another one by --recipe")
     recipe = recipes.get(name, variant)
     recipe = adjusted(recipes.quick(recipe) if arguments.quick else recipe, arguments)
+    if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
+        raise ValueError(
+            f"these masks hold {len(report.classes.names)} classes, and {name} is for black and "
+            "white ones: leave --recipe out, or take multiclass_unet"
+        )
     to = Path(arguments.to or f"runs/{recipe.slug}")
+    there = [file for file in ("result.json", "state.npz") if (to / file).exists()]
+    if there and not (arguments.resume or arguments.again):
+        raise ValueError(
+            f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
+            "--again, or choose another folder by --to"
+        )
+    print(described(recipe, to))
     result = runs.run(
         recipe,
         folder,
@@ -416,16 +443,23 @@ def run_train(arguments):
         arguments.resume,
         mlflow=arguments.mlflow,
         pairs=report.whole_pairs() if arguments.leave_out and report else None,
+        again=arguments.again,
     )
     found = result["scores"]
     print(
         f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
     )
+    files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
     if recipe.classes:
         print(class_scores.table(found, found["baseline_report"]))
+        print(
+            f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
+            f"place, whatever the image shows, has {found['baseline']:.4f}."
+        )
+        files += ["confusion.png", "classes.csv"]
     else:
         print(scores.table(found, found["baseline"]))
-    print(f"Written to {to}: best.keras, log.csv, state.npz, result.json, picture.png, predictions")
+    print(f"Written to {to}: {', '.join(files)}")
 
 
 def run_ui(arguments):
@@ -581,7 +615,8 @@ def main(argv=None):
         print(f"error: {found[1]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        again = "; the same command with --resume goes on" if arguments.command == "train" else ""
+        print(f"interrupted{again}", file=sys.stderr)
         return 130
 
 

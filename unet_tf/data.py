@@ -23,6 +23,7 @@ LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "ma
 GIVEN = ("train", "val", "test")  # folders of given parts, each beside its `_labels`
 UNLABELLED = ("test_hq", "test")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
+CARVANA = re.compile(r"([0-9a-f]{12})_\d\d")  # a name in the competition: car and view
 # The last bytes of a whole file: a truncated one has others.
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
@@ -294,14 +295,13 @@ def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, see
         counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
         print(f"Split as given: {', '.join(counts)}")
         return result
-    pairs = (pairs["all"] if pairs else pair(folder))[:images]
-    groups = Counter(car_of(image) for image, _ in pairs)
-    largest = max(groups.values(), default=0)
-    if by == "car" and (len(groups) < min(5, len(pairs)) or 2 * largest > len(pairs) > 2):
-        print(
-            f"By their names the {len(pairs)} images are {len(groups)} groups, the largest of "
-            f"{largest}: these cannot be split well, so images are"
-        )
+    every = pairs["all"] if pairs else pair(folder)
+    pairs = every[:images]
+    if len(pairs) < len(every):
+        print(f"The first {len(pairs)} of {len(every)} pairs, by name")
+    images = [image for image, _ in pairs]
+    if by == "car" and not groups_fit(images):
+        print("By their names these images are too few groups, or too unequal ones, to split by")
         by = "image"
     return split(pairs, by, validation_size, test_size, seed)
 
@@ -321,6 +321,18 @@ def car_of(path):
     stem = Path(path).stem.removesuffix("_mask")
     car = re.fullmatch(r"([0-9a-f]{12})_\d\d|(.*\d.*?)[-_. ]+[A-Za-z]*\d+", stem)
     return (car[1] or car[2]) if car else stem
+
+
+def groups_fit(paths):
+    """Can these images be split by the groups in their names? Carvana's cars always; others where
+    there are five groups or more, or an image a group, and none holds more than half of the images.
+    """
+    if all(CARVANA.fullmatch(Path(path).stem) for path in paths):
+        return True
+    groups = Counter(map(car_of, paths))
+    return len(groups) == len(paths) or (
+        len(groups) >= 5 and 2 * max(groups.values()) <= len(paths)
+    )
 
 
 def divide(pairs, by, count, seed):

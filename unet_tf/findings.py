@@ -55,7 +55,7 @@ def of_names(images, masks, twice, there, places):
 def of_images(facts):
     """Findings on broken files, on sizes, and on what else `Photo` tells."""
     broken = [fault for fact in facts for fault in fact.faults]
-    remedy = "copy or download them again, or remove them together with their partners"
+    remedy = "copy or download them again, or remove them with their partners, or --leave-out"
     yield Finding("error", "files that cannot be read", broken, remedy, cured=True)
     seen = [fact for fact in facts if fact.photo]
     wrong = [
@@ -92,7 +92,9 @@ def of_images(facts):
         "training resizes all to one size, and that distorts where shapes differ much: give "
         "--image-size in the shape of most, or cut the images alike"
     )
-    yield Finding("note", f"images of other sizes than most, {len(sizes)} in all", odd, remedy)
+    yield Finding(
+        "note", f"images of another size than most, {len(sizes)} sizes in all", odd, remedy
+    )
 
 
 def of_groups(facts):
@@ -119,8 +121,7 @@ def of_groups(facts):
     if len(by_name) == len(facts) or any(fact.part != "all" for fact in facts):
         return
     cases = [f"{name} ({len(same)} images)" for name, same in by_name.items()]
-    largest = max(map(len, by_name.values()))
-    if len(by_name) < min(5, len(facts)) or 2 * largest > len(facts):  # as `data.parts` decides
+    if not data.groups_fit([fact.pair.image for fact in facts]):  # as `data.parts` decides
         remedy = (
             "these are too few or too unequal to split by, so training splits by image; if each "
             "shows one thing the score will be too good: collect more of them"
@@ -129,7 +130,7 @@ def of_groups(facts):
     else:
         remedy = (
             "views of one thing on both sides of a random split leak; training splits by group by "
-            "itself. If these are no groups, rename the files"
+            "itself. If these are no groups: --set split_by=image"
         )
         yield Finding("note", "likely groups, by name", cases, remedy)
 
@@ -266,7 +267,9 @@ def of_classes(clean, classes, pixels, strangers, table):
         "a model may never predict them: use class weights, or dice, or both, and judge by the "
         "scores of each class"
     )
-    yield Finding("warning", f"classes of less than {RARE:.1%} of the pixels", cases, remedy)
+    yield Finding(
+        "warning", f"classes of less than {RARE:.1%} of the pixels that are not void", cases, remedy
+    )
     cases = [name for name, share in by_name.items() if not share]
     remedy = "check the masks, or the table; a class that is absent is left out of the means"
     yield Finding("warning", "classes that never occur", cases, remedy)

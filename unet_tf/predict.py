@@ -69,6 +69,8 @@ def load(path):
     ValueError
         Names the file that is missing, damaged, or no `.keras` file.
     """
+    if Path(path).is_dir():
+        raise ValueError(f"{path}: that is a folder: give the .keras file in it")
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such file")
     try:

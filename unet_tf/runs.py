@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import platform
-import re
 import shutil
 import subprocess
 import time
@@ -34,6 +33,7 @@ from unet_tf import (
     tracking,
     train,
 )
+from unet_tf.checkpoint import flat
 from unet_tf.files import atomically, write_text
 
 
@@ -48,6 +48,7 @@ def run(
     strategy=None,
     mlflow=None,
     pairs=None,
+    again=True,
 ):
     """Carry out a recipe once: split, train, predict, score.
 
@@ -64,9 +65,9 @@ def run(
     precision : as in `unet_tf.train.set_precision`
     verbose : as in `keras.Model.fit`
     resume : bool
-        Go on with the run that was stopped in `to`; where it is done, return its result and train
-        nothing. A run of other settings, or by another commit, is done anew if it was done, and
-        refused if it was stopped.
+        Go on with the run that was stopped in `to`, or with one that is done if it is now to have
+        more epochs; where it is done, return its result and train nothing. A stopped run of other
+        settings, or by another commit, is refused; for one that is done see `again`.
     strategy : tf.distribute.Strategy, optional
         Several GPUs of one host: `tf.distribute.MirroredStrategy()`. Each batch is divided among
         them; with the losses of single images the training is that of one device, to rounding.
@@ -74,6 +75,9 @@ def run(
         Track the run in this store, such as `sqlite:///mlflow.db` (`unet_tf.tracking`).
     pairs : dict, optional
         Of the folder only these pairs (`unet_tf.data.parts`).
+    again : bool
+        With `resume`: do a run anew that is done, by other settings or another commit. False
+        refuses that, and says what differs.
 
     Returns
     -------
@@ -103,7 +107,16 @@ def run(
     if resume and same_run(identity, there):
         print(f"This run is in {to} already: remove that to repeat it")
         return there
-    resume = resume and not there and to is not None and (Path(to) / "state.npz").exists()
+    started = to is not None and (Path(to) / "state.npz").exists()
+    if there and resume:
+        longer = started and more_epochs(identity, there)
+        if not (longer or again):
+            raise ValueError(
+                f"{to} holds another run, which is done ({differing(identity, there)}). Choose "
+                "another folder, or replace it by --again"
+            )
+        resume = longer
+    resume = resume and started
     if there:  # what stands there from now on is not finished
         (Path(to) / "result.json").unlink()
     training, validation, size = batches_of(recipe, parts, seed, known)
@@ -227,7 +240,7 @@ def name_of(folder, parts):
     if toy.is_rendered(folder):
         return "rendered"
     images = [image for part in parts for image, _ in part]
-    named_so = all(re.fullmatch(r"[0-9a-f]{12}_\d\d", image.stem) for image in images)
+    named_so = all(data.CARVANA.fullmatch(image.stem) for image in images)
     if named_so and data.size_of(images[0]) == CARVANA_SIZE:
         return "Carvana"
     name = Path(folder).resolve().name
@@ -247,6 +260,24 @@ def same_run(identity, result):
         return False
     keys = set(identity) - {"date", "hardware"}
     return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
+
+
+def differing(identity, result):
+    """What differs between a run and a result, in words."""
+    new = flat(json.loads(json.dumps({k: identity[k] for k in set(identity) - {"date"}})))
+    old = flat({key: result.get(key) for key in identity if key != "date"})
+    keys = [key for key in sorted({*new, *old}) if new.get(key) != old.get(key)]
+    shown = [f"{key}: {old.get(key)} there, {new.get(key)} asked for" for key in keys[:4]]
+    return "; ".join(shown) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
+
+
+def more_epochs(identity, result):
+    """Is it the run of that result, to go on for more epochs?"""
+    own, there = (
+        json.loads(json.dumps(settings_to_resume(one))) if "settings" in one else None
+        for one in (identity, result)
+    )
+    return own == there and identity["settings"]["epochs"] > result["settings"]["epochs"]
 
 
 def settings_to_resume(identity):
