@@ -392,7 +392,7 @@ def fitting_recipe(report, arguments):
     return "multiclass_unet" if many else "guide_unet"
 
 
-def described(recipe, to):
+def announced(recipe, to):
     """One line of what is about to be trained."""
     size = recipe.crop or recipe.image_size
     what = "crops of " if recipe.crop else ""
@@ -432,7 +432,7 @@ def run_train(arguments):
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
         )
-    print(described(recipe, to))
+    print(announced(recipe, to))
     result = runs.run(
         recipe,
         folder,
