@@ -185,7 +185,7 @@ class Tracker(keras.callbacks.Callback):
         plain = keras.Model(model.input, model.output, name=model.name)
         shape = [size or 64 for size in model.inputs[0].shape[1:]]
         images = np.zeros((1, *shape), "float32")
-        before = mlflow.get_tracking_uri()
+        before, named = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
         mlflow.set_tracking_uri(self.uri)
         try:
             with mlflow.start_run(run_id=self.run_id, nested=True):
@@ -197,6 +197,8 @@ class Tracker(keras.callbacks.Callback):
                 )
         finally:
             mlflow.set_tracking_uri(before)
+            if named is None:  # MLflow writes it: later runs would take it for the user's
+                os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 def files_of(uri):
