@@ -113,8 +113,7 @@ def counted(image):
         counts = np.array(image.histogram())
         return np.flatnonzero(counts), counts[counts > 0]
     if image.mode == "1" or image.mode.startswith("I"):
-        values, counts = np.unique(np.asarray(image).astype("int64"), return_counts=True)
-        return values // (257 if set(values.tolist()) in ({0, 65535}, {65535}) else 1), counts
+        return np.unique(tables.values_in(image), return_counts=True)
     found = image.convert("RGB").getcolors(image.width * image.height)
     return np.array([colour for _, colour in found]), np.array([count for count, _ in found])
 
@@ -155,14 +154,9 @@ def check(folder, classes=None):
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
     parts, findings, pairs, counts = parts_of(folder), [], [], {}
-    table = tables.table_of(folder)
-    if classes is not None and not isinstance(classes, Classes):
-        if table and table.names != tuple(classes):
-            raise ValueError(
-                f"{folder}: its table names the classes {', '.join(table.names)}: use these"
-            )
-        classes = table or Classes(tuple(classes))
-    classes = classes or table
+    if not isinstance(classes, Classes):
+        table = tables.agreed_table(folder, classes)
+        classes = table or (None if classes is None else Classes(tuple(classes)))
     for part, *places in parts:
         problems = defaultdict(list)
         there = [place for place in places if place.is_dir()]

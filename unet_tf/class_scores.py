@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unet_tf import pipeline
+from unet_tf.data import size_of
 from unet_tf.predict import ids_at
 
 # What `report` calls it: its name in words, and who scores so.
@@ -144,7 +145,7 @@ def class_baseline(train, scored, classes, image_size=(128, 128)):
 
     def predictions():
         for _, mask in scored:
-            yield ids_at(shares, pipeline.open_image(mask).size[::-1])
+            yield ids_at(shares, size_of(mask))
 
     return report(scored, predictions(), classes)
 

@@ -118,10 +118,19 @@ def values_of(path, greys=False):
     ValueError
         Names the file when it cannot be decoded.
     """
-    image = open_image(path)
+    return values_in(open_image(path), greys)
+
+
+def is_grey(image):
+    """Is a Pillow image of grey values, not of palette indices or colours?"""
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+
+
+def values_in(image, greys=False):
+    """What `values_of` has of a decoded Pillow image."""
     if image.mode in ("P", "PA"):
         return np.asarray(image.getchannel(0) if image.mode == "PA" else image).astype("int64")
-    if image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I"):
+    if is_grey(image):
         values = np.asarray(image).astype("int64")
         values = values[..., 0] if values.ndim == 3 else values
         if values.max(initial=0) == 65535 and not set(np.unique(values)) - {0, 65535}:
@@ -307,22 +316,28 @@ def of(folder, parts, names=None):
     ValueError
         As `read_table` and `from_masks`; and for names other than the table's.
     """
-    found = table_of(folder)
+    found = agreed_table(folder, names)
     masks = [mask for part in parts for _, mask in part]
     if found is None:
         return from_masks(masks, names)
-    if names is not None and tuple(names) != found.names:
-        raise ValueError(
-            f"{folder}: its table names the classes {', '.join(found.names)}: use these"
-        )
     return with_greys(found, grey_values(masks))
+
+
+def agreed_table(folder, names=None):
+    """`table_of(folder)`; ValueError where names are given and the table has others."""
+    table = table_of(folder)
+    if table and names is not None and tuple(names) != table.names:
+        raise ValueError(
+            f"{folder}: its table names the classes {', '.join(table.names)}: use these"
+        )
+    return table
 
 
 def grey_values(paths):
     """The values of each grey mask, one after another, read as they are asked for."""
     for path in paths:
         with Image.open(path) as image:
-            grey = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+            grey = is_grey(image)
         if grey:
             yield set(np.unique(values_of(path)).tolist())
 

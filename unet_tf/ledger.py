@@ -76,10 +76,15 @@ def minutes_of(record):
     return f"{np.mean(minutes):.1f}" if minutes else ""
 
 
-def with_spread(score):
-    """Mean and sample standard deviation of a score."""
-    spread = "" if score["spread"] is None else f" ± {score['spread']:.4f}"
-    return f"{score['mean']:.4f}{spread}"
+def spread_of(score):
+    """The sample standard deviation, as it stands behind the mean; empty for a single run."""
+    return "" if score["spread"] is None else f" ± {score['spread']:.4f}"
+
+
+def main_cell(record, key):
+    """The score that counts, as a cell: the mean in bold, its spread, the number of seeds."""
+    score, seeds = record["scores"][key], len(record["runs"])
+    return f"**{score['mean']:.4f}**{spread_of(score)} ({seeds} seed{'s' * (seeds > 1)})"
 
 
 def class_table(summaries):
@@ -98,18 +103,15 @@ def class_table(summaries):
     )
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for record in summaries:
-        found, seeds = record["scores"], len(record["runs"])
-        mean = found["mean_iou"]
-        spread = "" if mean["spread"] is None else f" ± {mean['spread']:.4f}"
-        by_class = [
-            f"{name} {with_spread(found[f'iou_{name}'])}"
-            if f"iou_{name}" in found
-            else f"{name} absent"
-            for name in record["classes"]
-        ]
+        found, by_class = record["scores"], []
+        for name in record["classes"]:
+            iou = found.get(f"iou_{name}")
+            by_class.append(
+                f"{name} {iou['mean']:.4f}{spread_of(iou)}" if iou else f"{name} absent"
+            )
         cells = (
             *what(record),
-            f"**{mean['mean']:.4f}**{spread} ({seeds} seed{'s' if seeds > 1 else ''})",
+            main_cell(record, "mean_iou"),
             "; ".join(by_class),
             *(f"{found[key]['mean']:.4f}" for key in ("pooled_iou", "pixel_accuracy", "baseline")),
             record["scored_on"],
@@ -137,14 +139,12 @@ def table(summaries):
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for record in summaries:
         found = record["scores"]
-        spread = found["dice"]["spread"]
-        seeds = " (1 seed)" if spread is None else f" ± {spread:.4f} ({len(record['runs'])} seeds)"
         cells = (
             *what(record),
             "none" if record["published_dice"] is None else f"{record['published_dice']:.4f}",
             f"{found['mean_over_batches']['mean']:.4f}",
             comparable(record),
-            f"**{found['dice']['mean']:.4f}**{seeds}",
+            main_cell(record, "dice"),
             *(f"{found[key]['mean']:.4f}" for key in ("iou", "boundary_f1", "baseline")),
             record["scored_on"],
             minutes_of(record),

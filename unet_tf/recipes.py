@@ -154,9 +154,10 @@ class Recipe:
                 f"validation_size is {self.validation_size} and test_size {self.test_size}: "
                 "nothing is left for training, make one of them smaller"
             )
-        others = LOSSES_OF_ONE if self.classes else LOSSES_OF_MANY
+        kinds = (LOSSES_OF_MANY, LOSSES_OF_ONE)
+        own, others = kinds if self.classes else kinds[::-1]
         if self.loss in others:
-            fitting = ", ".join(one.__name__ for one in set(LOSSES.values()) - set(others))
+            fitting = ", ".join(loss.__name__ for loss in own)
             what = "many classes" if self.classes else "black and white masks"
             raise ValueError(
                 f"loss is {self.loss.__name__}, but {self.name} is for {what}: one of {fitting}"
