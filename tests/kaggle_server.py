@@ -7,11 +7,19 @@ answered with a 302 to a signed address on another host, and that address with t
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
+
+import unet_tf
+
+ROOT = Path(unet_tf.__file__).parents[1]
 
 TOKEN = "KGAT_0123456789secret"
 KEY = "fedcba9876543210secret"
@@ -74,6 +82,28 @@ class KaggleServer(ThreadingHTTPServer):
             "http_proxy": f"http://127.0.0.1:{self.server_address[1]}",
             "no_proxy": "",
         }
+
+    def run(self, script, *arguments, home, cwd, credentials):
+        """Run a script in a process of its own, as the user of that home; what it prints.
+
+        It must end well, show no secret and no full path, and no error but a CarvanaError.
+        """
+        kept = {k: v for k, v in os.environ.items() if "KAGGLE" not in k and "proxy" not in k}
+        kept |= {"PYTHONPATH": os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")])}
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env=kept | self.environment(home) | credentials,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        print(done.stdout, done.stderr)
+        assert done.returncode == 0
+        assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]
+        assert str(cwd) not in done.stdout
+        assert done.stderr.count("Error") == done.stderr.count("CarvanaError")
+        return done.stdout
 
     def asked(self, part):
         """Headers of the requests with `part` in their path."""

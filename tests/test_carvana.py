@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 import zipfile
 from collections import namedtuple
@@ -13,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kaggle_server import KEY, SECRETS, TOKEN, KaggleServer
+from kaggle_server import KEY, TOKEN, KaggleServer
 
 from unet_tf import carvana
 
-ROOT = Path(carvana.__file__).parents[1]
 Usage = namedtuple("Usage", "total used free")
 # What a user runs. `time.sleep`, Python's own, does not wait: the client itself is as it is.
 SCRIPT = """
@@ -63,22 +61,10 @@ def run(server, tmp_path):
     home.mkdir()
 
     def run(*files, **credentials):
-        kept = {k: v for k, v in os.environ.items() if "KAGGLE" not in k and "proxy" not in k}
-        kept |= {"PYTHONPATH": os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")])}
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, "carvana", *(files or ["train_hq.zip"])],
-            env=kept | server.environment(home) | credentials,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
+        files = files or ["train_hq.zip"]
+        return server.run(
+            SCRIPT, "carvana", *files, home=home, cwd=tmp_path, credentials=credentials
         )
-        print(done.stdout, done.stderr)
-        assert done.returncode == 0
-        assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]
-        assert str(tmp_path) not in done.stdout
-        assert done.stderr.count("Error") == done.stderr.count("CarvanaError")
-        return done.stdout
 
     run.folder, run.home = tmp_path / "carvana", home
     return run
