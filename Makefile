@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS := -n 2 --dist loadfile
 NBVAL := --nbval-current-env --nbval-sanitize-with=tests/nbval.cfg --nbval-cell-timeout=300
 
 .PHONY: reproduce test test-platforms test-jax notebooks lock
@@ -14,11 +15,12 @@ reproduce: .venv/installed
 # The notebooks are compared on rendered data, whatever $UNET_DATA and notebooks/data hold.
 RENDERED = UNET_DATA="$$($(1)/python -c 'from unet_tf import toy; print(toy.write())')"
 
-# One pytest run over unit tests and notebooks, so that its summary is the last thing printed.
+# One pytest run over unit tests and notebooks, so that its summary is the last thing printed;
+# two workers, each with whole files (a notebook's cells need one another).
 test: .venv/installed
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(call RENDERED,$(BIN)) $(BIN)/python -m pytest -q --nbval $(NBVAL) tests notebooks
+	$(call RENDERED,$(BIN)) $(BIN)/python -m pytest -q $(WORKERS) --nbval $(NBVAL) tests notebooks
 
 # The exact tested versions, and this project in editable mode.
 .venv/installed: requirements.lock
@@ -32,7 +34,7 @@ test: .venv/installed
 # What Colab and Kaggle ship (August 2026): Python 3.12 or 3.13, these versions.
 PLATFORMS := tensorflow==2.20.0 keras==3.13.2 numpy==2.0.2 kaggle==2.0.2
 test-platforms: .venv-platforms/installed
-	$(call RENDERED,.venv-platforms/bin) .venv-platforms/bin/python -m pytest -q --nbval-lax $(NBVAL) tests notebooks
+	$(call RENDERED,.venv-platforms/bin) .venv-platforms/bin/python -m pytest -q $(WORKERS) --nbval-lax $(NBVAL) tests notebooks
 
 .venv-platforms/installed: requirements.txt
 	$(PYTHON) -m venv .venv-platforms
