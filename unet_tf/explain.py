@@ -112,7 +112,7 @@ def explain(model, image, mask=None, image_size=(96, 128), resize="area", classe
 
     def at(size):
         if file:
-            return pipeline.resized(pixels, size, resize).astype("float32") / 255
+            return pipeline.read_resized(image, size, resize)[0].astype("float32") / 255
         return tf.image.resize(pixels, size, antialias=True).numpy()
 
     asked = tuple((file and image_size) or pixels.shape[:2])

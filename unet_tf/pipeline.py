@@ -21,6 +21,7 @@ from PIL import Image
 from unet_tf.augment import augment as augment_batch
 
 AUTOTUNE = tf.data.AUTOTUNE
+READER = 2  # part of a cache's name: raised when what is made of a file changes
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 # What Pillow, and a zip that it reads from, say of a broken file.
 UNDECODABLE = (
@@ -38,7 +39,11 @@ def read_image(path):
     ValueError
         Names the file when it cannot be decoded.
     """
-    image = open_image(path)
+    return to_rgb(open_image(path))
+
+
+def to_rgb(image):
+    """The pixels of a Pillow image as uint8 `(H, W, 3)`."""
     if image.mode.startswith("I"):  # 16-bit grey
         image = Image.fromarray((np.asarray(image, "int64") // 257).astype("uint8"))
     return np.asarray(image.convert("RGB"))
@@ -56,7 +61,10 @@ def read_mask(path):
         Names the file when it cannot be decoded, or holds other values than black and one white.
     """
     image = open_image(path)
-    if image.mode in ("P", "PA"):
+    if image.mode == "P":  # each colour's brightest channel: 256 look-ups, not one a pixel
+        palette = np.reshape(image.getpalette("RGB"), (-1, 3)).max(axis=1).tolist()
+        image = image.point(palette + [0] * (256 - len(palette)))
+    elif image.mode == "PA":
         image = image.convert("RGB")
     elif image.mode in ("LA", "La"):
         image = image.convert("L")
@@ -74,11 +82,19 @@ def read_mask(path):
     return (values > 0).astype("uint8")
 
 
-def open_image(path):
-    """The decoded Pillow image of a file, or of a `zipfile.Path`; ValueError names a broken one."""
+def open_image(path, at_least=None):
+    """The decoded Pillow image of a file, or of a `zipfile.Path`; ValueError names a broken one.
+
+    `.info["size"]` is its (width, height) in the file. Given `at_least`, (height, width), a JPEG
+    comes at a half, a quarter or an eighth of that where it is still so large: libjpeg then leaves
+    out the fine detail while it decodes, which is four times as fast or more.
+    """
     try:
         # A zipfile.Path, a file within a zip, opens itself.
         image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
+        image.info["size"] = image.size
+        if at_least is not None:
+            image.draft(None, at_least[::-1])
         image.load()
     except FileNotFoundError:
         raise
@@ -89,7 +105,36 @@ def open_image(path):
     return image
 
 
-def resized(pixels, image_size, resize="area"):
+def read_resized(path, image_size, resize="area"):
+    """A photograph at `image_size`, and the size that it has in the file.
+
+    By "area" a JPEG is decoded only at three times `image_size` or a little more. Against the exact
+    area of all its pixels, Carvana's size at 96x128 differs by 0.004 on average (of [0, 1]), from
+    whole decoding by 0.002, nearest by 0.013.
+
+    Parameters
+    ----------
+    path : path of a JPEG, PNG or GIF, or `zipfile.Path`
+    image_size, resize : as in `resized`
+
+    Returns
+    -------
+    uint8 array `(*image_size, 3)`, and (height, width) of the file
+
+    Raises
+    ------
+    ValueError
+        Names the file when it cannot be decoded.
+    """
+    by_area = image_size is not None and resize == "area"
+    image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
+    width, height = image.info["size"]
+    scale = round(width / image.width)  # 1, 2, 4 or 8; the last pixel may be a part of one
+    box = None if scale == 1 else (0, 0, width / scale, height / scale)
+    return resized(to_rgb(image), image_size, resize, box), (height, width)
+
+
+def resized(pixels, image_size, resize="area", box=None):
     """uint8 `(H, W)` or `(H, W, 3)`, resized.
 
     Parameters
@@ -97,12 +142,14 @@ def resized(pixels, image_size, resize="area"):
     pixels : uint8 array
     image_size : (height, width), or None to leave it as it is
     resize : "area" (each pixel the mean of what it covers) or "nearest"
+    box : (left, top, right, bottom), the part to take by area, in pixels; None takes all
     """
     if image_size is None or tuple(pixels.shape[:2]) == tuple(image_size):
         return pixels
     height, width = image_size
     if resize == "area":
-        return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
+        area = Image.Resampling.BOX
+        return np.asarray(Image.fromarray(pixels).resize((width, height), area, box))
     if resize == "nearest":  # float32, as in tf.image.resize: the article's pixels to the bit
         rows, columns = (
             ((np.arange(new, dtype="float32") + 0.5) * np.float32(old / new)).astype(int)
@@ -120,7 +167,7 @@ def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
     height, width = image_size or (None, None)
 
     def load(image_path, mask_path):
-        image = resized(read_image(image_path.decode()), image_size, resize)
+        image, _ = read_resized(image_path.decode(), image_size, resize)
         mask = resized(read(mask_path.decode()), image_size, "nearest")
         return image, mask[..., None]
 
@@ -235,7 +282,7 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
 
     def load(path):
-        return resized(read_image(path.decode()), image_size, resize)
+        return read_resized(path.decode(), image_size, resize)[0]
 
     def load_in_graph(path):
         image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
@@ -249,13 +296,13 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed.
 
-    The name holds a hash of every file's path, size and time, and of the settings, so a changed
-    file or setting never meets a stale cache.
+    The name holds a hash of every file's path, size and time, of the settings, and of what reads
+    them, so a changed file or setting never meets a stale cache.
     """
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     classes = str(getattr(read, "__self__", None))  # whose method `read` is
-    key = json.dumps([files, image_size, resize, classes])
+    key = json.dumps([files, image_size, resize, classes, READER, Image.__version__])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]

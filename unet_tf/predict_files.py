@@ -109,10 +109,10 @@ def predictions(
 
     def read(path):
         try:
-            image = pipeline.read_image(path)
+            image, size = pipeline.read_resized(path, image_size, resize)
         except FileNotFoundError:
             raise ValueError(f"{path}: is not there any more, or a link to nothing") from None
-        return image.shape[:2], pipeline.resized(image, image_size, resize)
+        return size, image
 
     def finished(path, size, probability):
         own_size = resized_back if probability.ndim == 2 else ids_at

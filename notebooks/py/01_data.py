@@ -38,7 +38,6 @@ except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
 
 # %%
 import hashlib
-import lzma
 import math
 import os
 import re
@@ -57,6 +56,7 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import carvana, data, toy
 from unet_tf.data import without_pairs
+from unet_tf.pipeline import UNDECODABLE
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -264,20 +264,19 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 #
 # So the project reads its files with two functions, and every mask that leaves them holds 0 and 1.
 # First the photographs: whatever the file holds becomes `(height, width, 3)`, and a file that
-# cannot be decoded is named in the error.
+# cannot be decoded is named in the error (`UNDECODABLE` lists what Pillow and a zip raise then:
+# nine kinds of error). `at_least` is for notebook 02: a large JPEG that you want small can be
+# decoded smaller, which is much faster.
 
 
 # %% tags=["lifted"]
-UNDECODABLE = (
-    *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError),
-)
-
-
-def open_image(path):
+def open_image(path, at_least=None):
     try:
         # A zipfile.Path, a file within a zip, opens itself.
         image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
+        image.info["size"] = image.size
+        if at_least is not None:
+            image.draft(None, at_least[::-1])
         image.load()
     except FileNotFoundError:
         raise
@@ -290,7 +289,11 @@ def open_image(path):
 
 def read_image(path):
     """A photograph as uint8 (H, W, 3)."""
-    image = open_image(path)
+    return to_rgb(open_image(path))
+
+
+def to_rgb(image):
+    """The pixels of a Pillow image as uint8 (H, W, 3)."""
     if image.mode.startswith("I"):  # 16-bit grey
         image = Image.fromarray((np.asarray(image, "int64") // 257).astype("uint8"))
     return np.asarray(image.convert("RGB"))
@@ -306,7 +309,10 @@ def read_image(path):
 def read_mask(path):
     """A black and white mask as uint8 (H, W) in {0, 1}."""
     image = open_image(path)
-    if image.mode in ("P", "PA"):
+    if image.mode == "P":  # each colour's brightest channel: 256 look-ups, not one a pixel
+        palette = np.reshape(image.getpalette("RGB"), (-1, 3)).max(axis=1).tolist()
+        image = image.point(palette + [0] * (256 - len(palette)))
+    elif image.mode == "PA":
         image = image.convert("RGB")
     elif image.mode in ("LA", "La"):
         image = image.convert("L")

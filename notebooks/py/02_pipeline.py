@@ -37,6 +37,7 @@ import hashlib
 import json
 import math
 import os
+import tempfile
 import time
 from collections import defaultdict
 from functools import partial
@@ -49,7 +50,7 @@ from PIL import Image
 
 from unet_tf import data
 from unet_tf.data import car_of, files_by_stem, unzipped
-from unet_tf.pipeline import read_image, read_mask
+from unet_tf.pipeline import open_image, read_image, read_mask, to_rgb
 from unet_tf.plot import TRUTH
 
 keras.utils.set_random_seed(42)
@@ -60,7 +61,7 @@ folder = data.find()
 #
 # Training wants batches of numbers; you have files. TensorFlow's answer is a `tf.data.Dataset`: a recipe for a stream of elements, to which you add one stage after another. Nothing is read until you iterate, and files are read as they are needed, so the data set may be larger than your memory.
 #
-# You build the article's stages first, one at a time. The stream begins as paths. Look at what one element is.
+# You build the article's stages first, one at a time. The stream begins as paths; look at what one element is. Then do for one file what the stream will do for all: read it, decode it, turn the numbers into floats, make it small. Look at how type and range change.
 
 # %%
 parts = data.split(data.pair(folder))
@@ -68,11 +69,6 @@ images = [str(image) for image, _ in parts.train]
 masks = [str(mask) for _, mask in parts.train]
 paths = tf.data.Dataset.from_tensor_slices(images)
 print(f"{len(paths)} elements, each {paths.element_spec.shape} {paths.element_spec.dtype.name}")
-
-# %% [markdown]
-# The shape is empty: each element is a single string. Now do for one file what the stream will do for all. Read it, decode it, turn the numbers into floats, make it small. Look at how type and range change.
-
-# %%
 whole = tf.image.decode_jpeg(tf.io.read_file(images[0]), channels=3)
 floats = tf.image.convert_image_dtype(whole, tf.float32)
 small = tf.image.resize(floats, (96, 128), method="nearest")
@@ -81,7 +77,7 @@ for step in (whole, floats, small):
 print(f"the same pixel, before and after: {whole[0, 0, 0]}, {255 * floats[0, 0, 0]:.0f} / 255")
 
 # %% [markdown]
-# `read_file` gives bytes as they lie on the disk, `decode_jpeg` gives whole numbers from 0 to 255, and `convert_image_dtype` divides them by 255. The resize picks a pixel for each of 96x128 places (*nearest neighbour*). You return to that choice below.
+# The shape of an element is empty: it is a single string, a path. `read_file` gives bytes as they lie on the disk, `decode_jpeg` gives whole numbers from 0 to 255, and `convert_image_dtype` divides them by 255. The resize picks a pixel for each of 96x128 places (*nearest neighbour*). You return to that choice below.
 #
 # A mask is a GIF, and a GIF may be a film. Compare the two shapes: without `expand_animations=False` you get a film of one frame.
 
@@ -176,17 +172,15 @@ for name, stream in {"shuffle, then zip": apart, "zip, then shuffle": together}.
 
 
 # %%
-def passes(stream, count=2):
-    """The numbers of a stream, in the order in which they come, for some passes."""
-    return [[int(number) for number in stream] for _ in range(count)]
+def passes(stream):  # the numbers of a stream, in the order in which they come, twice
+    return [[int(number) for number in stream] for _ in range(2)]
 
 
-print("one stream:     ", *passes(numbers.shuffle(8, seed=1)))
-print("the same seed:  ", *passes(numbers.shuffle(8, seed=1)))
-print("no reshuffling: ", *passes(numbers.shuffle(8, seed=1, reshuffle_each_iteration=False)))
+for again in (True, True, False):
+    print(again, *passes(numbers.shuffle(8, seed=1, reshuffle_each_iteration=again)))
 
 # %% [markdown]
-# Each pass has its own order, and the same seed repeats the same two orders. That is what you want for training. The third line keeps one order for all passes.
+# Each line is a stream, passed over twice. Each pass has its own order, and the same seed repeats the same two orders in the second line. That is what you want for training. The third line keeps one order for all passes.
 #
 # `shuffle` does not see the whole stream. It holds a *buffer*, hands out a random element of it, and fills the gap with the next one. Your files are sorted by car. Compare a small buffer with one that holds everything: how many cars does the first batch of 32 have?
 
@@ -241,17 +235,18 @@ print("and so does saying nothing:", seconds(slow) < 0.75 * none)
 #
 # ## Nearest or area
 #
-# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and all others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` knows both.
+# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and all others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` knows both; `read_resized`, which reads a file, comes to its turn below.
 
 
 # %% tags=["lifted"]
-def resized(pixels, image_size, resize="area"):
+def resized(pixels, image_size, resize="area", box=None):
     """uint8 (H, W) or (H, W, 3), resized to (height, width)."""
     if image_size is None or tuple(pixels.shape[:2]) == tuple(image_size):
         return pixels
     height, width = image_size
     if resize == "area":
-        return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
+        area = Image.Resampling.BOX
+        return np.asarray(Image.fromarray(pixels).resize((width, height), area, box))
     if resize == "nearest":  # float32, as in tf.image.resize: the article's pixels to the bit
         rows, columns = (
             ((np.arange(new, dtype="float32") + 0.5) * np.float32(old / new)).astype(int)
@@ -259,6 +254,16 @@ def resized(pixels, image_size, resize="area"):
         )
         return pixels[rows[:, None], columns]
     raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
+
+
+def read_resized(path, image_size, resize="area"):
+    """A photograph at `image_size`, and the size that it has in the file."""
+    by_area = image_size is not None and resize == "area"
+    image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
+    width, height = image.info["size"]
+    scale = round(width / image.width)  # 1, 2, 4 or 8; the last pixel may be a part of one
+    box = None if scale == 1 else (0, 0, width / scale, height / scale)
+    return resized(to_rgb(image), image_size, resize, box), (height, width)
 
 
 # %% [markdown]
@@ -306,12 +311,30 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 # %% [markdown]
 # A quarter of a car is no class. A threshold, an exact comparison or a count of pixels would do something different with such a value, each in its own way. Masks hold labels, so masks stay nearest.
 #
+# ### Small from the start
+#
+# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. Who wants the image small can leave the fine ones out while decoding: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area.
+#
+# Carvana's photographs are 1918x1280. Enlarge the one from above to that, save it, and read it in three ways. Look at the mean difference of each from exact areas, which `tf.image.resize` computes from all the pixels.
+
+# %%
+file = Path(tempfile.mkdtemp()) / "large.jpg"
+Image.fromarray(pixels).resize((1918, 1280), Image.Resampling.BICUBIC).save(file, quality=95)
+exact = tf.image.resize(read_image(file), (96, 128), method="area")
+ways = [resized(read_image(file), (96, 128), way) for way in ("nearest", "area")]
+off = [np.abs(way - exact).mean() / 255 for way in (*ways, read_resized(file, (96, 128))[0])]
+print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".format(*off))
+
+# %% [markdown]
+# Small from the start is near to area, and nearest is not. It is also several times as fast: `benchmarks/input.py` measures that. The embedded images are 480x320, less than six times 96x128, so those are decoded whole.
+#
 # ## Reading in parallel
 #
 # Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `num_parallel_calls` lets several files be read at once, and the order stays that of the list.
 
 # %% tags=["lifted"]
 AUTOTUNE = tf.data.AUTOTUNE
+READER = 2  # part of a cache's name: raised when what is made of a file changes
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
@@ -320,7 +343,7 @@ def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
     height, width = image_size or (None, None)
 
     def load(image_path, mask_path):
-        image = resized(read_image(image_path.decode()), image_size, resize)
+        image, _ = read_resized(image_path.decode(), image_size, resize)
         mask = resized(read(mask_path.decode()), image_size, "nearest")
         return image, mask[..., None]
 
@@ -484,7 +507,7 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     classes = str(getattr(read, "__self__", None))  # whose method `read` is
-    key = json.dumps([files, image_size, resize, classes])
+    key = json.dumps([files, image_size, resize, classes, READER, Image.__version__])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -682,7 +705,7 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
 
     def load(path):
-        return resized(read_image(path.decode()), image_size, resize)
+        return read_resized(path.decode(), image_size, resize)[0]
 
     def load_in_graph(path):
         image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
