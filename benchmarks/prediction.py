@@ -35,7 +35,7 @@ def stages(model, size, batch_size, paths):
         return result
 
     def read(path):
-        return pipeline.resized(pipeline.read_image(path), size)
+        return pipeline.read_resized(path, size)[0]
 
     def forward():
         starts = range(0, len(images), batch_size)

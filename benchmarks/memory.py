@@ -1,0 +1,179 @@
+"""Peak of memory in training and in prediction, and what it grows with.
+
+    python benchmarks/memory.py                      # the U-Net, one round: about 6 minutes
+    python benchmarks/memory.py --model simple --rounds 3
+
+Each measurement is a process of its own. Counted is the process's peak (`ru_maxrss`; Linux) above
+that right after the imports, which is recorded too; on a GPU it is the host's memory alone. One
+thing varies at a time. Training: at most 4 steps of `unet_tf.train.fit`, in the precision that
+suits the hardware, on all of the shuffled, augmented data set, which is kept in memory: rendered
+pairs of 480x320, repeated where more are asked for. Prediction: rendered JPEG files of 1918x1280 to
+a submission, by an untrained model; tiled, the images are cut into tiles of the model's size that
+do not overlap. Writes `results/speed/memory_<model>.json`.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import measure
+
+STEPS, VALIDATION = 4, 16
+BASE = {"images": 64, "batch_size": 16, "image_size": (96, 128)}
+VARIED = {
+    "training": (
+        *({"images": 256}, {"images": 1024}),
+        *({"batch_size": 8}, {"batch_size": 32}),
+        {"image_size": (192, 256)},
+        {"saved": True},  # best.keras and state.npz, as the command line keeps them
+    ),
+    "prediction": (
+        *({"images": 16}, {"images": 256}),
+        *({"batch_size": 8}, {"batch_size": 32}),
+        {"image_size": (192, 256)},
+        {"images": 3, "tiled": True},  # images at full size go one at a time: 3 are enough
+    ),
+}
+MODELS = ("unet", "simple")
+
+
+def peak():
+    """The most that this process has ever held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def built(name, size):
+    """The model under the precision that suits the hardware."""
+    from unet_tf import models, train
+
+    train.set_precision()
+    return (models.unet if name == "unet" else models.simple_fcn)((*size, 3))
+
+
+def train_once(name, images, batch_size, image_size, saved=False):
+    """Some steps of an epoch over so many images; gives the model."""
+    from unet_tf import data, pipeline, toy, train
+
+    pairs = list(itertools.islice(itertools.cycle(data.pair(toy.write())), images + VALIDATION))
+    options = {"image_size": image_size, "batch_size": batch_size, "cache": "memory"}
+    # The shuffle reads all images before it gives the first batch.
+    training = pipeline.dataset(pairs[:images], shuffle=True, augment=True, **options)
+    validation = pipeline.dataset(pairs[images:], **options)
+    model = built(name, image_size)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = folder if saved else None
+        train.fit(model, training.take(STEPS), validation, epochs=1, folder=folder, verbose=0)
+    return model
+
+
+def predict_once(name, images, batch_size, image_size, tiled=False):
+    """A submission of so many files; gives the model."""
+    from unet_tf import predict, predict_files
+
+    paths = [image for image, _ in measure.large_pairs(images)]
+    model = built(name, image_size)
+    forward, size = predict.compiled(model), image_size
+    if tiled:
+        forward, size = predict.tiled(forward, image_size, 0.0, batch_size), None
+    options = {"settings": {}, "image_size": size, "batch_size": batch_size}
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "submission.csv.gz"
+        outcomes = list(predict_files.to_submission(forward, paths, target, **options))
+    if any(outcome for _, outcome in outcomes) or len(outcomes) != images:
+        raise ValueError(f"{images} files were to be predicted, some were not: {outcomes}")
+    return model
+
+
+def measured(name, kind, setting):
+    """Peaks of this process: after the imports, and at the end above that, in bytes."""
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
+    from unet_tf import models, pipeline, predict_files, train  # noqa: F401
+
+    imported = peak()
+    model = (train_once if kind == "training" else predict_once)(name, **setting)
+    return {
+        "imported": imported,
+        "above": peak() - imported,
+        "parameters": model.count_params(),
+        "policy": model.layers[1].dtype_policy.name,
+    }
+
+
+def said(setting):
+    """A setting in words, of one width."""
+    height, width = setting["image_size"]
+    words = f"{setting['images']:4} images, batch {setting['batch_size']:2}, {height:3}x{width}"
+    return f"{words} {'saved' if 'saved' in setting else 'tiled' if 'tiled' in setting else '':5}"
+
+
+def growth(rows):
+    """Bytes that one more image, image of a batch, and pixel of an image's size take: by the first
+    and the last setting where that alone varies, the median of the rounds."""
+    amount = {"images": int, "batch_size": int, "image_size": lambda size: size[0] * size[1]}
+    found = {}
+    for name, count in amount.items():
+        alike = [row for row in rows if {**row["setting"], name: BASE[name]} == BASE]
+        alike.sort(key=lambda row: count(row["setting"][name]))
+        if len(alike) > 1:
+            first, last = alike[0], alike[-1]
+            more = count(last["setting"][name]) - count(first["setting"][name])
+            grown = last["above_import"]["median"] - first["above_import"]["median"]
+            found[name] = grown / more
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=MODELS, default="unet")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--one", metavar="JSON", help="measure this kind and setting here")
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measured(arguments.model, *json.loads(arguments.one))))
+        return
+
+    from unet_tf import toy
+
+    # Rendered before, if not yet there. A process's peak starts with that of the one that started
+    # it: nothing here imports TensorFlow before all is measured.
+    toy.write()
+    measure.large_pairs()
+    settings = [(kind, {**BASE, **one}) for kind, varied in VARIED.items() for one in ({}, *varied)]
+    found = [[] for _ in settings]
+    for _ in range(arguments.rounds):
+        for (kind, setting), rounds in zip(settings, found, strict=True):
+            options = "--model", arguments.model, "--one", json.dumps([kind, setting])
+            rounds.append(measure.in_a_process(__file__, *options))
+            print(f"{kind:10} {said(setting)} {rounds[-1]['above'] / 2**20:6.0f} MiB", flush=True)
+    everything = list(itertools.chain(*found))
+    imported = measure.spread([one["imported"] for one in everything])
+    record = {
+        "model": arguments.model,
+        "parameters": everything[0]["parameters"],
+        "policy": everything[0]["policy"],
+        "rounds": arguments.rounds,
+        "imported": imported,
+    }
+    print(f"the imports alone: {imported['median'] / 2**20:.0f} MiB")
+    for kind in VARIED:
+        rows = [
+            {"setting": setting, "above_import": measure.spread([one["above"] for one in rounds])}
+            for (own, setting), rounds in zip(settings, found, strict=True)
+            if own == kind
+        ]
+        record[kind] = {"peaks": rows, "growth": growth(rows)}
+        per = {name: f"{grown / 1024:.2f} KiB" for name, grown in record[kind]["growth"].items()}
+        print(f"{kind}, each more of: {per}")
+    measure.write(f"memory_{arguments.model}", record)
+
+
+if __name__ == "__main__":
+    main()

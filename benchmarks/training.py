@@ -1,0 +1,126 @@
+"""Seconds of an epoch as a user sees it: the article as written against ours.
+
+    python benchmarks/training.py --models simple              # 1000 pairs
+    python benchmarks/training.py --models unet --pairs 250    # a quarter of an epoch each
+
+Rendered pairs of 1918x1280, four fifths to train on and one to validate on, to 96x128, batches of
+32; the time of an epoch grows with the pairs, so that a part gives the same ratio. The article:
+its pipeline, in float32, the best model saved. Ours: `unet_tf.train` with shuffling and paired
+augmentation, in the precision that suits the hardware, all that a resumed run needs saved. Each
+measurement is a process of its own, after a step that builds the graph. Of our epochs the first
+reads the files, the later ones the cache. Writes `results/speed/training.json`.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import measure
+
+MODELS = {"simple": "article_simple", "unet": "article_unet"}
+ARTICLE, FIRST, LATER = "the article's epoch", "our first epoch", "our later epochs"
+
+
+def epochs_of(model, train, validation, count, callbacks):
+    """Seconds of `count` epochs of a compiled model, validation and callbacks included."""
+    import keras
+
+    times = []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter())
+    )
+    model.fit(train.take(1), validation_data=validation.take(1), verbose=0)  # builds the graph
+    model.fit(
+        train,
+        validation_data=validation,
+        epochs=count,
+        shuffle=False,
+        callbacks=[clock, *callbacks],
+        verbose=0,
+    )
+    times.append(time.perf_counter())
+    return [end - start for start, end in itertools.pairwise(times)]
+
+
+def divided(pairs):
+    """The pairs to train on, and those to validate on: four fifths and one."""
+    count = len(pairs) * 4 // 5
+    return pairs[:count], pairs[count:]
+
+
+def article_epoch(name, pairs, folder):
+    """Seconds of one epoch as the article has it."""
+    import article
+    import keras
+
+    from unet_tf import recipes
+
+    recipe = recipes.get(name, "as written")
+    model = recipe.build((*recipe.image_size, 3), recipe.filters)
+    optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon)
+    model.compile(optimizer, recipe.loss)
+    callbacks = [
+        keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience),
+        keras.callbacks.ModelCheckpoint(folder / "best.keras", "val_loss", save_best_only=True),
+    ]
+    train, validation = (article.dataset(part) for part in divided(pairs))
+    return epochs_of(model, train, validation, 1, callbacks)
+
+
+def our_epochs(name, pairs, folder):
+    """Seconds of our first epoch and of a later one."""
+    import keras
+
+    from unet_tf import metrics, pipeline, recipes, train
+
+    recipe = recipes.get(name)
+    train.set_precision()
+    model = recipe.build((*recipe.image_size, 3), recipe.filters)
+    optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon)
+    model.compile(optimizer, recipe.loss, metrics=[metrics.hard_dice])
+    options = {"image_size": recipe.image_size, "cache": "memory"}
+    for_training, for_validation = divided(pairs)
+    training = pipeline.dataset(for_training, shuffle=True, augment=True, **options)
+    validation = pipeline.dataset(for_validation, **options)
+    callbacks = [train.AtEpoch(training), *train.watchers(folder=folder)]
+    return epochs_of(model, training, validation, 2, callbacks)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=tuple(MODELS))
+    parser.add_argument("--pairs", type=int, default=measure.PAIRS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", choices=("article", "ours"), help="measure this one here")
+    arguments = parser.parse_args()
+    if arguments.one:
+        one = article_epoch if arguments.one == "article" else our_epochs
+        with tempfile.TemporaryDirectory() as folder:
+            name = MODELS[arguments.models[0]]
+            print(json.dumps(one(name, measure.large_pairs(arguments.pairs), Path(folder))))
+        return
+    for model in arguments.models:
+        seconds = {ARTICLE: [], FIRST: [], LATER: []}
+        for _ in range(arguments.rounds):
+            for one, ways in (("article", (ARTICLE,)), ("ours", (FIRST, LATER))):
+                options = "--one", one, "--models", model, "--pairs", arguments.pairs
+                found = measure.in_a_process(__file__, *options)
+                for way, taken in zip(ways, found, strict=True):
+                    seconds[way].append(taken)
+                    print(f"{model}: {way}: {taken:.1f} s", flush=True)
+        record = {"model": model, "pairs": arguments.pairs, "rounds": arguments.rounds, "ways": {}}
+        for way, taken in seconds.items():
+            ratio = measure.faster(seconds[ARTICLE], taken)
+            record["ways"][way] = {"seconds": measure.spread(taken), "times_the_article": ratio}
+            print(f"{model}: {way}: {measure.shown(ratio)} times as fast as the article's")
+        measure.write(f"training_{model}", record)
+
+
+if __name__ == "__main__":
+    main()
