@@ -15,10 +15,13 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 from unet_tf import carvana, files, ledger, recipes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+SPEED = RESULTS / "speed"
 CARVANA_IMAGES = 5088  # of the whole training set
 TO_FILL = (
     "| {recipe.name}, {recipe.variant} | Carvana, {images} images of 1918x1280 "
@@ -143,7 +146,117 @@ def rates():
     return "\n".join(lines)
 
 
-TABLES = {"ledger": table, "classes": class_table, "effects": effects_table, "rates": rates}
+def benchmarks():
+    """The records of `benchmarks/`, by name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(SPEED.glob("*.json"))}
+
+
+def comparisons():
+    """What `benchmarks/` has compared: (what, against what, its rate, times as fast) each, the
+    last as a record of median and range."""
+    found, rows = benchmarks(), []
+    for way, one in found["input"]["ways"].items():
+        rate = "{median:,.0f} pairs/s".format(**one["pairs_a_second"])
+        rows.append((f"input: {way}", "the article's", rate, one["times_the_article"]))
+    for model in ("simple", "unet"):
+        record = found[f"training_{model}"]
+        for way, one in record["ways"].items():
+            rate = "{median:.0f} s".format(**one["seconds"])
+            what = (
+                f"{'U-Net' if model == 'unet' else 'simple model'}, {record['pairs']} pairs: {way}"
+            )
+            rows.append((what, "the article's", rate, one["times_the_article"]))
+    for one in found["peers"]["comparisons"]:
+        for task in ("training step", "prediction"):
+            seconds = found["peers"]["ways"][one["ours"]][task]["median"]
+            rate = f"{found['peers']['batch_size'] / seconds:.1f} images/s"
+            against = one["comparison"]
+            rows.append((f"U-Net, {task}", against, rate, one[task]["times_the_peer"]))
+    return rows
+
+
+def speed():
+    """The table of `benchmarks/`: each way's rate and how many times as fast it is."""
+    heads = ("what", "rate", "against", "times as fast: median (least to most)")
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for what, against, rate, ratio in comparisons():
+        digits = 1 if ratio["median"] < 20 else 0
+        times = f"{ratio['median']:.{digits}f}"
+        if ratio["range"] != [1, 1]:  # the article's against itself
+            times += " ({:.{d}f} to {:.{d}f})".format(*ratio["range"], d=digits)
+        lines.append(f"| {what} | {rate} | {against} | {times} |")
+    return "\n".join([*lines, "", footprint()])
+
+
+def ranged(record, digits, scale=1, unit=""):
+    """`median (least to most)` of a record, or the median alone where they are the same."""
+    median, (least, most) = record["median"] * scale, (end * scale for end in record["range"])
+    spread = "" if least == most else f" ({least:.{digits}f} to {most:.{digits}f})"
+    return f"{median:.{digits}f}{unit}{spread}"
+
+
+def footprint():
+    """What else `benchmarks/` has measured, a line each: share of the hardware's rate, memory,
+    start, and what was tried."""
+    found, lines = benchmarks(), []
+    for policy, one in found["share"]["policies"].items():
+        lines.append(
+            f"- `share.py`: a training step of the U-Net in {policy} reaches "
+            f"{ranged(one['share'], 0, 100, '%')} of the rate of its convolutions run bare and "
+            f"forward, which is {ranged(one['gflops_bare'], 0)} GFLOP/s."
+        )
+    memory = found["memory_unet"]
+    mebi = 1 / 2**20
+    for kind in ("training", "prediction"):
+        base, grown = memory[kind]["peaks"][0], memory[kind]["growth"]
+        height, width = base["setting"]["image_size"]
+        lines.append(
+            f"- `memory.py`: {kind} with the U-Net, {base['setting']['images']} images, batches of "
+            f"{base['setting']['batch_size']}, {height}x{width}: "
+            f"{ranged(base['above_import'], 0, mebi)} MiB at the peak above the imports "
+            f"({ranged(memory['imported'], 0, mebi)} MiB); "
+            f"{grown['images'] / 1024:.0f} KiB more an image, "
+            f"{grown['batch_size'] * mebi:.0f} MiB more an image of the batch."
+        )
+    seconds = found["start"]["seconds"]
+    lines.append(
+        f"- `start.py`: `import unet_tf.train` {ranged(seconds['import unet_tf.train'], 1)} s, "
+        f"`import tensorflow` {ranged(seconds['import tensorflow'], 1)} s."
+    )
+    tried = found["tried_simple"]["ways"]
+    ways = [f"{way} {ranged(one['times_as_it_is'], 2)}" for way, one in tried.items()][1:]
+    lines.append(
+        "- `tried.py`: a training step of the simple model, as many times as fast as it is: "
+        f"{'; '.join(ways)}."
+    )
+    return "\n".join(lines)
+
+
+def speed_picture(path):
+    """The ratios as bars, on a logarithmic axis."""
+    rows = [row for row in comparisons() if row[3]["range"] != [1, 1]]
+    figure, axis = plt.subplots(figsize=(9, 0.3 * len(rows) + 0.8), dpi=100, layout="constrained")
+    medians = [ratio["median"] for *_, ratio in rows]
+    errors = [[abs(ratio["median"] - ratio["range"][end]) for *_, ratio in rows] for end in (0, 1)]
+    axis.barh(range(len(rows)), medians, xerr=errors, color="#3477b5", ecolor="#222222", height=0.7)
+    for number, median in enumerate(medians):
+        axis.text(median * 1.15, number - 0.2, f"{median:.2g}", fontsize=8)
+    axis.set_yticks(range(len(rows)), [f"{what} | {against}" for what, against, *_ in rows])
+    axis.tick_params(labelsize=8)
+    axis.invert_yaxis()
+    axis.set_xscale("log")
+    axis.axvline(1, color="#222222", linewidth=1)
+    axis.set_xlabel("times as fast as what stands behind the bar", fontsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+    with files.atomically(path) as partial:
+        figure.savefig(partial)
+    plt.close(figure)
+
+
+TABLES = {
+    **{"ledger": table, "classes": class_table, "effects": effects_table},
+    **{"rates": rates, "speed": speed},
+}
 
 
 def with_tables(readme):
@@ -177,6 +290,7 @@ def publish(run):
 def main():
     if len(sys.argv) > 1:
         publish(sys.argv[1])
+    speed_picture(SPEED / "speed.png")
     files.write_text(ROOT / "README.md", with_tables((ROOT / "README.md").read_text()))
 
 
