@@ -2,14 +2,16 @@
 
     python benchmarks/input.py                       # 1000 rendered pairs of 1918x1280 to 96x128
 
-Every round passes over all pairs once a way, the ways in turn. "Later passes" are those of an
-epoch after the first; the article keeps nothing, so its later passes are as its first. Writes
-`results/speed/input.json`.
+Every round passes over all pairs once a way, the ways in turn, each in a process of its own. "Later
+passes" are those of an epoch after the first; the article keeps nothing, so its later passes are as
+its first. Writes `results/speed/input.json`.
 """
 
 import argparse
+import json
 import os
 import time
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -20,8 +22,7 @@ import tensorflow as tf
 from unet_tf import pipeline
 
 SIZE = (96, 128)
-ARTICLE, OURS = "the article's", "ours"
-LATER, DRAWN = "ours, later passes", "ours, later passes, shuffled and augmented"
+ARTICLE = "the article's"
 
 
 def read_whole(path, image_size, resize):
@@ -31,43 +32,53 @@ def read_whole(path, image_size, resize):
 
 
 def seconds_of(batches):
+    """Seconds of one pass."""
     start = time.perf_counter()
     for _ in batches:
         pass
     return time.perf_counter() - start
 
 
-def wholly(pairs):
-    """One pass that reads every JPEG whole."""
-    small, pipeline.read_resized = pipeline.read_resized, read_whole
-    try:
-        return seconds_of(pipeline.dataset(pairs, SIZE))
-    finally:
-        pipeline.read_resized = small
+def ours(pairs, whole=False, keep=True, later=False, **options):
+    """Seconds of our first pass, or of one behind it, over what is then in memory."""
+    if whole:
+        pipeline.read_resized = read_whole
+    if not keep:
+        pipeline.keep_freed_memory = lambda: None
+    batches = pipeline.dataset(pairs, SIZE, cache="memory" if later else None, **options)
+    if later:
+        seconds_of(batches)
+    return seconds_of(batches)
+
+
+WAYS = {
+    ARTICLE: lambda pairs: seconds_of(article.dataset(pairs)),
+    "and in parallel": lambda pairs: seconds_of(article.dataset(pairs, tf.data.AUTOTUNE)),
+    "by Pillow, photographs whole and by area": partial(ours, whole=True, keep=False),
+    "small from the start": partial(ours, keep=False),
+    "and freed memory kept: ours": ours,
+    "ours, later passes": partial(ours, later=True),
+    "ours, later passes, shuffled and augmented": partial(
+        ours, later=True, shuffle=True, augment=True
+    ),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=measure.PAIRS)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", choices=WAYS, help="measure this one here")
     arguments = parser.parse_args()
-    pairs = measure.large_pairs(arguments.pairs)
-    cached = pipeline.dataset(pairs, SIZE, cache="memory")
-    drawn = pipeline.dataset(pairs, SIZE, cache="memory", shuffle=True, augment=True)
-    for batches in (cached, drawn):
-        seconds_of(batches)  # fills the cache
-    ways = {
-        ARTICLE: lambda: seconds_of(article.dataset(pairs)),
-        "read in parallel": lambda: seconds_of(article.dataset(pairs, tf.data.AUTOTUNE)),
-        "by Pillow, photographs by area": lambda: wholly(pairs),
-        OURS: lambda: seconds_of(pipeline.dataset(pairs, SIZE)),
-        LATER: lambda: seconds_of(cached),
-        DRAWN: lambda: seconds_of(drawn),
-    }
+    if arguments.one:
+        print(json.dumps(WAYS[arguments.one](measure.large_pairs(arguments.pairs))))
+        return
+    options = "--pairs", arguments.pairs
+    ways = {way: partial(measure.in_a_process, __file__, *options, "--one", way) for way in WAYS}
     seconds = measure.in_turn(ways, arguments.rounds)
-    record = {"pairs": len(pairs), "image_size": SIZE, "rounds": arguments.rounds, "ways": {}}
+    record = {"pairs": arguments.pairs, "image_size": SIZE, "rounds": arguments.rounds, "ways": {}}
     for way, found in seconds.items():
-        rate = measure.spread([len(pairs) / one for one in found])
+        rate = measure.spread([arguments.pairs / one for one in found])
         ratio = measure.faster(seconds[ARTICLE], found)
         record["ways"][way] = {"pairs_a_second": rate, "times_the_article": ratio}
         print(f"{way:43} {measure.shown(rate)} pairs/s, {measure.shown(ratio)} times the article's")

@@ -38,7 +38,6 @@ WAYS = {
         {},
         {"MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_MMAP_THRESHOLD_": "100000000000"},
     ),
-    "huge pages": ({}, {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}),
 }
 
 

@@ -102,6 +102,7 @@ def predictions(
     (path, result) in the order of `paths`: what `finish` returned, or the ValueError that names a
     file which cannot be decoded.
     """
+    pipeline.keep_freed_memory()
     batch_size = batch_size if image_size else 1
     starts = range(0, len(paths), batch_size)
     batches = (paths[start : start + batch_size] for start in starts)

@@ -33,6 +33,7 @@ except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
     import unet_tf
 
 # %%
+import functools
 import hashlib
 import json
 import math
@@ -40,7 +41,6 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
@@ -50,7 +50,7 @@ from PIL import Image
 
 from unet_tf import data
 from unet_tf.data import car_of, files_by_stem, unzipped
-from unet_tf.pipeline import open_image, read_image, read_mask, to_rgb
+from unet_tf.pipeline import keep_freed_memory, open_image, read_image, read_mask, to_rgb
 from unet_tf.plot import TRUTH
 
 keras.utils.set_random_seed(42)
@@ -330,7 +330,7 @@ print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".for
 #
 # ## Reading in parallel
 #
-# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `num_parallel_calls` lets several files be read at once, and the order stays that of the list.
+# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `num_parallel_calls` lets several files be read at once, and the order stays that of the list. `keep_freed_memory` tells the C library not to give the memory of each image back to the system only to ask for it again.
 
 # %% tags=["lifted"]
 AUTOTUNE = tf.data.AUTOTUNE
@@ -341,6 +341,7 @@ fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: anoth
 def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
     """Pairs of files, read and resized in parallel, in order: uint8 (H, W, 3) and (H, W, 1)."""
     height, width = image_size or (None, None)
+    keep_freed_memory()
 
     def load(image_path, mask_path):
         image, _ = read_resized(image_path.decode(), image_size, resize)
@@ -554,7 +555,7 @@ def augmented(batches, augment, seed):
     """Batches of (image, mask), augmented as `augment` says, each by its own draw."""
     if augment is False:
         return batches
-    draw = partial(augment_batch, **({} if augment is True else augment))
+    draw = functools.partial(augment_batch, **({} if augment is True else augment))
     return batches.enumerate().map(lambda batch, pair: draw(*pair, fold_in(seed, batch)), AUTOTUNE)
 
 
@@ -703,6 +704,7 @@ def unlabelled(folder):
 
 def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
+    keep_freed_memory()
 
     def load(path):
         return read_resized(path.decode(), image_size, resize)[0]
