@@ -42,7 +42,7 @@ def test_the_article_s_pipeline_gives_what_ours_gives_by_nearest(pairs):
     ((theirs, their_masks),) = article.dataset(pairs)
     ((ours, our_masks),) = pipeline.dataset(pairs, resize="nearest")
     np.testing.assert_array_equal(their_masks, our_masks)
-    assert np.abs(theirs - ours).mean() < 1 / 255  # two libjpegs, of unlike exactness
+    assert np.abs(theirs - ours).mean() < 1.5 / 255  # two libjpegs, of unlike exactness
     ((images, _),) = article.dataset(pairs, tf.data.AUTOTUNE)
     np.testing.assert_array_equal(images, theirs)
 
