@@ -3,8 +3,8 @@
     python benchmarks/tried.py                       # the article's simple model
     python benchmarks/tried.py --model unet
 
-Each way is a process of its own, the ways in turn: 8 steps of `fit` on 32 random images of 96x128
-that lie in memory, in the precision that suits the hardware, behind 8 steps that build the graph.
+Each way is a process of its own, the ways in turn: 4 steps of `fit` on 32 random images of 96x128
+that lie in memory, in the precision that suits the hardware, behind 4 steps that build the graph.
 Writes `results/speed/tried_<model>.json`.
 """
 
@@ -17,12 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import measure
 
-SIZE, BATCH, STEPS = (96, 128), 32, 8
+SIZE, BATCH, STEPS = (96, 128), 32, 4
 AS_IT_IS = "as it is"
 # By name: arguments of `compile`, and the process's environment.
 WAYS = {
     AS_IT_IS: ({}, {}),
-    "8 steps in one call (steps_per_execution)": ({"steps_per_execution": 8}, {}),
+    "4 steps in one call (steps_per_execution)": ({"steps_per_execution": 4}, {}),
     "compiled by XLA (jit_compile)": ({"jit_compile": True}, {}),
     "float32": ({}, {"PRECISION": "float32"}),
     "one thread an operation, two operations at once": (
@@ -42,7 +42,7 @@ WAYS = {
 
 
 def seconds_of(model, way):
-    """Seconds of 8 steps."""
+    """Seconds of 4 steps."""
     import keras
     import numpy as np
     import tensorflow as tf

@@ -1,5 +1,8 @@
 """Reading, resizing, and the tf.data pipeline."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -254,6 +257,29 @@ def test_a_cache_left_half_written_is_written_anew(files, tmp_path):
     for leftover in ("_0.lockfile", "_0.data-00000-of-00001"):  # what a killed run leaves
         Path(path + leftover).touch()
     assert numbers(pipeline.dataset(files, None, 4, cache=cache)) == list(range(11))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from unet_tf import pipeline
+folder = Path(sys.argv[1])
+images = sorted(folder.glob("*.jpg"))
+pairs = [(image, image.with_name(f"{image.stem}_mask.png")) for image in images]
+for _ in pipeline.dataset(pairs, None, 4, cache=folder / "cache"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_fills_the_cache_leaves_nothing_in_the_way(files):
+    folder = files[0][0].parent
+    run = subprocess.run([sys.executable, "-c", KILLED, str(folder)], capture_output=True)
+    assert run.returncode == -signal.SIGKILL
+    assert list((folder / "cache").iterdir())  # it had begun
+    for _ in range(2):  # filled, then read
+        batches = pipeline.dataset(files, None, 4, cache=folder / "cache")
+        assert numbers(batches) == list(range(11))
 
 
 def test_a_broken_file_is_named_while_training(files):
