@@ -205,9 +205,8 @@ def footprint():
             f"{ranged(one['share'], 0, 100, '%')} of the rate of its convolutions run bare and "
             f"forward, which is {ranged(one['gflops_bare'], 0)} GFLOP/s."
         )
-    memory = found["memory_unet"]
-    mebi = 1 / 2**20
-    for kind in ("training", "prediction"):
+    memory, mebi = found.get("memory_unet"), 1 / 2**20
+    for kind in ("training", "prediction") if memory else ():
         base, grown = memory[kind]["peaks"][0], memory[kind]["growth"]
         height, width = base["setting"]["image_size"]
         lines.append(
