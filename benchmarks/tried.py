@@ -33,7 +33,6 @@ WAYS = {
         {},
         {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "1"},
     ),
-    "without oneDNN": ({}, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
     "memory kept by malloc": (
         {},
         {"MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_MMAP_THRESHOLD_": "100000000000"},
