@@ -213,6 +213,17 @@ def shuffled(elements, count, seed):
     return elements.shuffle(count, seed=number)
 
 
+def untuned(batches):
+    """A dataset whose AUTOTUNE is the number of cores, without the thread that tunes on.
+
+    In TensorFlow 2.21 that thread sleeps longer each time, and the end of a pass now and then waits
+    until it wakes: a pass of 21 s then takes 41.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)
+
+
 def each_epoch(one_epoch, steps):
     """A dataset that is `one_epoch(number)`, `steps` long, with another number each iteration.
 
@@ -221,7 +232,8 @@ def each_epoch(one_epoch, steps):
     """
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     batches = tf.data.Dataset.range(1).flat_map(lambda _: one_epoch(epoch.assign_add(1) - 1))
-    batches = batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(AUTOTUNE)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    batches = untuned(batches.prefetch(AUTOTUNE))
     batches.epoch = epoch
     return batches
 
@@ -311,7 +323,7 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
 
     images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
     images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
-    return images.batch(batch_size).prefetch(AUTOTUNE)
+    return untuned(images.batch(batch_size).prefetch(AUTOTUNE))
 
 
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
@@ -324,10 +336,9 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     classes = str(getattr(read, "__self__", None))  # whose method `read` is
     key = json.dumps([files, image_size, resize, classes, READER, Image.__version__])
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+    path = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
-        for leftover in folder.glob(f"{path.name}*"):
+        for leftover in path.parent.glob(f"{path.name}*"):
             leftover.unlink()
     return str(path)

@@ -50,7 +50,14 @@ from PIL import Image
 
 from unet_tf import data
 from unet_tf.data import car_of, files_by_stem, unzipped
-from unet_tf.pipeline import keep_freed_memory, open_image, read_image, read_mask, to_rgb
+from unet_tf.pipeline import (
+    keep_freed_memory,
+    open_image,
+    read_image,
+    read_mask,
+    to_rgb,
+    untuned,
+)
 from unet_tf.plot import TRUTH
 
 keras.utils.set_random_seed(42)
@@ -499,7 +506,7 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # Two parts are missing. The first: a cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
 #
-# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So `shuffled` takes its order from a seed that you hand in, and `each_epoch` counts how often it was iterated.
+# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So `shuffled` takes its order from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took.
 
 
 # %% tags=["lifted"]
@@ -509,11 +516,10 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     classes = str(getattr(read, "__self__", None))  # whose method `read` is
     key = json.dumps([files, image_size, resize, classes, READER, Image.__version__])
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
+    path = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
-        for leftover in folder.glob(f"{path.name}*"):
+        for leftover in path.parent.glob(f"{path.name}*"):
             leftover.unlink()
     return str(path)
 
@@ -530,7 +536,8 @@ def each_epoch(one_epoch, steps):
     """A dataset that is `one_epoch(number)`, `steps` long, with another number each iteration."""
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     batches = tf.data.Dataset.range(1).flat_map(lambda _: one_epoch(epoch.assign_add(1) - 1))
-    batches = batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(AUTOTUNE)
+    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    batches = untuned(batches.prefetch(AUTOTUNE))
     batches.epoch = epoch
     return batches
 
@@ -715,7 +722,7 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
 
     images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
     images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
-    return images.batch(batch_size).prefetch(AUTOTUNE)
+    return untuned(images.batch(batch_size).prefetch(AUTOTUNE))
 
 
 # %%
