@@ -237,15 +237,19 @@ def speed_picture(path):
     figure, axis = plt.subplots(figsize=(9, 0.3 * len(rows) + 0.8), dpi=100, layout="constrained")
     medians = [ratio["median"] for *_, ratio in rows]
     errors = [[abs(ratio["median"] - ratio["range"][end]) for *_, ratio in rows] for end in (0, 1)]
-    axis.barh(range(len(rows)), medians, xerr=errors, color="#3477b5", ecolor="#222222", height=0.7)
-    for number, median in enumerate(medians):
-        axis.text(median * 1.15, number - 0.2, f"{median:.2g}", fontsize=8)
+    bars = {"color": "#3477b5", "ecolor": "#222222", "height": 0.7}
+    axis.barh(range(len(rows)), [median - 1 for median in medians], left=1, xerr=errors, **bars)
+    for number, (*_, ratio) in enumerate(rows):
+        digits = 1 if ratio["median"] < 20 else 0
+        text = f"{ratio['median']:.{digits}f}"
+        axis.text(max(1, ratio["range"][1]) * 1.08, number + 0.25, text, fontsize=8)
     axis.set_yticks(range(len(rows)), [f"{what} | {against}" for what, against, *_ in rows])
     axis.tick_params(labelsize=8)
     axis.invert_yaxis()
     axis.set_xscale("log")
     axis.axvline(1, color="#222222", linewidth=1)
     axis.set_xlabel("times as fast as what stands behind the bar", fontsize=8)
+    axis.margins(y=0.01)
     axis.spines[["top", "right"]].set_visible(False)
     with files.atomically(path) as partial:
         figure.savefig(partial)
