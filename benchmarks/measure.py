@@ -1,6 +1,7 @@
 """What the benchmarks share: 1000 large pairs, rounds in turn, medians and ratios, one record."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -41,8 +42,6 @@ def in_a_process(script, *arguments, python=sys.executable, **environment):
 
     Memory is only given back at a process's end, and Keras's precision is one for a process.
     """
-    import os
-
     command = [python, str(script), *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **environment}

@@ -12,10 +12,10 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+import measure
 
 RESULTS = Path(__file__).parent.parent / "results"
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -61,10 +61,8 @@ def main():
     found = {policy: [] for policy in arguments.policies}
     for _ in range(arguments.rounds):
         for policy in arguments.policies:
-            command = [sys.executable, __file__, "--one", policy]
-            command += ["--filters", str(arguments.filters), "--steps", str(arguments.steps)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found[policy].append(json.loads(done.stdout.splitlines()[-1]))
+            options = "--filters", arguments.filters, "--steps", arguments.steps
+            found[policy].append(measure.in_a_process(__file__, "--one", policy, *options))
 
     from unet_tf import runs
     from unet_tf.files import write_text

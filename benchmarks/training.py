@@ -8,7 +8,7 @@ Rendered pairs of 1918x1280, four fifths to train on and one to validate on, to 
 its pipeline, in float32, the best model saved. Ours: `unet_tf.train` with shuffling and paired
 augmentation, in the precision that suits the hardware, all that a resumed run needs saved. Each
 measurement is a process of its own, after a step that builds the graph. Of our epochs the first
-reads the files, the later ones the cache. Writes `results/speed/training.json`.
+reads the files, the later ones the cache. Writes `results/speed/training_<model>.json`.
 """
 
 import argparse

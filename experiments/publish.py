@@ -175,24 +175,25 @@ def comparisons():
     return rows
 
 
-def speed():
-    """The table of `benchmarks/`: each way's rate and how many times as fast it is."""
-    heads = ("what", "rate", "against", "times as fast: median (least to most)")
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for what, against, rate, ratio in comparisons():
-        digits = 1 if ratio["median"] < 20 else 0
-        times = f"{ratio['median']:.{digits}f}"
-        if ratio["range"] != [1, 1]:  # the article's against itself
-            times += " ({:.{d}f} to {:.{d}f})".format(*ratio["range"], d=digits)
-        lines.append(f"| {what} | {rate} | {against} | {times} |")
-    return "\n".join([*lines, "", footprint()])
-
-
 def ranged(record, digits, scale=1, unit=""):
     """`median (least to most)` of a record, or the median alone where they are the same."""
     median, (least, most) = record["median"] * scale, (end * scale for end in record["range"])
     spread = "" if least == most else f" ({least:.{digits}f} to {most:.{digits}f})"
     return f"{median:.{digits}f}{unit}{spread}"
+
+
+def digits_of(ratio):
+    """Decimals that a ratio is shown with."""
+    return 1 if ratio["median"] < 20 else 0
+
+
+def speed():
+    """The table of `benchmarks/`: each way's rate and how many times as fast it is."""
+    heads = ("what", "rate", "against", "times as fast: median (least to most)")
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for what, against, rate, ratio in comparisons():
+        lines.append(f"| {what} | {rate} | {against} | {ranged(ratio, digits_of(ratio))} |")
+    return "\n".join([*lines, "", footprint()])
 
 
 def footprint():
@@ -240,8 +241,7 @@ def speed_picture(path):
     bars = {"color": "#3477b5", "ecolor": "#222222", "height": 0.7}
     axis.barh(range(len(rows)), [median - 1 for median in medians], left=1, xerr=errors, **bars)
     for number, (*_, ratio) in enumerate(rows):
-        digits = 1 if ratio["median"] < 20 else 0
-        text = f"{ratio['median']:.{digits}f}"
+        text = f"{ratio['median']:.{digits_of(ratio)}f}"
         axis.text(max(1, ratio["range"][1]) * 1.08, number + 0.25, text, fontsize=8)
     axis.set_yticks(range(len(rows)), [f"{what} | {against}" for what, against, *_ in rows])
     axis.tick_params(labelsize=8)
