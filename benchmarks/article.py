@@ -6,6 +6,8 @@ or kept; the whole photograph is made float before it is resized.
 
 import tensorflow as tf
 
+from unet_tf.pipeline import untuned
+
 
 def preprocess_image(path):
     image = tf.image.decode_jpeg(tf.io.read_file(path), channels=3)
@@ -20,10 +22,12 @@ def preprocess_target(path):
     return tf.image.resize(mask, [96, 128], method="nearest")
 
 
-def dataset(pairs, parallel=None):
+def dataset(pairs, parallel=None, tuned=False):
     """Batches of 32 pairs; `parallel` is `num_parallel_calls` of both maps, which the article does
-    not give."""
+    not give. `tuned` leaves tf.data's tuning thread on, as the article does: the end of a pass then
+    often waits for it, and what is measured is that."""
     images, masks = ([str(path) for path in paths] for paths in zip(*pairs, strict=True))
     images = tf.data.Dataset.from_tensor_slices(images).map(preprocess_image, parallel)
     masks = tf.data.Dataset.from_tensor_slices(masks).map(preprocess_target, parallel)
-    return tf.data.Dataset.zip((images, masks)).batch(32).prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.zip((images, masks)).batch(32).prefetch(tf.data.AUTOTUNE)
+    return batches if tuned else untuned(batches)

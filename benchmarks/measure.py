@@ -1,5 +1,6 @@
 """What the benchmarks share: 1000 large pairs, rounds in turn, medians and ratios, one record."""
 
+import argparse
 import json
 import os
 import statistics
@@ -12,12 +13,35 @@ RESULTS = ROOT / "results" / "speed"
 PAIRS = 1000
 
 
+def commit():
+    """The commit that the files are of; None where git does not tell."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
+STARTED = commit()
+
+
+def parser(description, rounds=3):
+    """A command line with what all benchmarks have: `--rounds`, and `--to` for the record."""
+    command = argparse.ArgumentParser(description=description.splitlines()[0])
+    command.add_argument("--rounds", type=int, default=rounds, help=f"({rounds})")
+    command.add_argument(
+        "--to", type=Path, default=RESULTS, help="folder of the record (results/speed)"
+    )
+    return command
+
+
 def large_pairs(count=PAIRS):
     """The first `count` of 1008 rendered pairs of Carvana's size, by name; rendered once, in some
-    minutes, into the user's cache."""
+    minutes, into the user's cache. ValueError when there are fewer."""
     from unet_tf import data, toy
 
-    return data.pair(toy.write(cars=63, size=(1918, 1280)))[:count]
+    pairs = data.pair(toy.write(cars=63, size=(1918, 1280)))
+    if count > len(pairs):
+        raise ValueError(f"{count} pairs: there are {len(pairs)}")
+    return pairs[:count]
 
 
 def in_turn(ways, rounds):
@@ -67,11 +91,16 @@ def shown(found, digits=1):
     return f"{found['median']:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
 
 
-def write(name, record):
-    """`results/speed/<name>.json`, with hardware, versions, commit and day."""
-    from unet_tf import runs
+def write(folder, name, record):
+    """`<name>.json` in the folder, with hardware, versions, commit and day; a commit that was made
+    meanwhile counts as uncommitted code."""
+    from unet_tf import runs, train
     from unet_tf.files import write_text
 
-    path = RESULTS / f"{name}.json"
-    write_text(path, json.dumps({**record, **runs.provenance()}, indent=1) + "\n")
+    found = runs.provenance()
+    if found["commit"] and not found["commit"].startswith(STARTED):
+        found["commit"] = f"{STARTED}-dirty"
+    flags = sorted(train.cpu_flags() & {"avx512_bf16", "amx_bf16"})
+    path = folder / f"{name}.json"
+    write_text(path, json.dumps({**record, **found, "cpu_flags": flags}, indent=1) + "\n")
     print(f"written: {path}")

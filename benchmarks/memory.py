@@ -12,7 +12,6 @@ a submission, by an untrained model; tiled, the images are cut into tiles of the
 do not overlap. Writes `results/speed/memory_<model>.json`.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -131,9 +130,8 @@ def growth(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measure.parser(__doc__, rounds=1)
     parser.add_argument("--model", choices=MODELS, default="unet")
-    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--one", metavar="JSON", help="measure this kind and setting here")
     arguments = parser.parse_args()
     if arguments.one:
@@ -172,7 +170,7 @@ def main():
         record[kind] = {"peaks": rows, "growth": growth(rows)}
         per = {name: f"{grown / 1024:.2f} KiB" for name, grown in record[kind]["growth"].items()}
         print(f"{kind}, each more of: {per}")
-    measure.write(f"memory_{arguments.model}", record)
+    measure.write(arguments.to, f"memory_{arguments.model}", record)
 
 
 if __name__ == "__main__":

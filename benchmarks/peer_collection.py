@@ -5,6 +5,7 @@ With `TF_USE_LEGACY_KERAS=1` under Keras 2. Prints a JSON object.
 """
 
 import json
+import os
 from importlib.metadata import version
 
 import peers  # before TensorFlow: sets its log level
@@ -39,6 +40,25 @@ def network(filters):
     )
 
 
+def endless(*arrays):
+    """An iterator that gives the same batch for ever, without tf.data's tuning thread."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return iter(tf.data.Dataset.from_tensors(arrays).repeat().with_options(options))
+
+
+def tasks(model, images, masks):
+    """Functions that make a training step, and a prediction."""
+    if os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+        return (
+            lambda: model.train_on_batch(images, masks),
+            lambda: model.predict_on_batch(images),
+        )
+    train, predict = model.make_train_function(), model.make_predict_function()
+    pairs, alone = endless(images, masks), endless(images)
+    return lambda: float(train(pairs)["loss"]), lambda: predict(alone).numpy()
+
+
 def main():
     parser = peers.options(__doc__)
     parser.add_argument("--loss", choices=("bce_dice", "own"), default="bce_dice")
@@ -49,11 +69,7 @@ def main():
     optimizer = tf.keras.optimizers.Adam(peers.LEARNING_RATE)
     model.compile(optimizer, losses.dice if arguments.loss == "own" else bce_dice)
     images, masks = peers.random_batch()
-    found = peers.measured(
-        lambda: model.train_on_batch(images, masks),
-        lambda: model.predict_on_batch(images),
-        arguments.steps,
-    )
+    found = peers.measured(*tasks(model, images, masks), arguments.steps)
     packages = "keras-unet-collection", "tensorflow", "keras", "tf_keras"
     versions = {package: version(package) for package in packages}
     threads = tf.config.threading.get_intra_op_parallelism_threads() or peers.CORES

@@ -1,12 +1,13 @@
 """The same U-Net here, in PyTorch and in keras-unet-collection: training steps and predictions.
 
     python benchmarks/peers.py                                # 3 rounds
-    python benchmarks/peers.py --filters 4 --rounds 1 --steps 1    # does it run?
+    python benchmarks/peers.py --filters 4 --rounds 1 --steps 1 --to /tmp    # does it run?
 
 Each peer is its published package in an environment of its own, `.venv-torch` and
 `.venv-collection`, made where missing. The same network on both sides, checked by its parameters,
 the same random batch (32 images of 96x128) and Adam; each measurement is a process of its own, the
-ways in turn. A step is `train_on_batch`, or PyTorch's usual loop; a prediction is one batch.
+ways in turn. A step is `train_on_batch`, PyTorch's usual loop, or what `fit` runs under Keras 2,
+whose `train_on_batch` makes a data set for each step; a prediction is one batch.
 
 Against PyTorch (eager, the faster of two memory formats): the article's U-Net, with transposed
 convolutions of 2x2, without dropout. keras-unet-collection has that network in no setting: nearest
@@ -19,7 +20,6 @@ Nothing else may run meanwhile: PyTorch's threads wait busily for each other, an
 load it is several times slower, TensorFlow less so. `cores_busy` in the record tells.
 """
 
-import argparse
 import importlib.metadata
 import json
 import os
@@ -102,7 +102,7 @@ def python_of(peer):
 
 def options(description):
     """The parser of all that is measured in a process of its own."""
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser = measure.parser(description)
     parser.add_argument("--filters", type=int, default=FILTERS, help="of the first level (64)")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
@@ -235,7 +235,6 @@ def compared(found, what, our_way, peer_ways, target):
 
 def main():
     parser = options(__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", choices=(ARTICLE, COLLECTION), help="measure this one here")
     arguments = parser.parse_args()
     sizes = arguments.filters, arguments.steps
@@ -268,8 +267,7 @@ def main():
             for name, rounds in found.items()
         },
     }
-    usual = arguments.filters == FILTERS
-    measure.write("peers" if usual else f"peers_{arguments.filters}_filters", record)
+    measure.write(arguments.to, "peers", record)
 
 
 if __name__ == "__main__":

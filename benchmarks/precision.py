@@ -5,19 +5,15 @@
 
 Each policy and round is a process of its own, policies in turn, because memory is only given back
 at a process's end. The median of the steps of all rounds counts, the first step of each left out.
-Writes `results/precision_<filters>.json`.
+Writes `results/speed/precision_<filters>.json`.
 """
 
-import argparse
 import json
 import resource
-import statistics
 import time
-from pathlib import Path
 
 import measure
 
-RESULTS = Path(__file__).parent.parent / "results"
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 SIZE, BATCH = (160, 240), 16
 
@@ -48,10 +44,9 @@ def steps(policy, filters, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measure.parser(__doc__)
     parser.add_argument("--filters", type=int, default=16, help="of the first level (16)")
     parser.add_argument("--policies", nargs="+", choices=POLICIES, default=POLICIES)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--one", metavar="POLICY", help="measure this one here")
     arguments = parser.parse_args()
@@ -64,27 +59,14 @@ def main():
             options = "--filters", arguments.filters, "--steps", arguments.steps
             found[policy].append(measure.in_a_process(__file__, "--one", policy, *options))
 
-    from unet_tf import runs
-    from unet_tf.files import write_text
-
-    record = {
-        **{"filters": arguments.filters, "batch_size": BATCH, "image_size": SIZE},
-        **{"rounds": arguments.rounds, "policies": {}},
-        **runs.provenance(),
-    }
+    record = {"filters": arguments.filters, "batch_size": BATCH, "image_size": SIZE}
+    record |= {"rounds": arguments.rounds, "steps": arguments.steps, "policies": {}}
     for policy, rounds in found.items():
-        rates = sorted(BATCH / seconds for one in rounds for seconds in one["seconds"])
-        memory = max(one["memory"] for one in rounds)
-        record["policies"][policy] = {
-            "images_a_second": statistics.median(rates),
-            "range": [rates[0], rates[-1]],
-            "memory_above_import": memory,
-        }
-        print(
-            f"{policy:15} {statistics.median(rates):7.2f} images/s "
-            f"({rates[0]:.2f} to {rates[-1]:.2f}), {memory / 2**30:.2f} GiB above the import"
-        )
-    write_text(RESULTS / f"precision_{arguments.filters}.json", json.dumps(record, indent=1) + "\n")
+        rates = measure.spread([BATCH / seconds for one in rounds for seconds in one["seconds"]])
+        memory = measure.spread([one["memory"] for one in rounds])
+        record["policies"][policy] = {"images_a_second": rates, "memory_above_import": memory}
+        print(f"{policy:15} {measure.shown(rates)} images/s, {memory['median'] / 2**30:.2f} GiB")
+    measure.write(arguments.to, f"precision_{arguments.filters}", record)
 
 
 if __name__ == "__main__":

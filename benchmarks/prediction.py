@@ -1,26 +1,22 @@
 """From JPEG files to a submission: images a second of each stage, and of all of them overlapped.
 
-    python benchmarks/prediction.py runs/unet/best.keras
+    python benchmarks/prediction.py runs/simple/best.keras runs/unet/best.keras
 
 64 rendered images of 1918x1280. The stages are timed one after another, each with all cores, then
-the whole as `predict --rle` runs it, several rounds of all in turn: medians, least and most.
-Writes `results/prediction_<model's name>.json`.
+the whole as `predict --rle` runs it; the models in turn, behind a round that is not counted.
+Writes `results/speed/prediction_<model's name>.json`.
 """
 
-import argparse
-import json
-import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import measure
 import numpy as np
 
-from unet_tf import carvana, data, pipeline, predict, predict_files, run_lengths, runs, toy
-from unet_tf.files import write_text
+from unet_tf import carvana, data, pipeline, predict, predict_files, run_lengths, toy
 
-RESULTS = Path(__file__).parent.parent / "results"
 SIZE = (1918, 1280)
 
 
@@ -60,38 +56,38 @@ def stages(model, size, batch_size, paths):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="a .keras file of a trained model")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = measure.parser(__doc__, rounds=5)
+    parser.add_argument("models", nargs="+", help=".keras files of trained models")
     parser.add_argument("--batch-size", type=int, default=16)
     arguments = parser.parse_args()
     paths = data.unlabelled(toy.write(cars=1, test_cars=4, size=SIZE))
-    network = predict.load(arguments.model)
-    model, size = predict.compiled(network), predict.size_of_model(network)
-    stages(model, size, arguments.batch_size, paths)  # builds the graph
-    rounds = [stages(model, size, arguments.batch_size, paths) for _ in range(arguments.rounds)]
-    record = {
-        "model": network.name,
-        "parameters": network.count_params(),
-        "image_size": size,
-        "images": f"{len(paths)} rendered, {SIZE[0]}x{SIZE[1]}",
-        "batch_size": arguments.batch_size,
-        "rounds": arguments.rounds,
-        "policy": network.layers[1].dtype_policy.name,
-        "images_a_second": {},
-        **runs.provenance(),
-    }
-    for stage in rounds[0]:
-        rates = sorted(len(paths) / seconds[stage] for seconds in rounds)
-        median = statistics.median(rates)
-        record["images_a_second"][stage] = {"median": median, "range": [rates[0], rates[-1]]}
-        print(f"{stage:8} {median:6.1f} images/s ({rates[0]:.1f} to {rates[-1]:.1f})")
-    hours = carvana.TEST_IMAGES / record["images_a_second"]["whole"]["median"] / 3600
-    print(
-        f"Carvana's {carvana.TEST_IMAGES:,} test images would take {hours:.1f} hours at this rate"
-    )
-    path = RESULTS / f"prediction_{network.name}.json"
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    networks = [predict.load(path) for path in arguments.models]
+    models = [(predict.compiled(one), predict.size_of_model(one)) for one in networks]
+    rounds = [
+        [stages(model, size, arguments.batch_size, paths) for model, size in models]
+        for _ in range(arguments.rounds + 1)
+    ]
+    for number, network in enumerate(networks):
+        found = [both[number] for both in rounds[1:]]
+        rates = {
+            stage: measure.spread([len(paths) / seconds[stage] for seconds in found])
+            for stage in found[0]
+        }
+        for stage, rate in rates.items():
+            print(f"{network.name}: {stage:8} {measure.shown(rate)} images/s")
+        hours = carvana.TEST_IMAGES / rates["whole"]["median"] / 3600
+        print(f"Carvana's {carvana.TEST_IMAGES:,} test images would take {hours:.1f} hours at that")
+        record = {
+            "model": network.name,
+            "parameters": network.count_params(),
+            "image_size": models[number][1],
+            "images": f"{len(paths)} rendered, {SIZE[0]}x{SIZE[1]}",
+            "batch_size": arguments.batch_size,
+            "rounds": arguments.rounds,
+            "policy": network.layers[1].dtype_policy.name,
+            "images_a_second": rates,
+        }
+        measure.write(arguments.to, f"prediction_{network.name}", record)
 
 
 if __name__ == "__main__":

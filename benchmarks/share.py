@@ -8,7 +8,6 @@ and the gradients of inputs and of kernels), and its share is its rate over the 
 32 at 96x128. Writes `results/speed/share.json`.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -83,9 +82,8 @@ def measured(policy, steps):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measure.parser(__doc__)
     parser.add_argument("--policies", nargs="+", default=["float32", "mixed_bfloat16"])
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--one", metavar="POLICY", help="measure this one here")
     arguments = parser.parse_args()
@@ -106,7 +104,7 @@ def main():
         }
         record["policies"][policy] = of_policy
         print(policy, *(f"{key}: {measure.shown(value, 2)}" for key, value in of_policy.items()))
-    measure.write("share", record)
+    measure.write(arguments.to, "share", record)
 
 
 if __name__ == "__main__":

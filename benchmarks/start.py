@@ -10,7 +10,6 @@ folder that is empty: pip keeps nothing there yet, and all data is rendered. Wri
 `results/speed/start.json`.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -77,8 +76,7 @@ def clone():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = measure.parser(__doc__, rounds=5)
     parser.add_argument("--clone", action="store_true", help="also from a clone to a first result")
     arguments = parser.parse_args()
     record = imports(arguments.rounds)
@@ -86,7 +84,7 @@ def main():
         print(f"{name:25} {measure.shown(found, 2)} s")
     if arguments.clone:
         record["clone"] = clone()
-    measure.write("start", record)
+    measure.write(arguments.to, "start", record)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,14 @@
     python benchmarks/training.py --models unet --pairs 250    # a quarter of an epoch each
 
 Rendered pairs of 1918x1280, four fifths to train on and one to validate on, to 96x128, batches of
-32; the time of an epoch grows with the pairs, so that a part gives the same ratio. The article:
-its pipeline, in float32, the best model saved. Ours: `unet_tf.train` with shuffling and paired
-augmentation, in the precision that suits the hardware, all that a resumed run needs saved. Each
-measurement is a process of its own, after a step that builds the graph. Of our epochs the first
-reads the files, the later ones the cache. Writes `results/speed/training_<model>.json`.
+32; of fewer pairs, what is saved at an epoch's end, more on our side, weighs more. The article: its
+pipeline (without the tuning thread, see `input.py`), in float32, the best model saved. Ours:
+`unet_tf.train` with shuffling and paired augmentation, in the precision that suits the hardware,
+all that a resumed run needs saved. Each measurement is a process of its own, after a step on other
+batches of the same files that builds the graph. Of our epochs the first reads the files, the later
+one the cache. Writes `results/speed/training_<model>.json`.
 """
 
-import argparse
-import itertools
 import json
 import os
 import tempfile
@@ -27,25 +26,28 @@ MODELS = {"simple": "article_simple", "unet": "article_unet"}
 ARTICLE, FIRST, LATER = "the article's epoch", "our first epoch", "our later epochs"
 
 
-def epochs_of(model, train, validation, count, callbacks):
-    """Seconds of `count` epochs of a compiled model, validation and callbacks included."""
+def epochs_of(model, train, validation, count, callbacks, first):
+    """Seconds of `count` epochs of a compiled model, validation and callbacks included; `first` is
+    a data set like `train`, of one batch, to build the graph with."""
     import keras
 
     times = []
-    clock = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter())
-    )
-    model.fit(train.take(1), validation_data=validation.take(1), verbose=0)  # builds the graph
+
+    def stamp(epoch, logs):
+        times.append(time.perf_counter())
+
+    start = keras.callbacks.LambdaCallback(on_epoch_begin=stamp)
+    end = keras.callbacks.LambdaCallback(on_epoch_end=stamp)
+    model.fit(first, validation_data=first, verbose=0)
     model.fit(
         train,
         validation_data=validation,
         epochs=count,
         shuffle=False,
-        callbacks=[clock, *callbacks],
+        callbacks=[start, *callbacks, end],
         verbose=0,
     )
-    times.append(time.perf_counter())
-    return [end - start for start, end in itertools.pairwise(times)]
+    return [end - start for start, end in zip(times[::2], times[1::2], strict=True)]
 
 
 def divided(pairs):
@@ -70,7 +72,7 @@ def article_epoch(name, pairs, folder):
         keras.callbacks.ModelCheckpoint(folder / "best.keras", "val_loss", save_best_only=True),
     ]
     train, validation = (article.dataset(part) for part in divided(pairs))
-    return epochs_of(model, train, validation, 1, callbacks)
+    return epochs_of(model, train, validation, 1, callbacks, article.dataset(pairs[:32]))
 
 
 def our_epochs(name, pairs, folder):
@@ -89,15 +91,14 @@ def our_epochs(name, pairs, folder):
     training = pipeline.dataset(for_training, shuffle=True, augment=True, **options)
     validation = pipeline.dataset(for_validation, **options)
     callbacks = [train.AtEpoch(training), *train.watchers(folder=folder)]
-    # Of three, since the last one's time holds what is done once, at the end.
-    return epochs_of(model, training, validation, 3, callbacks)[:2]
+    first = pipeline.dataset(pairs[:32], recipe.image_size)
+    return epochs_of(model, training, validation, 2, callbacks, first)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measure.parser(__doc__)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=tuple(MODELS))
     parser.add_argument("--pairs", type=int, default=measure.PAIRS)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", choices=("article", "ours"), help="measure this one here")
     arguments = parser.parse_args()
     if arguments.one:
@@ -120,7 +121,7 @@ def main():
             ratio = measure.faster(seconds[ARTICLE], taken)
             record["ways"][way] = {"seconds": measure.spread(taken), "times_the_article": ratio}
             print(f"{model}: {way}: {measure.shown(ratio)} times as fast as the article's")
-        measure.write(f"training_{model}", record)
+        measure.write(arguments.to, f"training_{model}", record)
 
 
 if __name__ == "__main__":

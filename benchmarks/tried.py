@@ -8,7 +8,6 @@ that lie in memory, in the precision that suits the hardware, behind 4 steps tha
 Writes `results/speed/tried_<model>.json`.
 """
 
-import argparse
 import json
 import os
 import time
@@ -46,7 +45,7 @@ def seconds_of(model, way):
     import numpy as np
     import tensorflow as tf
 
-    from unet_tf import losses, metrics, models, train
+    from unet_tf import losses, metrics, models, pipeline, train
 
     train.set_precision(os.environ.get("PRECISION", "auto"))
     keras.utils.set_random_seed(0)
@@ -56,7 +55,7 @@ def seconds_of(model, way):
     built.compile(optimizer, losses.bce_dice_loss, metrics=[metrics.hard_dice], **compiling)
     images = np.random.default_rng(0).random((BATCH, *SIZE, 3), "float32")
     batch = tf.data.Dataset.from_tensors((images, (images[..., :1] > 0.5).astype("float32")))
-    batches = batch.cache().repeat(STEPS)
+    batches = pipeline.untuned(batch.cache().repeat(STEPS))  # else the end waits for the tuning
     for _ in range(2):
         start = time.perf_counter()
         built.fit(batches, shuffle=False, verbose=0)
@@ -65,9 +64,8 @@ def seconds_of(model, way):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measure.parser(__doc__)
     parser.add_argument("--model", choices=("simple", "unet"), default="simple")
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", choices=WAYS, help="measure this one here")
     arguments = parser.parse_args()
     if arguments.one:
@@ -86,7 +84,7 @@ def main():
         rate = measure.spread([BATCH * STEPS / one for one in found])
         record["ways"][name] = {"images_a_second": rate, "times_as_it_is": ratio}
         print(f"{name:50} {measure.shown(rate)} images/s, {measure.shown(ratio, 2)} times")
-    measure.write(f"tried_{arguments.model}", record)
+    measure.write(arguments.to, f"tried_{arguments.model}", record)
 
 
 if __name__ == "__main__":

@@ -133,8 +133,7 @@ def rates():
         "Carvana",
     )
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for path in sorted(RESULTS.glob("prediction_*.json")):
-        record = json.loads(path.read_text())
+    for record in (benchmarks()[f"prediction_{name}"] for name in ("simple_fcn", "unet")):
         stages = record["images_a_second"]
         cells = [
             "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
@@ -152,12 +151,13 @@ def benchmarks():
 
 
 def comparisons():
-    """What `benchmarks/` has compared: (what, against what, its rate, times as fast) each, the
-    last as a record of median and range."""
+    """What `benchmarks/` has compared: (what, against what, its rate, rounds, times as fast) each,
+    the last as a record of median and range."""
     found, rows = benchmarks(), []
     for way, one in found["input"]["ways"].items():
+        what, rounds = f"input: {way}", found["input"]["rounds"]
         rate = "{median:,.0f} pairs/s".format(**one["pairs_a_second"])
-        rows.append((f"input: {way}", "the article's", rate, one["times_the_article"]))
+        rows.append((what, "the article's", rate, rounds, one["times_the_article"]))
     for model in ("simple", "unet"):
         record = found[f"training_{model}"]
         for way, one in record["ways"].items():
@@ -165,13 +165,17 @@ def comparisons():
             what = (
                 f"{'U-Net' if model == 'unet' else 'simple model'}, {record['pairs']} pairs: {way}"
             )
-            rows.append((what, "the article's", rate, one["times_the_article"]))
-    for one in found["peers"]["comparisons"]:
+            rounds = record["rounds"]
+            rows.append((what, "the article's", rate, rounds, one["times_the_article"]))
+    peers = found["peers"]
+    rounds = f"{peers['rounds']} of {peers['steps']}"
+    for one in peers["comparisons"]:
         for task in ("training step", "prediction"):
-            seconds = found["peers"]["ways"][one["ours"]][task]["median"]
-            rate = f"{found['peers']['batch_size'] / seconds:.1f} images/s"
-            against = one["comparison"]
-            rows.append((f"U-Net, {task}", against, rate, one[task]["times_the_peer"]))
+            rate = (
+                f"{peers['batch_size'] / peers['ways'][one['ours']][task]['median']:.1f} images/s"
+            )
+            what, against = f"U-Net, {task}", one["comparison"]
+            rows.append((what, against, rate, rounds, one[task]["times_the_peer"]))
     return rows
 
 
@@ -189,10 +193,11 @@ def digits_of(ratio):
 
 def speed():
     """The table of `benchmarks/`: each way's rate and how many times as fast it is."""
-    heads = ("what", "rate", "against", "times as fast: median (least to most)")
+    heads = ("what", "rate", "against", "rounds", "times as fast: median (least to most)")
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for what, against, rate, ratio in comparisons():
-        lines.append(f"| {what} | {rate} | {against} | {ranged(ratio, digits_of(ratio))} |")
+    for what, against, rate, rounds, ratio in comparisons():
+        times = ranged(ratio, digits_of(ratio))
+        lines.append(f"| {what} | {rate} | {against} | {rounds} | {times} |")
     return "\n".join([*lines, "", footprint()])
 
 
@@ -234,7 +239,7 @@ def footprint():
 
 def speed_picture(path):
     """The ratios as bars, on a logarithmic axis."""
-    rows = [row for row in comparisons() if row[3]["range"] != [1, 1]]
+    rows = [row for row in comparisons() if row[-1]["range"] != [1, 1]]
     figure, axis = plt.subplots(figsize=(9, 0.3 * len(rows) + 0.8), dpi=100, layout="constrained")
     medians = [ratio["median"] for *_, ratio in rows]
     errors = [[abs(ratio["median"] - ratio["range"][end]) for *_, ratio in rows] for end in (0, 1)]

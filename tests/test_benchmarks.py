@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -47,14 +48,42 @@ def test_the_article_s_pipeline_gives_what_ours_gives_by_nearest(pairs):
     np.testing.assert_array_equal(images, theirs)
 
 
-def test_reading_whole_is_what_small_from_the_start_is_near(pairs):
+def test_reading_whole_is_what_small_from_the_start_is_near(tmp_path):
     import importlib
 
     whole = importlib.import_module("input").read_whole
-    pixels, size = whole(pairs[0][0], (96, 128), "area")
-    fast, own_size = pipeline.read_resized(pairs[0][0], (96, 128))
-    np.testing.assert_array_equal(pixels, fast)  # too small to be decoded smaller
-    assert size == own_size == (320, 480)
+    Image.fromarray(studio.render(make_car(0, 3), 2, (1918, 1280))[0]).save(tmp_path / "car.jpg")
+    pixels, size = whole(tmp_path / "car.jpg", (96, 128), "area")
+    fast, own_size = pipeline.read_resized(tmp_path / "car.jpg", (96, 128))
+    assert size == own_size == (1280, 1918)
+    assert 0 < np.abs(pixels.astype(int) - fast).mean() < 0.005 * 255  # near, but another way
+
+
+def test_a_pass_of_the_article_is_measured_without_the_tuning_thread(pairs):
+    import article
+
+    assert article.dataset(pairs).options().autotune.enabled is False
+    assert article.dataset(pairs, tuned=True).options().autotune.enabled is not False
+
+
+def test_our_first_epoch_reads_every_file_and_the_later_one_none(pairs, tmp_path, monkeypatch):
+    import training
+
+    read, reader, at = [], pipeline.read_resized, []
+    monkeypatch.setattr(pipeline, "read_resized", lambda *way: read.append(way[0]) or reader(*way))
+    options = {"image_size": (96, 128), "cache": "memory"}
+    batches = pipeline.dataset(pairs, shuffle=True, augment=True, **options)
+    held = pipeline.dataset(pairs[:1], **options)
+    model = models.simple_fcn(filters=(2,))
+    model.compile("sgd", "mse")
+    counter = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: at.append(len(read)),
+        on_epoch_end=lambda epoch, logs: at.append(len(read)),
+    )
+    first = pipeline.dataset(pairs[:1], (96, 128))
+    seconds = training.epochs_of(model, batches, held, 2, [counter], first)
+    assert len(seconds) == 2 and min(seconds) > 0
+    assert [end - start for start, end in zip(at[::2], at[1::2], strict=True)] == [4, 0]
 
 
 def test_ratios_by_hand():
@@ -79,6 +108,42 @@ def test_operations_by_hand():
     by_hand += [narrow * 5 * 2 * 9]  # transposed: each pixel below goes to 3x3 above
     by_hand += [wide * 4 * 2 * 9, wide * 2 * 2 * 9, wide * 2 * 2 * 9, wide * 2 * 1]
     assert operations == by_hand
+
+
+def test_a_peer_of_other_parameters_is_refused():
+    import peers
+
+    def one(parameters, seconds):
+        return [{"parameters": parameters, peers.STEP: s, peers.PREDICTION: s} for s in seconds]
+
+    found = {"a": one(9, [2, 2]), "b": one(9, [6, 8]), "c": one(9, [9, 9]), "d": one(8, [1, 1])}
+    record = peers.compared(found, "a against b and c", "a", ["b", "c"], 1.0)
+    assert record[peers.STEP] == {
+        "peer": "b",
+        "times_the_peer": {"median": 3.5, "range": [3.0, 4.0]},
+    }
+    with pytest.raises(ValueError, match="9 parameters and d 8"):
+        peers.compared(found, "a against d", "a", ["d"], None)
+
+
+def test_growth_by_hand():
+    import memory
+
+    rows = [
+        {"setting": {**memory.BASE, **varied}, "above_import": {"median": peak}}
+        for varied, peak in (({}, 5000), ({"images": 128}, 5640), ({"batch_size": 8}, 4200))
+    ]
+    assert memory.growth(rows) == {"images": 10, "batch_size": 100}
+
+
+def test_every_benchmark_of_the_readme_is_there_and_whole():
+    names = {path.stem for path in RECORDS}
+    assert names >= {"input", "training_simple", "training_unet", "peers", "share", "start"}
+    assert names >= {"tried_simple", "prediction_simple_fcn", "prediction_unet"}
+    for path in RECORDS:
+        record = json.loads(path.read_text())
+        assert record.get("pairs", 1000) in (1000, 250)
+        assert record["rounds"] >= (1 if path.stem.startswith("memory") else 2)
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
