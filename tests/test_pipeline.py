@@ -1,5 +1,8 @@
 """Reading, resizing, and the tf.data pipeline."""
 
+import functools
+import os
+import platform
 import signal
 import subprocess
 import sys
@@ -11,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from unet_tf import pipeline, studio
+from unet_tf import classes, pipeline, studio
 from unet_tf.cars import make_car
 
 MASK = np.zeros((5, 7), "uint8")
@@ -124,6 +127,25 @@ def test_small_from_the_start_stays_in_its_place(tmp_path):
     fast, _ = pipeline.read_resized(tmp_path / "ramp.jpg", (96, 128))
     whole = pipeline.resized(pipeline.read_image(tmp_path / "ramp.jpg"), (96, 128))
     assert abs(np.mean(fast[:, 96:] - whole[:, 96:].astype("float32"))) < 0.2  # stretched: 0.7
+
+
+@pytest.mark.parametrize("sides", [(97, 97), (1, 70), (513, 25), (2, 2)])
+def test_any_size_is_read_at_any_other(tmp_path, sides):
+    Image.new("RGB", sides, (40, 80, 120)).save(tmp_path / "plain.jpg")
+    for size in ((1, 1), (4, 4), (3, 40), (12, 16)):
+        pixels, own_size = pipeline.read_resized(tmp_path / "plain.jpg", size)
+        assert own_size == sides[::-1]
+        assert np.abs(pixels - np.array([40.0, 80, 120])).max() <= 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone is told")
+def test_freed_memory_is_kept():
+    assert pipeline.keep_freed_memory()
+
+
+def test_a_pass_waits_for_no_tuning(files):
+    for batches in (pipeline.dataset(files), pipeline.image_dataset([files[0][0]])):
+        assert batches.options().autotune.enabled is False
 
 
 def test_a_large_photograph_cut_short_is_named(large, tmp_path):
@@ -249,6 +271,28 @@ def test_a_file_cache_is_used_and_never_stale(files, tmp_path):
     assert numbers(pipeline.dataset(files, None, 4, cache=cache))[0] == 5
     sizes = {i.shape[1:3] for i, _ in pipeline.dataset(files, (5, 7), 4, cache=cache)}
     assert sizes == {tf.TensorShape((5, 7))}
+
+
+def upside_down(path):
+    """A reader of masks, as a user may have one."""
+    return pipeline.read_mask(path)[::-1]
+
+
+def test_each_setting_has_its_own_cache(files, tmp_path):
+    def name(size=(12, 16), resize="area", **read):
+        return pipeline.cache_file(tmp_path, files, size, resize, **read)
+
+    two, three = classes.Classes(["a", "b"]), classes.Classes(["a", "b", "c"])
+    names = [name(), name((16, 12)), name(resize="nearest"), name(read=upside_down)]
+    names += [name(read=two.read), name(read=three.read)]
+    assert len(set(names)) == 6 and name() == names[0] and name(read=upside_down) == names[3]
+    before = files[0][0].stat()
+    files[0][0].write_bytes(files[0][0].read_bytes())
+    os.utime(files[0][0], ns=(before.st_atime_ns, before.st_mtime_ns))  # as `cp -p` does
+    assert name() != names[0]
+    for nameless in (lambda path: None, functools.partial(pipeline.read_mask)):
+        with pytest.raises(ValueError, match="give a function of a module"):
+            name(read=nameless)
 
 
 def test_a_cache_left_half_written_is_written_anew(files, tmp_path):

@@ -135,7 +135,9 @@ def read_resized(path, image_size, resize="area"):
     by_area = image_size is not None and resize == "area"
     image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
     width, height = image.info["size"]
-    scale = round(width / image.width)  # 1, 2, 4 or 8; the last pixel may be a part of one
+    drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
+    scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
+    # The last pixel may be a part of one.
     box = None if scale == 1 else (0, 0, width / scale, height / scale)
     return resized(to_rgb(image), image_size, resize, box), (height, width)
 
@@ -170,12 +172,13 @@ def keep_freed_memory():
     """Let glibc (Linux) keep blocks of up to 32 MB that were freed, for the next image.
 
     Else each decoded image is new pages from the system, zeroed and mapped one by one, which takes
-    a third of the time of reading; at most 128 MB of free memory are kept.
+    a third of the time of reading. It holds for the whole process, from then on: free memory at the
+    heap's end goes back above 128 MB, free blocks below others in use stay. Gives whether it holds.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # no glibc
         mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3
-        mallopt(trim_threshold, 2**27)
-        mallopt(mmap_threshold, 2**25)
+        return bool(mallopt(trim_threshold, 2**27) and mallopt(mmap_threshold, 2**25))
+    return False
 
 
 def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
@@ -214,7 +217,7 @@ def shuffled(elements, count, seed):
 
 
 def untuned(batches):
-    """A dataset whose AUTOTUNE is the number of cores, without the thread that tunes on.
+    """A dataset whose AUTOTUNE is the number of cores, 16 at most, without the thread that tunes.
 
     In TensorFlow 2.21 that thread sleeps longer each time, and the end of a pass now and then waits
     until it wakes: a pass of 21 s then takes 41.
@@ -275,7 +278,8 @@ def dataset(
         arguments for it. For training data only.
     cache : None, "memory", or a folder
         Keeps decoded, resized uint8 images, from before shuffling and augmentation. In a folder
-        the file's name holds a hash of files and settings; one process at a time may fill it.
+        the file's name holds a hash of files and settings; one process at a time may fill it, and
+        `read` must have a name: no lambda.
     seed : int
         Order and augmentation of an epoch follow from `seed` and the epoch's number alone.
     read : callable
@@ -329,13 +333,17 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed.
 
-    The name holds a hash of every file's path, size and time, of the settings, and of what reads
-    them, so a changed file or setting never meets a stale cache.
+    The name holds a hash of every file's path, size and times, of the settings, and of what reads
+    them, so a changed file or setting never meets a stale cache. ValueError for a `read` that has
+    no name of its own.
     """
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
-    files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-    classes = str(getattr(read, "__self__", None))  # whose method `read` is
-    key = json.dumps([files, image_size, resize, classes, READER, Image.__version__])
+    files = [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
+    reader = f"{read.__module__}.{getattr(read, '__qualname__', '<none>')}"
+    if "<" in reader:  # two of them would share a cache
+        raise ValueError(f"{read}: give a function of a module, or no folder for the cache")
+    reader += str(getattr(read, "__self__", ""))  # with the classes whose method it is
+    key = json.dumps([files, image_size, resize, reader, READER, Image.__version__])
     path = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)
     if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next

@@ -268,7 +268,9 @@ def read_resized(path, image_size, resize="area"):
     by_area = image_size is not None and resize == "area"
     image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
     width, height = image.info["size"]
-    scale = round(width / image.width)  # 1, 2, 4 or 8; the last pixel may be a part of one
+    drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
+    scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
+    # The last pixel may be a part of one.
     box = None if scale == 1 else (0, 0, width / scale, height / scale)
     return resized(to_rgb(image), image_size, resize, box), (height, width)
 
@@ -513,9 +515,12 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed."""
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
-    files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-    classes = str(getattr(read, "__self__", None))  # whose method `read` is
-    key = json.dumps([files, image_size, resize, classes, READER, Image.__version__])
+    files = [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
+    reader = f"{read.__module__}.{getattr(read, '__qualname__', '<none>')}"
+    if "<" in reader:  # two of them would share a cache
+        raise ValueError(f"{read}: give a function of a module, or no folder for the cache")
+    reader += str(getattr(read, "__self__", ""))  # with the classes whose method it is
+    key = json.dumps([files, image_size, resize, reader, READER, Image.__version__])
     path = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)
     if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
