@@ -516,12 +516,11 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed."""
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
-    reader = f"{read.__module__}.{getattr(read, '__qualname__', '<none>')}"
-    if "<" in reader:  # two of them would share a cache
+    name, classes = getattr(read, "__qualname__", "<none>"), str(getattr(read, "__self__", None))
+    if "<" in name:  # two of them would share a cache
         raise ValueError(f"{read}: give a function of a module, or no folder for the cache")
-    reader += str(getattr(read, "__self__", ""))  # with the classes whose method it is
-    key = json.dumps([files, image_size, resize, reader, READER, Image.__version__])
-    path = Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:16]
+    key = [files, image_size, resize, read.__module__, name, classes, READER, Image.__version__]
+    path = Path(folder) / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)
     if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
         for leftover in path.parent.glob(f"{path.name}*"):
@@ -531,10 +530,8 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
 
 def shuffled(elements, count, seed):
     """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`."""
-    # Else tf.data would mix the seed of `keras.utils.set_random_seed` into it.
-    tf.compat.v1.get_default_graph().seed = None
-    number = tf.random.stateless_uniform((), seed, maxval=2**31, dtype=tf.int64)
-    return elements.shuffle(count, seed=number)
+    tf.compat.v1.get_default_graph().seed = None  # else that of `set_random_seed` is mixed in
+    return elements.shuffle(count, tf.random.stateless_uniform((), seed, 0, 2**31, tf.int64))
 
 
 def each_epoch(one_epoch, steps):
