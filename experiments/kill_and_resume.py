@@ -45,6 +45,12 @@ def contents(folder):
     return {**found, "log.csv": (folder / "log.csv").read_bytes(), "result.json": json.dumps(kept)}
 
 
+def compared(one, other):
+    """The names of all that differs between two trainings."""
+    left, right = contents(one), contents(other)
+    return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
@@ -62,10 +68,14 @@ def main():
         started = time.time()
         seconds = moments.uniform(2, 0.8 * whole) if kills < arguments.kills else None
         status = train(folder / "killed", seconds)
-        if status is not None and kills >= arguments.kills:
-            break
-        if status is not None:  # done before the kill: begin again, to have all kills
-            shutil.rmtree(folder / "killed")
+        if status:
+            sys.exit(f"the training resumed after kill {kills} failed with status {status}")
+        if status == 0:
+            different = compared(folder / "whole", folder / "killed")
+            print("done:", ", ".join(different) or "nothing differs, to the last bit", flush=True)
+            if different or kills >= arguments.kills:
+                break
+            shutil.rmtree(folder / "killed")  # done before the kill: begin again, to have them all
             continue
         kills += 1
         partial = folder / "killed/.partial-state.npz"
@@ -75,12 +85,9 @@ def main():
             with np.load(state, allow_pickle=False) as file:
                 epochs = json.loads(str(file["state"]))["epoch"]
         print(f"kill {kills} after {seconds:.1f} s: {epochs} epochs are kept", flush=True)
-    left, right = contents(folder / "whole"), contents(folder / "killed")
-    different = [name for name in left if left[name] != right.get(name)]
-    print(f"{kills} kills, {during_write} in the middle of writing state.npz; {len(left)} arrays")
-    print("different:", ", ".join(different) if different else "nothing, to the last bit")
+    print(f"{kills} kills, {during_write} in the middle of writing state.npz")
     shutil.rmtree(folder)
-    return bool(different or left.keys() != right.keys())
+    return bool(different)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """MLflow: what is tracked, what a store that fails does not do, and the pages."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -130,6 +131,66 @@ def test_a_store_that_comes_back_has_everything(cars, tmp_path, monkeypatch, cap
 
 
 @pytest.mark.slow
+def test_parameters_that_were_lost_come_at_the_end(cars, tmp_path, monkeypatch):
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    real, calls = MlflowClient.log_batch, []
+
+    def breaking(self, *args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            raise ConnectionError("gone")
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", breaking)
+    run(cars, tmp_path / "run", mlflow=store)
+    run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
+    found = MlflowClient(store).get_run(run_id)
+    assert found.data.params["settings.learning_rate"] == "0.0003"
+    assert found.data.tags["versions.keras"] == keras.__version__
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "error, status", [(KeyboardInterrupt, "KILLED"), (ValueError("NaN"), "FAILED")]
+)
+def test_a_run_that_fails_is_marked_so_and_a_deleted_one_begun_anew(
+    cars, tmp_path, monkeypatch, error, status
+):
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def failing(*args):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "judged", failing)
+        with pytest.raises(error if isinstance(error, type) else type(error)):
+            run(cars, tmp_path / "run", mlflow=store)
+    run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
+    client = MlflowClient(store)
+    assert client.get_run(run_id).info.status == status
+    client.delete_run(run_id)
+    run(cars, tmp_path / "run", resume=True, mlflow=store)
+    other = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
+    assert other != run_id
+    assert [metric.step for metric in client.get_metric_history(other, "loss")] == [0]
+    assert client.get_run(other).info.status == "FINISHED"
+
+
+def test_a_password_in_the_store_s_address_is_not_printed(tmp_path, capsys):
+    tracker = tracking.Tracker("http://alice:secret@127.0.0.1:9", tmp_path, "a run", {})
+    with tracker.carefully():
+        raise ConnectionError("API request to http://alice:secret@127.0.0.1:9/api failed")
+    error = capsys.readouterr().err
+    assert "http://127.0.0.1:9/api failed" in error and "secret" not in error
+
+
+@pytest.mark.slow
 def test_the_pages_are_served_to_this_machine_alone(tmp_path, monkeypatch):
     import socket
 
@@ -159,10 +220,12 @@ def test_the_pages_are_served_to_this_machine_alone(tmp_path, monkeypatch):
 
 def test_a_tunnel_takes_its_token_from_the_environment_and_is_allowed(monkeypatch):
     seen = {}
-    ngrok = types.SimpleNamespace(
-        set_auth_token=lambda token: seen.update(token=token),
-        connect=lambda **settings: types.SimpleNamespace(public_url="https://ab.ngrok.app"),
-    )
+
+    def connect(**settings):
+        seen.update(settings, token=os.environ["NGROK_AUTHTOKEN"])
+        return types.SimpleNamespace(public_url="https://ab.ngrok.app")
+
+    ngrok = types.SimpleNamespace(connect=connect)
     monkeypatch.setitem(sys.modules, "pyngrok", types.SimpleNamespace(ngrok=ngrok))
     monkeypatch.setattr(tracking.subprocess, "Popen", lambda command: command)
     monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
@@ -171,7 +234,7 @@ def test_a_tunnel_takes_its_token_from_the_environment_and_is_allowed(monkeypatc
     monkeypatch.setenv("NGROK_AUTHTOKEN", "a secret")
     command, address = tracking.ui(tunnel=True)
     assert address == "https://ab.ngrok.app"
-    assert seen == {"token": "a secret"}
+    assert seen == {"addr": "5000", "bind_tls": True, "token": "a secret"}
     assert "a secret" not in " ".join(command)
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert "ab.ngrok.app" in command[command.index("--allowed-hosts") + 1].split(",")

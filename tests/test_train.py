@@ -22,6 +22,7 @@ from unet_tf import (
     recipes,
     runs,
     scores,
+    toy,
     train,
 )
 
@@ -350,6 +351,61 @@ def test_settings_of_the_command_line():
     )
 
 
+def test_settings_are_given_once_each():
+    def adjusted(words):
+        arguments = command_line.parser().parse_args(["train", *words.split()])
+        return command_line.adjusted(recipes.GUIDE, arguments)
+
+    both = adjusted("--set epsilon=1e-3 --set patience=3 augment.scale=0.1 augment.shift=0.1")
+    assert (both.epsilon, both.patience) == (1e-3, 3)
+    assert both.augment == {"scale": 0.1, "shift": 0.1}
+    names = command_line.parser().parse_args(["train", "--classes", "sky", "--classes", "road"])
+    assert names.class_names == ["sky", "road"]
+    for twice in ("--epochs 3 --set epochs=5", "--set epochs=3 epochs=5"):
+        with pytest.raises(ValueError, match="epochs is given twice: 3 and 5"):
+            adjusted(twice)
+
+
+@pytest.mark.parametrize(
+    "setting, reason",
+    [
+        ("shuffle=False", "shuffle is 'False', but has to be a bool: true or false"),
+        ("shuffle=nonsense", "shuffle is 'nonsense'"),
+        ("split_seed=abc", "split_seed is 'abc', but has to be a whole number from 0"),
+        ("loss=[1,2]", "loss is [1, 2], but has to be a function"),
+        ('loss={"a":1}', "loss is {'a': 1}"),
+        ("filters=[8]", "filters is [8], but a U-Net has at least two levels"),
+        ("augment.scale=5", "scale below 1"),
+        ("augment.rotation=NaN", "augment is {'rotation': nan}"),
+        ("augment.horizontal_flip=-3", "augment is {'horizontal_flip': -3}"),
+        ("augment.vertical_flip=1.5", "probabilities"),
+        ("augment.outside=255", "black and white masks know no void"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(setting, reason):
+    arguments = command_line.parser().parse_args(["train", "--set", setting])
+    with pytest.raises(ValueError) as error:
+        command_line.adjusted(recipes.GUIDE, arguments)
+    assert reason in str(error.value)
+
+
+def test_void_moves_in_where_classes_know_it():
+    parts = recipes.get("multiclass_unet", augment={"outside": 255, "rotation": 0.1})
+    assert parts.augment["outside"] == 255
+    assert recipes.get("guide_unet", augment={"outside": 0}).augment == {"outside": 0}
+
+
+def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["train", "--seed", "-1"])
+    assert "argument --seed: '-1' is no whole number from 0" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    cars = toy.write(tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
+    command = f"train --recipe guide_unet --no-check --data {cars} --to {tmp_path}/file"
+    assert command_line.main(command.split()) == 1
+    assert "file: no folder can be made there" in capsys.readouterr().err
+
+
 def test_as_written_the_simple_model_turns_images_but_no_masks():
     model = recipes.get("article_simple", "as written").build((24, 36, 3), (4,))
     images = np.random.default_rng(0).random((1, 24, 36, 3), "float32")
@@ -465,9 +521,39 @@ def test_the_same_seed_gives_the_same_result(folder):
     assert first["split"] == other["split"]
 
 
+def turned(mask):
+    """A mask's file, its pixels now the other way round; of the same size in bytes or not."""
+    with Image.open(mask) as image:
+        pixels = np.asarray(image)
+    Image.fromarray(pixels[::-1]).save(mask)
+
+
+def test_what_is_refused_leaves_the_result(folder, tmp_path):
+    to = tmp_path / "run"
+    runs.run(small(epochs=1), folder, to=to, verbose=0)
+    (to / "state.npz").write_bytes(b"PK nonsense")
+    with pytest.raises(ValueError, match="the checkpoint is damaged"):
+        runs.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
+    assert json.loads((to / "result.json").read_text())["epochs"] == 1
+    (to / "result.json").write_text("")
+    with pytest.raises(ValueError, match=r"result\.json: damaged .*or remove it"):
+        runs.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
+
+
+def test_the_code_s_hash_is_that_of_every_file(monkeypatch, tmp_path):
+    assert runs.code_hash() == runs.code_hash()
+    for name in ("runs.py", "augment.py"):
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(runs, "__file__", str(tmp_path / "runs.py"))
+    before = runs.code_hash()
+    (tmp_path / "augment.py").write_text("2")
+    assert runs.code_hash() != before
+
+
 def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
     recipe = small(epochs=1)
-    monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abc", "date": "today"})
+    made = {"commit": "abc", "code": "1"}
+    monkeypatch.setattr(runs, "provenance", lambda: {**made, "date": "today"})
 
     def run(recipe=recipe, **settings):
         return runs.run(recipe, folder, to=tmp_path / "run", verbose=0, **settings)
@@ -475,20 +561,14 @@ def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
     first = run()
     assert run()["minutes"] != first["minutes"]  # unless it is asked for
     there = run()
-    monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abc", "date": "tomorrow"})
+    made["commit"] = "abd-dirty"  # of other files than the module's
+    monkeypatch.setattr(runs, "provenance", lambda: {**made, "date": "tomorrow"})
     assert run(resume=True) == json.loads(json.dumps(there))
     for change in (
         lambda: run(resume=True, seed=1),
         lambda: run(recipes.dataclasses.replace(recipe, learning_rate=0.1), resume=True),
-        lambda: (
-            monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abd", "date": ""})
-            or run(resume=True)
-        ),
-        lambda: (
-            monkeypatch.setattr(runs, "provenance", lambda: {"commit": "abd-dirty"})
-            or run(resume=True)
-        ),
-        lambda: run(resume=True),  # uncommitted changes: never the same code for sure
+        lambda: made.update(code="2") or run(resume=True),
+        lambda: turned(next((folder / "masks").iterdir())) or run(resume=True),
     ):
         before = (tmp_path / "run/result.json").stat().st_mtime_ns
         change()

@@ -73,6 +73,13 @@ def positive(text):
     return int(text)
 
 
+def seed(text):
+    """A whole number from 0 to 2**32 - 1."""
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2**32 - 1")
+    return int(text)
+
+
 def positive_number(text):
     """A number above 0."""
     try:
@@ -133,7 +140,7 @@ def parser():
         help="cars, an aerial town, or the parts of cars: what to find or render (cars)",
     )
     command.add_argument("--cars", type=positive, help="cars to render (40; 12 with --kind parts)")
-    command.add_argument("--seed", type=int, default=0, help="of what is rendered (0)")
+    command.add_argument("--seed", type=seed, default=0, help="of what is rendered (0)")
     command.add_argument(
         "--to", metavar="PATH", help="where to download or render to (data/carvana; a cache folder)"
     )
@@ -184,6 +191,7 @@ def parser():
     settings.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         type=named,
         default=[],
         metavar="NAME=VALUE",
@@ -204,6 +212,7 @@ def parser():
     command.add_argument(
         "--classes",
         nargs="+",
+        action="extend",
         metavar="NAME",
         dest="class_names",
         default=argparse.SUPPRESS,
@@ -217,7 +226,7 @@ def parser():
     command.add_argument("--no-check", action="store_true", help="do not check the folder first")
     command.add_argument("--as-written", action="store_true", help="with the source's faults")
     command.add_argument("--quick", action="store_true", help="a small size, for two CPU cores")
-    command.add_argument("--seed", type=int, default=0, help="of weights, order, dropout (0)")
+    command.add_argument("--seed", type=seed, default=0, help="of weights, order, dropout (0)")
     command.add_argument(
         "--resume",
         action="store_true",
@@ -317,11 +326,14 @@ def adjusted(recipe, arguments):
     names = {field.name for field in dataclasses.fields(recipe)}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
     for name, value in arguments.set:
+        if name in asked:
+            raise ValueError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
         if name.startswith("augment."):
             before = asked.get("augment", recipe.augment)
             amounts = before if isinstance(before, dict) else {}
             name, value = "augment", {**amounts, name.removeprefix("augment."): value}
-        asked[name] = recipes.LOSSES.get(value, value) if name == "loss" else value
+        named_loss = name == "loss" and isinstance(value, str)
+        asked[name] = recipes.LOSSES.get(value, value) if named_loss else value
     return recipes.changed(recipe, **asked)
 
 
@@ -432,6 +444,12 @@ def run_train(arguments):
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
         )
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{to}: no folder can be made there ({error.strerror}). Choose another by --to"
+        ) from None
     print(announced(recipe, to))
     result = runs.run(
         recipe,
@@ -604,7 +622,8 @@ def main(argv=None):
         return commands[arguments.command](arguments) or 0
     except (CarvanaError, ValueError, OSError) as error:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        remedy = ". Make room and run the same command again" if full else ""
+        again = " with --resume" if arguments.command == "train" else ""
+        remedy = f". Make room and run the same command again{again}" if full else ""
         print(f"error: {error}{remedy}", file=sys.stderr)
         return 1
     except Exception as error:

@@ -7,6 +7,7 @@ the epoch under way; resumed, the training ends with the bits of one that was ne
 """
 
 import csv
+import functools
 import json
 import zipfile
 import zlib
@@ -21,7 +22,11 @@ from unet_tf.files import atomically
 
 VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 # What reading a damaged file raises.
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+PARTS = ("versions", "settings", "epoch", "finished", "history", "early_stopping", "best")
 COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch")  # those of keras's EarlyStopping
 
 
@@ -65,10 +70,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def what_makes_it(self):
         """Everything that has to be equal for a resumed training to have the same bits."""
-        loss, optimizer = self.model.loss, inner(self.model.optimizer)
+        optimizer = inner(self.model.optimizer)
         return {
             **self.own_settings,
-            "loss": getattr(loss, "__name__", getattr(loss, "name", str(loss))),
+            "loss": loss_settings(self.model.loss),
             "optimizer": {**optimizer.get_config(), "name": type(optimizer).__name__},
             "monitor": self.early_stopping.monitor,
             "patience": self.early_stopping.patience,
@@ -81,6 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             state = json.loads(str(arrays.pop("state")))
+            state = {part: state[part] for part in PARTS}
         except UNREADABLE as error:
             raise ValueError(
                 f"{self.path}: the checkpoint is damaged ({error}). Bring back a whole one, or "
@@ -100,8 +106,18 @@ class Checkpoint(keras.callbacks.Callback):
 
     def go_on(self, state, arrays):
         """Bring everything to where it was, and let `fit` begin with the next epoch."""
+        if state["epoch"] > self.params["epochs"]:
+            raise ValueError(
+                f"{self.path}: {state['epoch']} epochs are done, and {self.params['epochs']} asked "
+                "for. Ask for as many or more, or take another folder"
+            )
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
+        if lacking := self.variables().keys() - arrays.keys():
+            raise ValueError(
+                f"{self.path}: the checkpoint is damaged ({len(lacking)} variables are not in it). "
+                "Bring back a whole one, or remove it to start anew"
+            )
         if state["best"] > -np.inf:
             try:
                 self.model.load_weights(self.best.path)
@@ -148,7 +164,7 @@ class Checkpoint(keras.callbacks.Callback):
             name: keras.ops.convert_to_numpy(variable)
             for name, variable in self.variables().items()
         }
-        with atomically(self.path) as partial:
+        with atomically(self.path, durable=True) as partial:
             np.savez(partial, state=np.array(json.dumps(state)), **arrays)
         rows = zip(range(epoch + 1), *self.history.values(), strict=True)
         with atomically(self.log) as partial, partial.open("w", newline="") as file:
@@ -158,6 +174,20 @@ class Checkpoint(keras.callbacks.Callback):
         self.model._initial_epoch = None
         history = self.model.history  # what `fit` returns: with the epochs from before
         history.history, history.epoch = self.history, list(range(len(self.history["loss"])))
+
+
+def made_of(**datasets):
+    """What makes each data set, by name, as those of `unet_tf.pipeline` and `crops` know it."""
+    return {name: getattr(one, "made_of", None) for name, one in datasets.items()}
+
+
+def loss_settings(loss):
+    """A loss by its name and settings, ready for JSON, the same in any process."""
+    if isinstance(loss, functools.partial):
+        return {"of": loss_settings(loss.func), "with": [loss.args, loss.keywords]}
+    if isinstance(loss, keras.losses.Loss):
+        return {**loss.get_config(), "name": type(loss).__name__}
+    return getattr(loss, "__name__", str(loss))
 
 
 def inner(optimizer):

@@ -12,14 +12,18 @@ def partial_of(path):
 
 
 @contextlib.contextmanager
-def atomically(path):
+def atomically(path, durable=False):
     """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.
 
-    It is renamed to `path` at the end, and removed after an error.
+    It is renamed to `path` at the end, and removed after an error. `durable` waits until it is on
+    the disk: then a machine that stops, too, leaves the old file or the new one.
     """
     partial = partial_of(path)
     try:
         yield partial
+        if durable:
+            with open(partial, "rb+") as file:
+                os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -29,5 +33,5 @@ def atomically(path):
 def write_text(path, text):
     """Write a text whole or not at all; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomically(path) as partial:
+    with atomically(path, durable=True) as partial:
         partial.write_text(text)

@@ -22,7 +22,8 @@ def summary(results):
         for a single run); and `runs`, what each seed has of its own, its whole report included.
     """
     results = sorted(results, key=lambda result: result["seed"])
-    own = ("seed", "epochs", "minutes", "commit", "date", "hardware", "versions", "scores")
+    own = ("seed", "epochs", "minutes", "commit", "code")
+    own += ("date", "hardware", "versions", "scores")
     shared = {key: value for key, value in results[0].items() if key not in own}
     numbers = [key for key, value in results[0]["scores"].items() if isinstance(value, float | int)]
     columns = {key: [result["scores"][key] for result in results] for key in numbers}
@@ -35,7 +36,7 @@ def summary(results):
             }
             for key, column in columns.items()
         },
-        "runs": [{key: result[key] for key in own} for result in results],
+        "runs": [{key: result.get(key) for key in own} for result in results],
     }
 
 

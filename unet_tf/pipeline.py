@@ -288,7 +288,8 @@ def dataset(
     tf.data.Dataset
         Of `image` float32 `(B, H, W, 3)` in [0, 1] and `mask` float32 `(B, H, W, 1)` in {0, 1}.
         Its attribute `epoch`, a tf.Variable, is the number of the epoch to come: each iteration
-        counts it up, and a resumed training sets it (`unet_tf.checkpoint`).
+        counts it up, and a resumed training sets it (`unet_tf.checkpoint`). `made_of` is a dict of
+        what it follows from, by which such a training knows its data again.
 
     Raises
     ------
@@ -309,7 +310,10 @@ def dataset(
         batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
         return augmented(batches, augment, draw)
 
-    return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
+    batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
+    how = {"image_size": image_size, "batch_size": batch_size, "resize": resize, "seed": seed}
+    batches.made_of = {"files": fingerprint(pairs), **how, "shuffle": shuffle, "augment": augment}
+    return batches
 
 
 def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
@@ -326,6 +330,20 @@ def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
     images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
     return untuned(images.batch(batch_size).prefetch(AUTOTUNE))
+
+
+def fingerprint(pairs):
+    """A short hash of pairs of files: names, sizes of the photographs, contents of the masks."""
+    found = [
+        (
+            Path(image).name,
+            os.stat(image).st_size,
+            Path(mask).name,
+            zlib.crc32(Path(mask).read_bytes()),
+        )
+        for image, mask in pairs
+    ]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:12]
 
 
 def cache_file(folder, pairs, image_size, resize, read=read_mask):

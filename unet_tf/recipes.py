@@ -44,11 +44,21 @@ def counts(value):
 
 
 def known_augmentation(value):
-    """Is it a bool, or a dict of numbers for `unet_tf.augment.augment`?"""
+    """Is it a bool, or a dict of amounts for `unet_tf.augment.augment`?"""
     if not isinstance(value, dict):
         return isinstance(value, bool)
-    numbers = [isinstance(number, float | int) for number in value.values() if number is not None]
-    return set(value) <= set(AMOUNTS) and all(numbers)
+    return all(map(known_amount, value, value.values()))
+
+
+def known_amount(name, value):
+    """Is it an amount that this part of the augmentation takes?"""
+    if name == "outside" and value is None:
+        return True
+    number = isinstance(value, float | int) and not isinstance(value, bool)
+    if name not in AMOUNTS or not number or not 0 <= value < math.inf:
+        return False
+    probability = name in ("horizontal_flip", "vertical_flip", "quarter_turn")
+    return value <= 1 if probability else value < 1 or name != "scale"
 
 
 def known_weights(value):
@@ -76,10 +86,21 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
         "(height, width), or None for the images' own",
     ),
     ("resize", lambda value: value in ("area", "nearest"), '"area" or "nearest"'),
+    (
+        "split_seed",
+        lambda value: isinstance(value, int) and 0 <= value < 2**32,
+        "a whole number from 0 to 2**32 - 1",
+    ),
+    ("shuffle", lambda value: isinstance(value, bool), "a bool: true or false"),
     ("split_by", lambda value: value in ("car", "image"), '"car" or "image"'),
     ("validation_size", lambda value: 0 < value < 1, "a number between 0 and 1"),
     ("test_size", lambda value: 0 <= value < 1, "a number from 0 to below 1"),
-    ("augment", known_augmentation, f"a bool, or a dict of {', '.join(AMOUNTS)}"),
+    (
+        "augment",
+        known_augmentation,
+        f"a bool, or a dict of {', '.join(AMOUNTS)}: numbers of at least 0, the flips' and "
+        "quarter_turn's probabilities, scale below 1",
+    ),
     ("batch_size", counts, WHOLE),
     ("loss", callable, f"a function, or one of {', '.join(LOSSES)}"),
     ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),
@@ -161,6 +182,13 @@ class Recipe:
             what = "many classes" if self.classes else "black and white masks"
             raise ValueError(
                 f"loss is {self.loss.__name__}, but {self.name} is for {what}: one of {fitting}"
+            )
+        if len(self.filters) < 2 and self.name != "article_simple":
+            raise ValueError(f"filters is {self.filters}, but a U-Net has at least two levels")
+        if isinstance(self.augment, dict) and self.augment.get("outside") and not self.classes:
+            raise ValueError(
+                f"augment.outside is {self.augment['outside']}, but black and white masks know no "
+                "void: 0 for background, or None to mirror the image at its edge"
             )
         turned = isinstance(self.augment, dict) and self.augment.get("quarter_turn")
         if self.crop and self.image_size:

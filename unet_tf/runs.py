@@ -67,7 +67,7 @@ def run(
     resume : bool
         Go on with the run that was stopped in `to`, or with one that is done if it is now to have
         more epochs; where it is done, return its result and train nothing. A stopped run of other
-        settings, or by another commit, is refused; for one that is done see `again`.
+        settings, files, or code of `unet_tf` is refused; for one that is done see `again`.
     strategy : tf.distribute.Strategy, optional
         Several GPUs of one host: `tf.distribute.MirroredStrategy()`. Each batch is divided among
         them; with the losses of single images the training is that of one device, to rounding.
@@ -76,8 +76,8 @@ def run(
     pairs : dict, optional
         Of the folder only these pairs (`unet_tf.data.parts`).
     again : bool
-        With `resume`: do a run anew that is done, by other settings or another commit. False
-        refuses that, and says what differs.
+        With `resume`: do a run anew that is done, by other settings, files or code. False refuses
+        that, and says what differs.
 
     Returns
     -------
@@ -105,7 +105,8 @@ def run(
         raise ValueError("MLflow tracks what is in the folder of a run: give it one, by `to`")
     there = result_in(to)
     if resume and same_run(identity, there):
-        print(f"This run is in {to} already: remove that to repeat it")
+        untracked = "; it is not tracked anew" if mlflow else ""
+        print(f"This run is in {to} already: remove that to repeat it{untracked}")
         return there
     started = to is not None and (Path(to) / "state.npz").exists()
     if there and resume:
@@ -117,16 +118,46 @@ def run(
             )
         resume = longer
     resume = resume and started
-    if there:  # what stands there from now on is not finished
-        (Path(to) / "result.json").unlink()
-    training, validation, size = batches_of(recipe, parts, seed, known)
-    trackers = []
+    tracker = None
     if mlflow:
-        name = f"{recipe.slug}, seed {seed}"
-        trackers.append(tracking.Tracker(mlflow, to, name, identity, resume))
+        tracker = tracking.Tracker(mlflow, to, f"{recipe.slug}, seed {seed}", identity, resume)
+    try:
+        model, history = trained(
+            recipe, parts, identity, known, to, resume, strategy, tracker, verbose
+        )
+        minutes = None if resume else (time.perf_counter() - start) / 60
+        result = {
+            **identity,
+            "epochs": len(history.history["loss"]),
+            "parameters": model.count_params(),
+            "minutes": minutes,
+            "scores": judged(recipe, model, parts, identity, known, to),
+        }
+        if to is not None:
+            # The result last: where it is, all of the run is.
+            write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
+    except BaseException as error:
+        if tracker:
+            tracker.stopped(error)
+        raise
+    if tracker:
+        tracker.finish(result, model, history.history)
+    return result
+
+
+def trained(recipe, parts, identity, known, to, resume, strategy, tracker, verbose):
+    """The trained model and its history; `known` are the classes, or None."""
+    training, validation, size = batches_of(recipe, parts, identity["seed"], known)
+    # From here on what stands there is not finished; but what is refused before leaves it.
+    begun = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: to and (Path(to) / "result.json").unlink(missing_ok=True)
+    )
     with strategy.scope() if strategy else contextlib.nullcontext():
         shape = (*size, 3), recipe.filters
         model = recipe.build(*shape, len(known.names)) if known else recipe.build(*shape)
+        for layer in model.layers if strategy else ():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True  # over all devices: the statistics of one
         history = fitted(
             recipe,
             model,
@@ -137,37 +168,29 @@ def run(
             folder=to,
             resume=resume,
             settings=settings_to_resume(identity),
-            callbacks=trackers,
+            callbacks=[begun, *([tracker] if tracker else [])],
             verbose=verbose,
         )
-    minutes = None if resume else (time.perf_counter() - start) / 60
+    return model, history
+
+
+def judged(recipe, model, parts, identity, known, to):
+    """All scores of a trained model; in the folder `to` its masks and pictures."""
     forward = predict.compiled(model)  # as the command line predicts, to the bit
     pairs = parts.test or parts.validation
+    title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
     if known:
         found = class_runs.ids_of(forward, recipe, pairs)
         report = class_runs.scored(found, recipe, parts, known)
-    else:
-        found = predicted(forward, recipe, pairs)
-        report = scored(found, recipe, parts, lambda: predicted(forward, recipe, parts.validation))
-    result = {
-        **identity,
-        "epochs": len(history.history["loss"]),
-        "parameters": model.count_params(),
-        "minutes": minutes,
-        "scores": report,
-    }
-    if to is not None:
-        title = f"{recipe.name}, {recipe.variant}, on {result['data']} data"
-        if known:
+        if to is not None:
             classes.write_table(Path(to) / "classes.csv", known)  # what `predict` colours by
             class_runs.pictures(found, pairs, title, Path(to), known, report["confusion"])
-        else:
-            pictures(found, pairs, title, Path(to))
-        # The result last: where it is, all of the run is.
-        write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
-    for tracker in trackers:
-        tracker.finish(result, model, history.history)
-    return result
+        return report
+    found = predicted(forward, recipe, pairs)
+    report = scored(found, recipe, parts, lambda: predicted(forward, recipe, parts.validation))
+    if to is not None:
+        pictures(found, pairs, title, Path(to))
+    return report
 
 
 def batches_of(recipe, parts, seed, known):
@@ -219,6 +242,7 @@ def identity_of(recipe, folder, parts, seed, policy):
             "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
             "hash": split_hash(parts),
         },
+        "files": {part: pipeline.fingerprint(pairs) for part, pairs in parts._asdict().items()},
         "scored_on": "test" if parts.test else "validation",
         "changed": [name for name in fields if getattr(recipe, name) != getattr(own, name)],
         "settings": {
@@ -232,6 +256,7 @@ def identity_of(recipe, folder, parts, seed, policy):
     }
 
 
+FACTS = {"commit", "date", "hardware"}  # on a run, not what makes it: `code` does
 CARVANA_SIZE = (1280, 1918)
 
 
@@ -248,24 +273,27 @@ def name_of(folder, parts):
 
 
 def result_in(folder):
-    """The `result.json` in a folder, or an empty dict."""
+    """The `result.json` in a folder, or an empty dict; ValueError names a damaged one."""
     path = folder and Path(folder) / "result.json"
-    return json.loads(path.read_text()) if path and path.exists() else {}
+    try:
+        return json.loads(path.read_text()) if path and path.exists() else {}
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: damaged ({error}). Bring back a whole one, or remove it"
+        ) from None
 
 
 def same_run(identity, result):
-    """Is this the result of that very run: recipe, settings, split, seed, precision, committed
-    code and versions?"""
-    if not result or "dirty" in (identity["commit"] or ""):
-        return False
-    keys = set(identity) - {"date", "hardware"}
+    """Is this the result of that very run: recipe, settings, split, files, seed, precision, code
+    and versions?"""
+    keys = identity.keys() - FACTS
     return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
 
 
 def differing(identity, result):
     """What differs between a run and a result, in words."""
-    new = flat(json.loads(json.dumps({k: identity[k] for k in set(identity) - {"date"}})))
-    old = flat({key: result.get(key) for key in identity if key != "date"})
+    new = flat(json.loads(json.dumps({key: identity[key] for key in identity.keys() - FACTS})))
+    old = flat({key: result.get(key) for key in identity.keys() - FACTS})
     keys = [key for key in sorted({*new, *old}) if new.get(key) != old.get(key)]
     shown = [f"{key}: {old.get(key)} there, {new.get(key)} asked for" for key in keys[:4]]
     return "; ".join(shown) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
@@ -283,9 +311,9 @@ def more_epochs(identity, result):
 def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     settings = {name: value for name, value in identity["settings"].items() if name != "epochs"}
-    names = ("recipe", "variant", "data", "seed", "split", "precision", "commit")
+    names = ("recipe", "variant", "data", "seed", "split", "files", "precision", "code")
     names += tuple(name for name in ("classes", "class_colours") if name in identity)
-    return {**{name: identity[name] for name in names}, "settings": settings}
+    return {**{name: identity.get(name) for name in names}, "settings": settings}
 
 
 def predicted(model, recipe, pairs):
@@ -371,8 +399,8 @@ def split_hash(parts):
 
 
 def provenance():
-    """Hardware, versions, commit and day of a result; a commit with changed or uncommitted code is
-    marked `-dirty`."""
+    """Hardware, versions, commit, code and day of a result; a commit with changed or uncommitted
+    code is marked `-dirty`. `code` is a hash of the module's files."""
     root = Path(__file__).parent.parent
 
     def git(*arguments):
@@ -394,5 +422,12 @@ def provenance():
             "numpy": np.__version__,
         },
         "commit": commit,
+        "code": code_hash(),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def code_hash():
+    """A short hash of all files of this module: a change to any of them is other code."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]

@@ -56,6 +56,7 @@ class Tracker(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         with self.carefully():
             self.open()
+            self.tell()
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.down:
@@ -74,6 +75,7 @@ class Tracker(keras.callbacks.Callback):
         with self.carefully():
             if self.run_id is None:
                 self.open()
+            self.tell()  # unless the store has it
             self.log_rows()
             scores = result["scores"].items()
             self.log(
@@ -89,6 +91,13 @@ class Tracker(keras.callbacks.Callback):
             self.client.set_terminated(self.run_id)
             print(f"Tracked by MLflow: run {self.name!r} in the experiment {EXPERIMENT!r}")
 
+    def stopped(self, error):
+        """The run ended by this error: it is marked so, and goes on when the training does."""
+        if self.run_id is not None:
+            killed = not isinstance(error, Exception)
+            with self.carefully():
+                self.client.set_terminated(self.run_id, "KILLED" if killed else "FAILED")
+
     @contextlib.contextmanager
     def carefully(self):
         """Whatever the store does: the training goes on, and it is said once."""
@@ -96,6 +105,7 @@ class Tracker(keras.callbacks.Callback):
             yield
         except Exception as error:  # of any of the libraries below MLflow's stores
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+            reason = re.sub(r"//[^/@\s]*@", "//", reason)  # user and password of an address
             if not self.down:
                 print(
                     f"MLflow failed ({type(error).__name__}: {reason}). The training goes on; "
@@ -109,7 +119,6 @@ class Tracker(keras.callbacks.Callback):
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
-        from mlflow.entities import Param, RunTag
         from mlflow.exceptions import MlflowException
 
         self.client = MlflowClient(self.uri)
@@ -117,10 +126,11 @@ class Tracker(keras.callbacks.Callback):
         if self.resume and kept.exists():
             try:
                 run_id = json.loads(kept.read_text())["run_id"]
-                logged = self.client.get_metric_history(run_id, "loss")
-                self.client.update_run(run_id, status="RUNNING")
-                self.run_id, self.rows = run_id, len({metric.step for metric in logged})
-                return
+                if self.client.get_run(run_id).info.lifecycle_stage == "active":
+                    logged = self.client.get_metric_history(run_id, "loss")
+                    self.client.update_run(run_id, status="RUNNING")
+                    self.run_id, self.rows = run_id, len({metric.step for metric in logged})
+                    return
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
@@ -128,7 +138,15 @@ class Tracker(keras.callbacks.Callback):
         number = experiment.experiment_id if experiment else None
         number = number or self.client.create_experiment(EXPERIMENT, files_of(self.uri))
         self.run_id = self.client.create_run(number, run_name=self.name).info.run_id
-        facts = ("hardware", "versions", "commit", "date", "source")
+        write_text(kept, json.dumps({"run_id": self.run_id}) + "\n")
+
+    def tell(self):
+        """What makes the run, as parameters, and where it was made, as tags; once."""
+        from mlflow.entities import Param, RunTag
+
+        if self.client.get_run(self.run_id).data.params:
+            return
+        facts = ("hardware", "versions", "commit", "code", "date", "source")
         params = flat({k: v for k, v in self.identity.items() if k not in (*facts, "changed")})
         params["changed"] = ", ".join(self.identity["changed"]) or "nothing"
         tags = flat({k: v for k, v in self.identity.items() if k in facts})
@@ -137,7 +155,6 @@ class Tracker(keras.callbacks.Callback):
             params=[Param(name, str(value)[:500]) for name, value in params.items()],
             tags=[RunTag(name, str(value)) for name, value in tags.items()],
         )
-        write_text(kept, json.dumps({"run_id": self.run_id}) + "\n")
 
     def log_rows(self):
         """The rows of `log.csv` that the store does not have yet."""
@@ -231,7 +248,7 @@ def ui(uri=STORE, port=5000, tunnel=False):
             from pyngrok import ngrok
         except ModuleNotFoundError:
             raise ValueError("a tunnel wants pyngrok: pip install pyngrok") from None
-        ngrok.set_auth_token(secret("NGROK_AUTHTOKEN"))
+        os.environ["NGROK_AUTHTOKEN"] = secret("NGROK_AUTHTOKEN")  # where pyngrok looks for it
         address = ngrok.connect(addr=str(port), bind_tls=True).public_url
         host = address.removeprefix("https://")
         # MLflow answers 403 to hosts that it was not told of.

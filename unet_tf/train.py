@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from unet_tf.checkpoint import Checkpoint
+from unet_tf.checkpoint import Checkpoint, made_of
+from unet_tf.files import atomically
 from unet_tf.losses import bce_dice_loss
 from unet_tf.metrics import hard_dice
 
@@ -109,9 +110,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         value = self.sign * logs[self.monitor]
         if value > self.best:
             self.best = value
-            partial = self.path.with_name(f"partial-{self.path.name}")
-            self.model.save(partial)
-            os.replace(partial, self.path)
+            with atomically(self.path, durable=True) as partial:
+                self.model.save(partial)
 
 
 def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
@@ -181,7 +181,8 @@ def fit(
         as without the stop, given the same data and, for order and augmentation, a data set of
         `unet_tf.pipeline.dataset`. More `epochs` than before are welcome.
     settings : dict, optional
-        What else makes this training, such as the data: compared when it is resumed.
+        What else makes this training: compared when it is resumed. Else what the data sets of
+        `unet_tf.pipeline` say of themselves: files, sizes, order, augmentation.
     callbacks : sequence of keras.callbacks.Callback
         More of them.
     verbose : as in `keras.Model.fit`
@@ -195,10 +196,10 @@ def fit(
     ------
     ValueError
         When no epoch's loss was finite, `monitor` is not measured, or what is to be resumed is
-        damaged or of another training (`unet_tf.checkpoint`).
+        damaged, of another training, or further than `epochs` (`unet_tf.checkpoint`).
     """
-    optimizer = optimizer or keras.optimizers.Adam(1e-4)
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
+    model.compile(optimizer or keras.optimizers.Adam(1e-4), loss, metrics=list(metrics))
+    settings = settings or made_of(train=train, validation=validation)
     watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,

@@ -51,6 +51,7 @@ from PIL import Image
 from unet_tf import data
 from unet_tf.data import car_of, files_by_stem, unzipped
 from unet_tf.pipeline import (
+    fingerprint,
     keep_freed_memory,
     open_image,
     read_image,
@@ -594,7 +595,10 @@ def dataset(
         batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
         return augmented(batches, augment, draw)
 
-    return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
+    batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
+    how = {"image_size": image_size, "batch_size": batch_size, "resize": resize, "seed": seed}
+    batches.made_of = {"files": fingerprint(pairs), **how, "shuffle": shuffle, "augment": augment}
+    return batches
 
 
 # %% [markdown]

@@ -33,8 +33,6 @@ except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
     import unet_tf
 
 # %%
-import os
-
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,7 +40,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from unet_tf import data, losses, pipeline, plot, scores
-from unet_tf.checkpoint import Checkpoint
+from unet_tf.checkpoint import Checkpoint, made_of
+from unet_tf.files import atomically
 from unet_tf.losses import bce_dice_loss
 from unet_tf.metrics import hard_dice
 from unet_tf.predict import resized_back
@@ -354,9 +353,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         value = self.sign * logs[self.monitor]
         if value > self.best:
             self.best = value
-            partial = self.path.with_name(f"partial-{self.path.name}")
-            self.model.save(partial)
-            os.replace(partial, self.path)
+            with atomically(self.path, durable=True) as partial:
+                self.model.save(partial)
 
 
 # %% tags=["lifted"]
@@ -404,8 +402,8 @@ def fit(
     verbose="auto",
 ):
     """Compile and train; the model ends with the weights of its best epoch."""
-    optimizer = optimizer or keras.optimizers.Adam(1e-4)
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
+    model.compile(optimizer or keras.optimizers.Adam(1e-4), loss, metrics=list(metrics))
+    settings = settings or made_of(train=train, validation=validation)
     watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,

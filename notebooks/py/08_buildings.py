@@ -54,6 +54,7 @@ from unet_tf.pipeline import (
     augmented,
     decoded,
     each_epoch,
+    fingerprint,
     fold_in,
     read_mask,
     shuffled,
@@ -268,8 +269,7 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
     """Batches of random crops, for training; `crops` of each image an epoch, drawn afresh."""
     if not pairs:
         raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
-    for image, _ in pairs:
-        size = size_of(image)
+    for image, size in ((image, size_of(image)) for image, _ in pairs):
         if size[0] < crop[0] or size[1] < crop[1]:
             raise ValueError(
                 f"{image}: {size[0]}x{size[1]} pixels (height x width), smaller than a crop of "
@@ -291,7 +291,10 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
         batches = passes.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
         return augmented(batches, augment, tf.stack([seed, number]))
 
-    return each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
+    batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
+    how = {"crop": crop, "crops": crops, "batch_size": batch_size, "augment": augment, "seed": seed}
+    batches.made_of = {"files": fingerprint(pairs), **how}
+    return batches
 
 
 # %% [markdown]
