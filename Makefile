@@ -22,13 +22,14 @@ test: .venv/installed
 	$(BIN)/ruff check --quiet .
 	$(call RENDERED,$(BIN)) $(BIN)/python -m pytest -q $(WORKERS) --nbval $(NBVAL) tests notebooks
 
-# The exact tested versions, and this project in editable mode.
+# The exact tested versions, and this project in editable mode. Python compiles what is imported,
+# when it is: pip would compile all 15,000 files.
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing the tested versions into .venv (3 GB, once)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -e .
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.lock -e .
 	@touch $@
 
 # What Colab and Kaggle ship (August 2026): Python 3.12 or 3.13, these versions.

@@ -211,8 +211,8 @@ def footprint():
             f"{ranged(one['share'], 0, 100, '%')} of the rate of its convolutions run bare and "
             f"forward, which is {ranged(one['gflops_bare'], 0)} GFLOP/s."
         )
-    memory, mebi = found.get("memory_unet"), 1 / 2**20
-    for kind in ("training", "prediction") if memory else ():
+    memory, mebi = found["memory_unet"], 1 / 2**20
+    for kind in ("training", "prediction"):
         base, grown = memory[kind]["peaks"][0], memory[kind]["growth"]
         height, width = base["setting"]["image_size"]
         lines.append(
@@ -223,10 +223,18 @@ def footprint():
             f"{grown['images'] / 1024:.0f} KiB more an image, "
             f"{grown['batch_size'] * mebi:.0f} MiB more an image of the batch."
         )
+    for policy, one in found["precision_16"]["policies"].items():
+        lines.append(
+            f"- `precision.py`: a training step of the guide's U-Net with 16 filters, 160x240, "
+            f"batches of 16, in {policy}: {ranged(one['images_a_second'], 1)} images/s, "
+            f"{ranged(one['memory_above_import'], 0, mebi)} MiB above the imports."
+        )
     seconds = found["start"]["seconds"]
+    steps = found["start"].get("clone", {}).get("seconds", {}).items()
+    from_clone = "".join(f", `{name}` {taken:.0f} s" for name, taken in steps)
     lines.append(
         f"- `start.py`: `import unet_tf.train` {ranged(seconds['import unet_tf.train'], 1)} s, "
-        f"`import tensorflow` {ranged(seconds['import tensorflow'], 1)} s."
+        f"`import tensorflow` {ranged(seconds['import tensorflow'], 1)} s{from_clone}."
     )
     tried = found["tried_simple"]["ways"]
     ways = [f"{way} {ranged(one['times_as_it_is'], 2)}" for way, one in tried.items()][1:]

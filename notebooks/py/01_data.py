@@ -314,15 +314,18 @@ def read_mask(path):
     elif image.mode in ("PA", "RGB", "RGBA"):  # planes: 20 times as fast as over the last axis
         channels = np.asarray(image.convert("RGB"))
         image = Image.fromarray(np.max([channels[..., i] for i in range(3)], axis=0))
+    pixels = np.asarray(image)
     if image.mode in ("L", "P"):
         levels = np.arange(256)
         if image.mode == "P":
             palette = np.reshape(image.getpalette("RGB"), (-1, 3)).max(axis=1)
             levels = np.pad(palette, (0, 256 - len(palette)))
-        used = np.flatnonzero(image.histogram())  # far faster than to look at each pixel
+        used = np.unique([pixels.min(), pixels.max()])
+        if used[-1] - used[0] > 1:  # there may be others between
+            used = np.flatnonzero(image.histogram())  # far faster than to sort the pixels
         found = np.unique(levels[used])
     else:
-        found = np.unique(image)
+        found = np.unique(pixels)
     if found[-1] not in (0, 1, 255, 65535) or len(found) > 2 or (len(found) == 2 and found[0]):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
         raise ValueError(
@@ -330,8 +333,8 @@ def read_mask(path):
             f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
         )
     if image.mode in ("L", "P") and (used != (levels[used] > 0)).any():  # else it is 0 and 1
-        image = image.point((levels > 0).astype(int).tolist())
-    return (np.asarray(image) > 0).astype("uint8")
+        pixels = np.asarray(image.point((levels > 0).astype(int).tolist()))
+    return (pixels > 0).astype("uint8")
 
 
 # %% [markdown]
