@@ -299,7 +299,8 @@ def publish(run):
         there = json.loads(path.read_text()) if path.exists() else None
         record = merged(results, there)
         files.write_text(path, json.dumps(record, indent=1) + "\n")
-        shutil.copy(pictures[name], path.with_suffix(".png"))
+        if record["data"] == "rendered":  # photographs are not ours to publish
+            shutil.copy(pictures[name], path.with_suffix(".png"))
         print(f"{path.name}: seeds {[run['seed'] for run in record['runs']]}")
 
 
