@@ -23,6 +23,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 SPEED = RESULTS / "speed"
 CARVANA_IMAGES = 5088  # of the whole training set
+# Settings that came after the first records, with what held before.
+LATER = {"crop": None, "crops": 1, "class_weights": None, "class_names": None}
 TO_FILL = (
     "| {recipe.name}, {recipe.variant} | Carvana, {images} images of 1918x1280 "
     "| {published} | | {may} | *yours to fill* | | | | {on} | |"
@@ -45,6 +47,12 @@ def results_of(record):
     return [{**shared, **run} for run in record["runs"]]
 
 
+def kind(result):
+    """What all seeds of a record share."""
+    settings = {**LATER, **result["settings"]}
+    return settings, *(result[key] for key in ("split", "precision", "original_size"))
+
+
 def merged(found, there):
     """One record of new results and of those in the record that is there, if they are of one kind.
 
@@ -53,16 +61,13 @@ def merged(found, there):
     ValueError
         When the new ones differ in more than their seed, or two have the same.
     """
-    keys = ("split", "settings", "precision", "original_size")
     seeds = [result["seed"] for result in found]
-    if any(result[key] != found[0][key] for result in found for key in keys) or len(
-        set(seeds)
-    ) < len(seeds):
+    if any(kind(result) != kind(found[0]) for result in found) or len(set(seeds)) < len(seeds):
         raise ValueError(
             f"{slug(found[0])}: results of several kinds, or of one seed twice (seeds {seeds}). "
             "Give a folder with the runs of one kind"
         )
-    same = there and all(there[key] == found[0][key] for key in keys)
+    same = there and kind(there) == kind(found[0])
     kept = [result for result in results_of(there) if result["seed"] not in seeds] if same else []
     return ledger.summary(found + kept)
 

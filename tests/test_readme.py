@@ -103,6 +103,9 @@ def test_seeds_of_several_batches_make_one_record(tmp_path, monkeypatch):
 
     assert batch("first", result(0, 0.5), result(1, 0.6)) == {0: 0.5, 1: 0.6}
     assert batch("second", result(1, 0.7), result(2, 0.8)) == {0: 0.5, 1: 0.7, 2: 0.8}
+    # by later code, which has more settings
+    later = result(3, 0.4, settings={"epochs": 1, "crop": None, "crops": 1})
+    assert batch("later", later) == {0: 0.5, 1: 0.7, 2: 0.8, 3: 0.4}
     # of another split: the old ones do not belong to it
     assert batch("third", result(5, 0.9, split={"hash": "b"})) == {5: 0.9}
     batch("fourth", result(0, 0.5, changed=["epochs"]), result(5, 0.9, split={"hash": "b"}))
