@@ -5,11 +5,11 @@
 
 Rendered pairs of 1918x1280, four fifths to train on and one to validate on, to 96x128, batches of
 32; of fewer pairs, what is saved at an epoch's end, more on our side, weighs more. The article: its
-pipeline (without the tuning thread, see `input.py`), in float32, the best model saved. Ours:
-`unet_tf.train` with shuffling and paired augmentation, in the precision that suits the hardware,
-all that a resumed run needs saved. Each measurement is a process of its own, after a step on other
-batches of the same files that builds the graph. Of our epochs the first reads the files, the later
-one the cache. Writes `results/speed/training_<model>.json`.
+pipeline (parallel as TensorFlow makes it, without its tuning thread), in float32, the best model
+saved. Ours: `unet_tf.train` with shuffling and paired augmentation, in the precision that suits the
+hardware, all that a resumed run needs saved. Each measurement is a process of its own, after a step
+on other batches of the same files that builds the graph. Of our epochs the first reads the files,
+the later one the cache. Writes `results/speed/training_<model>.json`.
 """
 
 import json
@@ -71,8 +71,9 @@ def article_epoch(name, pairs, folder):
         keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience),
         keras.callbacks.ModelCheckpoint(folder / "best.keras", "val_loss", save_best_only=True),
     ]
-    train, validation = (article.dataset(part) for part in divided(pairs))
-    return epochs_of(model, train, validation, 1, callbacks, article.dataset(pairs[:32]))
+    train, validation = (article.dataset(part, tuned=False) for part in divided(pairs))
+    first = article.dataset(pairs[:32], tuned=False)
+    return epochs_of(model, train, validation, 1, callbacks, first)
 
 
 def our_epochs(name, pairs, folder):
