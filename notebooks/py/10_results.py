@@ -482,7 +482,8 @@ plt.show()
 # The article names what it would try next: blocks, filters, resolution, more images, another loss, Adam's
 # epsilon, strided convolutions. Each was tried on the small U-Net, one change at a time. This is what
 # *small* means. The ledger's small U-Net is the same protocol, trained by another script; the same seed
-# should then give the same number. Look at how far two such trainings lie apart.
+# gives the same bits on the same machine by the same code. On another one sums round otherwise, and a
+# small network then goes its own way. Look at how far two such trainings lie apart.
 
 
 # %% tags=["lifted"]
