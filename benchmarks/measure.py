@@ -14,7 +14,8 @@ PAIRS = 1000
 
 
 def commit():
-    """The commit that the files are of; None where git does not tell."""
+    """The commit that the files are of; None where git does not tell. `runs.provenance` would
+    import TensorFlow, which `memory.py` must not before it measures."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stdout.strip() or None

@@ -138,7 +138,8 @@ def rates():
         "Carvana",
     )
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for record in (benchmarks()[f"prediction_{name}"] for name in ("simple_fcn", "unet")):
+    found = benchmarks()
+    for record in (found[f"prediction_{name}"] for name in ("simple_fcn", "unet")):
         stages = record["images_a_second"]
         cells = [
             "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
@@ -176,9 +177,8 @@ def comparisons():
     rounds = f"{peers['rounds']} of {peers['steps']}"
     for one in peers["comparisons"]:
         for task in ("training step", "prediction"):
-            rate = (
-                f"{peers['batch_size'] / peers['ways'][one['ours']][task]['median']:.1f} images/s"
-            )
+            seconds = peers["ways"][one["ours"]][task]["median"]
+            rate = f"{peers['batch_size'] / seconds:.1f} images/s"
             what, against = f"U-Net, {task}", one["comparison"]
             rows.append((what, against, rate, rounds, one[task]["times_the_peer"]))
     return rows
@@ -228,10 +228,13 @@ def footprint():
             f"{grown['images'] / 1024:.0f} KiB more an image, "
             f"{grown['batch_size'] * mebi:.0f} MiB more an image of the batch."
         )
-    for policy, one in found["precision_16"]["policies"].items():
+    precision = found["precision_16"]
+    height, width = precision["image_size"]
+    for policy, one in precision["policies"].items():
         lines.append(
-            f"- `precision.py`: a training step of the guide's U-Net with 16 filters, 160x240, "
-            f"batches of 16, in {policy}: {ranged(one['images_a_second'], 1)} images/s, "
+            f"- `precision.py`: a training step of the guide's U-Net with {precision['filters']} "
+            f"filters, {height}x{width}, batches of {precision['batch_size']}, in {policy}: "
+            f"{ranged(one['images_a_second'], 1)} images/s, "
             f"{ranged(one['memory_above_import'], 0, mebi)} MiB above the imports."
         )
     seconds = found["start"]["seconds"]

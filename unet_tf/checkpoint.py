@@ -88,10 +88,7 @@ class Checkpoint(keras.callbacks.Callback):
             state = json.loads(str(arrays.pop("state")))
             state = {part: state[part] for part in PARTS}
         except UNREADABLE as error:
-            raise ValueError(
-                f"{self.path}: the checkpoint is damaged ({error}). Bring back a whole one, or "
-                "remove it to start anew"
-            ) from None
+            raise self.damaged(error) from None
         if found := differences(state["versions"], VERSIONS):
             raise ValueError(
                 f"{self.path}: the checkpoint is of another version ({found}). Install that "
@@ -104,6 +101,13 @@ class Checkpoint(keras.callbacks.Callback):
             )
         return state, arrays
 
+    def damaged(self, what):
+        """The ValueError for a `state.npz` that is not whole."""
+        return ValueError(
+            f"{self.path}: the checkpoint is damaged ({what}). Bring back a whole one, or "
+            "remove it to start anew"
+        )
+
     def go_on(self, state, arrays):
         """Bring everything to where it was, and let `fit` begin with the next epoch."""
         if state["epoch"] > self.params["epochs"]:
@@ -114,10 +118,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
         if lacking := self.variables().keys() - arrays.keys():
-            raise ValueError(
-                f"{self.path}: the checkpoint is damaged ({len(lacking)} variables are not in it). "
-                "Bring back a whole one, or remove it to start anew"
-            )
+            raise self.damaged(f"{len(lacking)} variables are not in it")
         if state["best"] > -np.inf:
             try:
                 self.model.load_weights(self.best.path)
