@@ -4,8 +4,9 @@
     python experiments/publish.py runs/carvana          # without a folder: the tables alone
 
 A record of the ledger is one recipe on one data set, all its seeds: `results/<recipe>-<data>.json`,
-with `-changed` behind where settings were changed. Seeds that a record has and the runs do not are
-kept, if split and settings are the same, so that seeds may come from several batches.
+with `-small` behind where it has other filters, `-changed` where only other settings were changed.
+Seeds that a record has and the runs do not are kept, if split and settings are the same, so that
+seeds may come from several batches.
 """
 
 import importlib.util
@@ -38,6 +39,8 @@ spec.loader.exec_module(effects)
 def slug(record):
     """The name of a record's file, and of its picture."""
     name = f"{record['recipe']}-{record['variant']}-{record['data'].lower()}".replace(" ", "-")
+    if "filters" in record["changed"]:
+        return f"{name}-small"  # `recipes.quick`
     return name + ("-changed" if record["changed"] else "")
 
 

@@ -114,6 +114,8 @@ def test_seeds_of_several_batches_make_one_record(tmp_path, monkeypatch):
         *("article_unet-as-written-rendered-changed.png",),
         *("article_unet-as-written-rendered.json", "article_unet-as-written-rendered.png"),
     ]
+    batch("small", result(0, 0.5, changed=["filters", "epochs"]))  # beside the other
+    assert (tmp_path / "results/article_unet-as-written-rendered-small.json").exists()
     batch("fifth", result(0, 0.5, data="Carvana"))  # photographs are not ours to publish
     assert (tmp_path / "results/article_unet-as-written-carvana.json").exists()
     assert not (tmp_path / "results/article_unet-as-written-carvana.png").exists()

@@ -631,7 +631,7 @@ def test_what_the_table_calls_the_data(tmp_path, name, size, file, expected):
 
 def test_table_by_hand():
     assert ledger.table([ledger.summary(results_by_hand())]).splitlines()[2] == (
-        "| article_unet, as written, settings changed | rendered, 8 images of 480x320 "
+        "| article_unet, as written, changed: epochs | rendered, 8 images of 480x320 "
         "| 0.9416 | 0.9123 "
         "| no: rendered cars | **0.9500** ± 0.0200 (3 seeds) | 0.8000 | 0.5000 | 0.7000 "
         "| validation | 2.5 |"

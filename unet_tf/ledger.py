@@ -64,9 +64,9 @@ def what(record):
     """Recipe and data of a record, two cells of a table."""
     images = sum(record["split"]["images"].values())
     height, width = record["original_size"]
+    changed = f", changed: {', '.join(record['changed'])}" if record["changed"] else ""
     return (
-        f"{record['recipe']}, {record['variant']}"
-        + (", settings changed" if record["changed"] else ""),
+        f"{record['recipe']}, {record['variant']}{changed}",
         f"{record['data']}, {images} images of {width}x{height}",
     )
 
