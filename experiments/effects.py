@@ -59,6 +59,7 @@ def widths(first, levels=5):
 
 VARIANTS = {
     "base": Variant("nothing", {}),
+    "again": Variant("nothing: trained again, by later code", {}),
     "images_only": Variant("images augmented without their masks", {}, masks_move=False),
     "no_augmentation": Variant("no augmentation", {"augment": False}),
     "guide_augmentation": Variant(

@@ -515,8 +515,11 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 #
 # | name | what changed |
 # | --- | --- |
+# | `again` | nothing: the base once more, by later code; what chance alone does |
 # | `images_only` | images augmented without their masks, as in the article's simple model |
 # | `no_augmentation` | no augmentation, as in the article's U-Net |
+# | `guide_augmentation` | up to 35 degrees and one in ten upside down, as the guide augments |
+# | `rotation_35`, `upside_down` | each of the two alone |
 # | `split_by_image` | the validation part split off by image |
 # | `nearest` | photographs resized by nearest, not by area |
 # | `blocks_4`, `blocks_6` | one encoder level fewer, one more |
@@ -526,6 +529,7 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 # | `dice_alone`, `pooled_dice` | the loss: dice of each image without cross-entropy, the article's pooled dice |
 # | `epsilon_1e-7`, `epsilon_1e-3` | Adam's epsilon, in place of 1e-6 |
 # | `strided_conv` | strided convolution in place of max pooling |
+# | `float32` | float32 throughout, in place of bfloat16 |
 
 # %%
 dices = defaultdict(dict)
