@@ -543,7 +543,7 @@ ranked = sorted(moved, key=lambda name: moved[name][0])
 print("difference in dice from base, unseen rendered cars")
 for name in ranked:
     mean, low, high = moved[name]
-    print(f"{name:16} {mean:+.4f} ({low:+.4f} to {high:+.4f}) {verdict(low, high)}")
+    print(f"{name:18} {mean:+.4f} ({low:+.4f} to {high:+.4f}) {verdict(low, high)}")
 print("left out:", ", ".join(sorted(dices.keys() - moved.keys())) or "none")
 
 # %%
