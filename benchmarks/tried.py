@@ -24,6 +24,7 @@ WAYS = {
     "4 steps in one call (steps_per_execution)": ({"steps_per_execution": 4}, {}),
     "compiled by XLA (jit_compile)": ({"jit_compile": True}, {}),
     "float32": ({}, {"PRECISION": "float32"}),
+    "the head in bfloat16, too": ({}, {"HEAD": "mixed_bfloat16"}),
     "one thread an operation, two operations at once": (
         {},
         {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"},
@@ -50,6 +51,8 @@ def seconds_of(model, way):
     train.set_precision(os.environ.get("PRECISION", "auto"))
     keras.utils.set_random_seed(0)
     built = (models.unet if model == "unet" else models.simple_fcn)((*SIZE, 3))
+    head = built.get_layer("head")
+    head.dtype_policy = os.environ.get("HEAD", head.dtype_policy)
     optimizer = keras.optimizers.Adam(1e-4)
     compiling = {"jit_compile": False, **WAYS[way][0]}
     built.compile(optimizer, losses.bce_dice_loss, metrics=[metrics.hard_dice], **compiling)
