@@ -247,13 +247,12 @@ def footprint():
         f"- `start.py`: `import unet_tf.train` {ranged(seconds['import unet_tf.train'], 1)} s, "
         f"`import tensorflow` {ranged(seconds['import tensorflow'], 1)} s{from_clone}."
     )
-    if "tried_simple" in found:
-        tried = found["tried_simple"]["ways"]
-        ways = [f"{way} {ranged(one['times_as_it_is'], 2)}" for way, one in tried.items()][1:]
-        lines.append(
-            "- `tried.py`: a training step of the simple model, as many times as fast as it is: "
-            f"{'; '.join(ways)}."
-        )
+    tried = found["tried_simple"]["ways"]
+    ways = [f"{way} {ranged(one['times_as_it_is'], 2)}" for way, one in tried.items()][1:]
+    lines.append(
+        "- `tried.py`: a training step of the simple model, as many times as fast as it is: "
+        f"{'; '.join(ways)}."
+    )
     return "\n".join(lines)
 
 

@@ -139,6 +139,7 @@ def test_every_benchmark_of_the_readme_is_there_and_whole():
     names = {path.stem for path in RECORDS}
     assert names >= {"input", "training_simple", "training_unet", "peers", "share", "start"}
     assert names >= {"memory_unet", "precision_16", "prediction_simple_fcn", "prediction_unet"}
+    assert "tried_simple" in names
     for path in RECORDS:
         record = json.loads(path.read_text())
         assert record.get("pairs", 1000) in (1000, 250)
