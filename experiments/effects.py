@@ -59,6 +59,7 @@ def widths(first, levels=5):
 
 VARIANTS = {
     "base": Variant("nothing", {}),
+    # The same settings and seeds: at the base's own commit, on its machine, the same bits.
     "again": Variant("nothing: trained again, by later code", {}),
     "images_only": Variant("images augmented without their masks", {}, masks_move=False),
     "no_augmentation": Variant("no augmentation", {"augment": False}),
