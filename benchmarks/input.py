@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import article
 import measure
 
-from unet_tf import pipeline
+from unet_tf import data, pipeline
 
 SIZE = (96, 128)
 ARTICLE = "the article's"
@@ -27,8 +27,8 @@ ARTICLE = "the article's"
 
 def read_whole(path, image_size, resize):
     """`pipeline.read_resized` without its short cut."""
-    image = pipeline.read_image(path)
-    return pipeline.resized(image, image_size, resize), image.shape[:2]
+    image = data.read_image(path)
+    return data.resized(image, image_size, resize), image.shape[:2]
 
 
 def seconds_of(batches):
@@ -42,9 +42,9 @@ def seconds_of(batches):
 def ours(pairs, whole=False, keep=True, later=False, **options):
     """Seconds of our first pass, or of one behind it, over what is then in memory."""
     if whole:
-        pipeline.read_resized = read_whole
+        data.read_resized = read_whole
     if not keep:
-        pipeline.keep_freed_memory = lambda: None
+        data.keep_freed_memory = lambda: None
     batches = pipeline.dataset(pairs, SIZE, cache="memory" if later else None, **options)
     if later:
         seconds_of(batches)

@@ -37,9 +37,9 @@ def parser(description, rounds=3):
 def large_pairs(count=PAIRS):
     """The first `count` of 1008 rendered pairs of Carvana's size, by name; rendered once, in some
     minutes, into the user's cache. ValueError when there are fewer."""
-    from unet_tf import data, toy
+    from unet_tf import data, rendered
 
-    pairs = data.pair(toy.write(cars=63, size=(1918, 1280)))
+    pairs = data.pair(rendered.write_cars(cars=63, size=(1918, 1280)))
     if count > len(pairs):
         raise ValueError(f"{count} pairs: there are {len(pairs)}")
     return pairs[:count]
@@ -95,13 +95,13 @@ def shown(found, digits=1):
 def write(folder, name, record):
     """`<name>.json` in the folder, with hardware, versions, commit and day; a commit that was made
     meanwhile counts as uncommitted code."""
-    from unet_tf import runs, train
+    from unet_tf import protocol, training
     from unet_tf.files import write_text
 
-    found = runs.provenance()
+    found = protocol.provenance()
     if found["commit"] and not found["commit"].startswith(STARTED):
         found["commit"] = f"{STARTED}-dirty"
-    flags = sorted(train.cpu_flags() & {"avx512_bf16", "amx_bf16"})
+    flags = sorted(training.cpu_flags() & {"avx512_bf16", "amx_bf16"})
     path = folder / f"{name}.json"
     write_text(path, json.dumps({**record, **found, "cpu_flags": flags}, indent=1) + "\n")
     print(f"written: {path}")

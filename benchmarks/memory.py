@@ -5,7 +5,7 @@
 
 Each measurement is a process of its own. Counted is the process's peak (`ru_maxrss`; Linux) above
 that right after the imports, which is recorded too; on a GPU it is the host's memory alone. One
-thing varies at a time. Training: at most 4 steps of `unet_tf.train.fit`, in the precision that
+thing varies at a time. Training: at most 4 steps of `unet_tf.training.fit`, in the precision that
 suits the hardware, on all of the shuffled, augmented data set, which is kept in memory: rendered
 pairs of 480x320, repeated where more are asked for. Prediction: rendered JPEG files of 1918x1280 to
 a submission, by an untrained model; tiled, the images are cut into tiles of the model's size that
@@ -49,17 +49,21 @@ def peak():
 
 def built(name, size):
     """The model under the precision that suits the hardware."""
-    from unet_tf import models, train
+    from unet_tf import network
+    from unet_tf.training import set_precision
 
-    train.set_precision()
-    return (models.unet if name == "unet" else models.simple_fcn)((*size, 3))
+    set_precision()
+    return (network.unet if name == "unet" else network.simple_fcn)((*size, 3))
 
 
 def train_once(name, images, batch_size, image_size, saved=False):
     """Some steps of an epoch over so many images; gives the model."""
-    from unet_tf import data, pipeline, toy, train
+    from unet_tf import data, pipeline, rendered
+    from unet_tf.training import fit
 
-    pairs = list(itertools.islice(itertools.cycle(data.pair(toy.write())), images + VALIDATION))
+    pairs = list(
+        itertools.islice(itertools.cycle(data.pair(rendered.write_cars())), images + VALIDATION)
+    )
     options = {"image_size": image_size, "batch_size": batch_size, "cache": "memory"}
     # The shuffle reads all images before it gives the first batch.
     training = pipeline.dataset(pairs[:images], shuffle=True, augment=True, **options)
@@ -67,13 +71,13 @@ def train_once(name, images, batch_size, image_size, saved=False):
     model = built(name, image_size)
     with tempfile.TemporaryDirectory() as folder:
         folder = folder if saved else None
-        train.fit(model, training.take(STEPS), validation, epochs=1, folder=folder, verbose=0)
+        fit(model, training.take(STEPS), validation, epochs=1, folder=folder, verbose=0)
     return model
 
 
 def predict_once(name, images, batch_size, image_size, tiled=False):
     """A submission of so many files; gives the model."""
-    from unet_tf import predict, predict_files
+    from unet_tf import predict
 
     paths = [image for image, _ in measure.large_pairs(images)]
     model = built(name, image_size)
@@ -83,7 +87,7 @@ def predict_once(name, images, batch_size, image_size, tiled=False):
     options = {"settings": {}, "image_size": size, "batch_size": batch_size}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "submission.csv.gz"
-        outcomes = list(predict_files.to_submission(forward, paths, target, **options))
+        outcomes = list(predict.to_submission(forward, paths, target, **options))
     if any(outcome for _, outcome in outcomes) or len(outcomes) != images:
         raise ValueError(f"{images} files were to be predicted, some were not: {outcomes}")
     return model
@@ -94,7 +98,7 @@ def measured(name, kind, setting):
     import keras  # noqa: F401
     import tensorflow  # noqa: F401
 
-    from unet_tf import models, pipeline, predict_files, train  # noqa: F401
+    from unet_tf.training import fit, set_precision  # noqa: F401
 
     imported = peak()
     model = (train_once if kind == "training" else predict_once)(name, **setting)
@@ -138,11 +142,11 @@ def main():
         print(json.dumps(measured(arguments.model, *json.loads(arguments.one))))
         return
 
-    from unet_tf import toy
+    from unet_tf import rendered
 
     # Rendered before, if not yet there. A process's peak starts with that of the one that started
     # it: nothing here imports TensorFlow before all is measured.
-    toy.write()
+    rendered.write_cars()
     measure.large_pairs()
     settings = [(kind, {**BASE, **one}) for kind, varied in VARIED.items() for one in ({}, *varied)]
     found = [[] for _ in settings]

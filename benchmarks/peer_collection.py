@@ -14,7 +14,7 @@ from keras_unet_collection import losses, models
 
 
 def bce_dice(y_true, y_pred):
-    """`unet_tf.losses.bce_dice_loss`, in TensorFlow: runs under Keras 2 too."""
+    """`unet_tf.network.bce_dice_loss`, in TensorFlow: runs under Keras 2 too."""
     y_true, y_pred = tf.cast(y_true, "float32"), tf.cast(y_pred, "float32")
     axes = (1, 2, 3)
     overlap = tf.reduce_sum(y_true * y_pred, axes)
@@ -50,10 +50,7 @@ def endless(*arrays):
 def tasks(model, images, masks):
     """Functions that make a training step, and a prediction."""
     if os.environ.get("TF_USE_LEGACY_KERAS") != "1":
-        return (
-            lambda: model.train_on_batch(images, masks),
-            lambda: model.predict_on_batch(images),
-        )
+        return (lambda: model.train_on_batch(images, masks), lambda: model.predict_on_batch(images))
     train, predict = model.make_train_function(), model.make_predict_function()
     pairs, alone = endless(images, masks), endless(images)
     return lambda: float(train(pairs)["loss"]), lambda: predict(alone).numpy()

@@ -1,6 +1,6 @@
 """The article's U-Net in plain PyTorch, eager; started by `peers.py` in an environment of its own.
 
-As `unet_tf.models.unet(upsampling="transposed_2x2", dropout=0)`: the same layers, as many
+As `unet_tf.network.unet(upsampling="transposed_2x2", dropout=0)`: the same layers, as many
 parameters. Prints a JSON object.
 """
 
@@ -52,7 +52,7 @@ class UNet(nn.Module):
 
 
 def bce_dice(logits, masks):
-    """`unet_tf.losses.bce_dice_loss`, of logits: the mean over the images."""
+    """`unet_tf.network.bce_dice_loss`, of logits: the mean over the images."""
     probabilities, axes = torch.sigmoid(logits), (1, 2, 3)
     overlap = (masks * probabilities).sum(axes)
     dice = (2 * overlap + 1e-5) / (masks.sum(axes) + probabilities.sum(axes) + 1e-5)

@@ -63,12 +63,7 @@ COMPARISONS += [
     for precision in PRECISIONS
 ]
 COMPARISONS += [
-    (
-        "PyTorch, as they come",
-        f"{ARTICLE}, bfloat16",
-        ["PyTorch, float32, contiguous"],
-        None,
-    ),
+    ("PyTorch, as they come", f"{ARTICLE}, bfloat16", ["PyTorch, float32, contiguous"], None),
     (
         "keras-unet-collection, as they come",
         f"{COLLECTION}, bfloat16",
@@ -141,19 +136,19 @@ def as_the_collection(filters):
     import keras
     from keras import layers
 
-    from unet_tf import models
+    from unet_tf.network import conv_block, downsample, upsample
 
     *encoder, bottleneck = filters
     inputs = keras.Input((*SIZE, 3))
     x, skips = inputs, []
     for width in encoder:
-        skips.append(models.conv_block(x, width))
-        x = models.downsample(skips[-1])
-    x = models.conv_block(x, bottleneck)
+        skips.append(conv_block(x, width))
+        x = downsample(skips[-1])
+    x = conv_block(x, bottleneck)
     for width, skip in zip(reversed(encoder), reversed(skips), strict=True):
-        x = layers.Activation("relu")(models.upsample(x, width, "transposed_3x3"))
+        x = layers.Activation("relu")(upsample(x, width, "transposed_3x3"))
         x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
-        x = models.conv_block(layers.Concatenate()([x, skip]), width)
+        x = conv_block(layers.Concatenate()([x, skip]), width)
     x = layers.Conv2D(1, 1, dtype="float32")(x)
     return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32")(x))
 
@@ -163,16 +158,17 @@ def ours(network, precision, filters, steps):
     import keras
     import tensorflow as tf
 
-    from unet_tf import losses, models, predict
+    from unet_tf.network import bce_dice_loss, unet
+    from unet_tf.predict import compiled
 
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
     if network == COLLECTION:
         model = as_the_collection(widths(filters))
     else:
-        model = models.unet((*SIZE, 3), widths(filters), dropout=0.0, upsampling="transposed_2x2")
-    model.compile(keras.optimizers.Adam(LEARNING_RATE), losses.bce_dice_loss)
+        model = unet((*SIZE, 3), widths(filters), dropout=0.0, upsampling="transposed_2x2")
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), bce_dice_loss)
     images, masks = random_batch()
-    forward = predict.compiled(model)
+    forward = compiled(model)
     found = measured(
         lambda: model.train_on_batch(images, masks),
         lambda: forward(images, training=False).numpy(),

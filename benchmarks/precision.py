@@ -23,13 +23,13 @@ def steps(policy, filters, count):
     import keras
     import numpy as np
 
-    from unet_tf import recipes
+    from unet_tf import protocol
 
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     widths = tuple(filters * 2**level for level in range(5))
-    model = recipes.guide_unet((*SIZE, 3), widths)
+    model = protocol.guide_unet((*SIZE, 3), widths)
     model.compile(keras.optimizers.Adam(1e-4), keras.losses.binary_crossentropy)
     random = np.random.default_rng(0)
     images = random.random((BATCH, *SIZE, 3), "float32")

@@ -15,7 +15,7 @@ from pathlib import Path
 import measure
 import numpy as np
 
-from unet_tf import carvana, data, pipeline, predict, predict_files, run_lengths, toy
+from unet_tf import data, kaggle, predict, rendered, run_lengths
 
 SIZE = (1918, 1280)
 
@@ -31,7 +31,7 @@ def stages(model, size, batch_size, paths):
         return result
 
     def read(path):
-        return pipeline.read_resized(path, size)[0]
+        return data.read_resized(path, size)[0]
 
     def forward():
         starts = range(0, len(images), batch_size)
@@ -39,13 +39,13 @@ def stages(model, size, batch_size, paths):
         return np.concatenate([model(batch, training=False).numpy() for batch in batches])[..., 0]
 
     def encode(probability):
-        return run_lengths.encode(predict.resized_back(probability, SIZE[::-1]) >= 0.5)
+        return run_lengths.encode(data.resized_back(probability, SIZE[::-1]) >= 0.5)
 
     def whole():
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "submission.csv.gz"
             options = {"settings": {}, "image_size": size, "batch_size": batch_size}
-            list(predict_files.to_submission(model, paths, target, **options))
+            list(predict.to_submission(model, paths, target, **options))
 
     with ThreadPoolExecutor() as pool:
         images = timed("read", lambda: list(pool.map(read, paths)))
@@ -60,7 +60,7 @@ def main():
     parser.add_argument("models", nargs="+", help=".keras files of trained models")
     parser.add_argument("--batch-size", type=int, default=16)
     arguments = parser.parse_args()
-    paths = data.unlabelled(toy.write(cars=1, test_cars=4, size=SIZE))
+    paths = data.unlabelled(rendered.write_cars(cars=1, test_cars=4, size=SIZE))
     networks = [predict.load(path) for path in arguments.models]
     models = [(predict.compiled(one), predict.size_of_model(one)) for one in networks]
     rounds = [
@@ -75,8 +75,8 @@ def main():
         }
         for stage, rate in rates.items():
             print(f"{network.name}: {stage:8} {measure.shown(rate)} images/s")
-        hours = carvana.TEST_IMAGES / rates["whole"]["median"] / 3600
-        print(f"Carvana's {carvana.TEST_IMAGES:,} test images would take {hours:.1f} hours at that")
+        hours = kaggle.TEST_IMAGES / rates["whole"]["median"] / 3600
+        print(f"Carvana's {kaggle.TEST_IMAGES:,} test images would take {hours:.1f} hours at that")
         record = {
             "model": network.name,
             "parameters": network.count_params(),

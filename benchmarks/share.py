@@ -62,13 +62,13 @@ def measured(policy, steps):
     import keras
     import numpy as np
 
-    from unet_tf import metrics, models, train
+    from unet_tf import network
 
     keras.config.set_dtype_policy(policy)
-    model = models.unet((*SIZE, 3))
+    model = network.unet((*SIZE, 3))
     shapes = shapes_of(model)
     optimizer = keras.optimizers.Adam(1e-4)
-    model.compile(optimizer, train.bce_dice_loss, metrics=[metrics.hard_dice])
+    model.compile(optimizer, network.bce_dice_loss, metrics=[network.hard_dice])
     random = np.random.default_rng(0)
     images = random.random((BATCH, *SIZE, 3), "float32")
     masks = (images[..., :1] > 0.5).astype("float32")

@@ -23,8 +23,8 @@ PROCESSES = {
     "python alone": ("-c", "pass"),
     "import tensorflow": ("-c", "import tensorflow"),
     "import keras": ("-c", "import keras"),
-    "import unet_tf.models": ("-c", "import unet_tf.models"),
-    "import unet_tf.train": ("-c", "import unet_tf.train"),
+    "import unet_tf.network": ("-c", "import unet_tf.network"),
+    "import unet_tf.training": ("-c", "import unet_tf.training"),
     "python -m unet_tf --help": ("-m", "unet_tf", "--help"),
 }
 

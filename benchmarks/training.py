@@ -6,10 +6,10 @@
 Rendered pairs of 1918x1280, four fifths to train on and one to validate on, to 96x128, batches of
 32; of fewer pairs, what is saved at an epoch's end, more on our side, weighs more. The article: its
 pipeline (parallel as TensorFlow makes it, without its tuning thread), in float32, the best model
-saved. Ours: `unet_tf.train` with shuffling and paired augmentation, in the precision that suits the
-hardware, all that a resumed run needs saved. Each measurement is a process of its own, after a step
-on other batches of the same files that builds the graph. Of our epochs the first reads the files,
-the later one the cache. Writes `results/speed/training_<model>.json`.
+saved. Ours: `unet_tf.training` with shuffling and paired augmentation, in the precision that suits
+the hardware, all that a resumed run needs saved. Each measurement is a process of its own, after a
+step on other batches of the same files that builds the graph. Of our epochs the first reads the
+files, the later one the cache. Writes `results/speed/training_<model>.json`.
 """
 
 import json
@@ -61,9 +61,9 @@ def article_epoch(name, pairs, folder):
     import article
     import keras
 
-    from unet_tf import recipes
+    from unet_tf import protocol
 
-    recipe = recipes.get(name, "as written")
+    recipe = protocol.get(name, "as written")
     model = recipe.build((*recipe.image_size, 3), recipe.filters)
     optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon)
     model.compile(optimizer, recipe.loss)
@@ -80,18 +80,19 @@ def our_epochs(name, pairs, folder):
     """Seconds of our first epoch and of a later one."""
     import keras
 
-    from unet_tf import metrics, pipeline, recipes, train
+    from unet_tf import network, pipeline, protocol
+    from unet_tf.training import AtEpoch, set_precision, watchers
 
-    recipe = recipes.get(name)
-    train.set_precision()
+    recipe = protocol.get(name)
+    set_precision()
     model = recipe.build((*recipe.image_size, 3), recipe.filters)
     optimizer = keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon)
-    model.compile(optimizer, recipe.loss, metrics=[metrics.hard_dice])
+    model.compile(optimizer, recipe.loss, metrics=[network.hard_dice])
     options = {"image_size": recipe.image_size, "cache": "memory"}
     for_training, for_validation = divided(pairs)
     training = pipeline.dataset(for_training, shuffle=True, augment=True, **options)
     validation = pipeline.dataset(for_validation, **options)
-    callbacks = [train.AtEpoch(training), *train.watchers(folder=folder)]
+    callbacks = [AtEpoch(training), *watchers(folder=folder)]
     first = pipeline.dataset(pairs[:32], recipe.image_size)
     return epochs_of(model, training, validation, 2, callbacks, first)
 

@@ -46,16 +46,16 @@ def seconds_of(model, way):
     import numpy as np
     import tensorflow as tf
 
-    from unet_tf import losses, metrics, models, pipeline, train
+    from unet_tf import network, pipeline, training
 
-    train.set_precision(os.environ.get("PRECISION", "auto"))
+    training.set_precision(os.environ.get("PRECISION", "auto"))
     keras.utils.set_random_seed(0)
-    built = (models.unet if model == "unet" else models.simple_fcn)((*SIZE, 3))
+    built = (network.unet if model == "unet" else network.simple_fcn)((*SIZE, 3))
     head = built.get_layer("head")
     head.dtype_policy = os.environ.get("HEAD", head.dtype_policy)
     optimizer = keras.optimizers.Adam(1e-4)
     compiling = {"jit_compile": False, **WAYS[way][0]}
-    built.compile(optimizer, losses.bce_dice_loss, metrics=[metrics.hard_dice], **compiling)
+    built.compile(optimizer, network.bce_dice_loss, metrics=[network.hard_dice], **compiling)
     images = np.random.default_rng(0).random((BATCH, *SIZE, 3), "float32")
     batch = tf.data.Dataset.from_tensors((images, (images[..., :1] > 0.5).astype("float32")))
     batches = pipeline.untuned(batch.cache().repeat(STEPS))  # else the end waits for the tuning

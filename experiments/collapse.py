@@ -18,16 +18,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from unet_tf import data, losses, models, pipeline, toy, train
+from unet_tf import data, network, pipeline, rendered
 from unet_tf.files import write_text
-from unet_tf.metrics import hard_dice
-from unet_tf.runs import provenance
+from unet_tf.network import hard_dice
+from unet_tf.protocol import provenance
+from unet_tf.training import set_precision
 
 RESULTS = Path(__file__).parent.parent / "results"
-LOSSES = {
-    "dice (pooled)": losses.pooled_dice_loss,
-    "BCE + dice": losses.bce_dice_loss,
-}
+LOSSES = {"dice (pooled)": network.pooled_dice_loss, "BCE + dice": network.bce_dice_loss}
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 SEEDS = range(5)
 
@@ -39,7 +37,7 @@ def one_run(loss, rate, seed, parts):
         parts.train, batch_size=16, shuffle=True, augment=True, cache="memory", seed=seed
     )
     validation = pipeline.dataset(parts.validation, batch_size=16, cache="memory")
-    model = models.simple_fcn(filters=(16, 32, 64))
+    model = network.simple_fcn(filters=(16, 32, 64))
     model.compile(keras.optimizers.Adam(rate), loss, metrics=[hard_dice])
     history = model.fit(training, validation_data=validation, epochs=8, shuffle=False, verbose=0)
     share = float(np.mean(model.predict(validation, verbose=0) >= 0.5))
@@ -54,10 +52,10 @@ def one_run(loss, rate, seed, parts):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--precision", default="auto", help="a Keras dtype policy")
-    policy = train.set_precision(parser.parse_args().precision)
+    policy = set_precision(parser.parse_args().precision)
     path = RESULTS / f"collapse_{policy}.json"
     record = json.loads(path.read_text()) if path.exists() else {"runs": {}}
-    folder = toy.write()
+    folder = rendered.write_cars()
     parts = data.split(data.pair(folder)[:320])
     record |= {"data": "rendered", "precision": policy}
     record |= provenance()

@@ -28,12 +28,13 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from unet_tf import data, losses, models, pipeline, predict, recipes, runs, scores, toy, train
-from unet_tf.augment import augment
+from unet_tf import data, network, pipeline, predict, protocol, rendered, scores
 from unet_tf.files import write_text
+from unet_tf.pipeline import augment
+from unet_tf.training import set_precision
 
 RESULTS = Path(__file__).parent.parent / "results" / "effects"
-BASE = recipes.quick(recipes.UNET)
+BASE = protocol.quick(protocol.UNET)
 SEEDS = range(5)
 
 
@@ -49,7 +50,7 @@ class Variant(NamedTuple):
 
 def strided_unet(input_shape, filters):
     """The article's U-Net with strided convolutions for max pooling: its announced next step."""
-    return models.unet(input_shape, filters, downsampling="strided_conv")
+    return network.unet(input_shape, filters, downsampling="strided_conv")
 
 
 def widths(first, levels=5):
@@ -65,7 +66,7 @@ VARIANTS = {
     "no_augmentation": Variant("no augmentation", {"augment": False}),
     "guide_augmentation": Variant(
         "augmented as the guide does: up to 35 degrees, one in ten upside down",
-        {"augment": recipes.GUIDE_AUGMENTATION},
+        {"augment": protocol.GUIDE_AUGMENTATION},
     ),
     "rotation_35": Variant("turned by up to 35 degrees", {"augment": {"rotation": 35 / 360}}),
     "upside_down": Variant("one in ten upside down", {"augment": {"vertical_flip": 0.1}}),
@@ -82,8 +83,8 @@ VARIANTS = {
     "size_192x256": Variant("192x256 pixels", {"image_size": (192, 256)}),
     "train_96": Variant("96 training images, of 6 cars (half the steps)", {}, cars=6),
     "train_384": Variant("384 training images, of 24 cars (twice the steps)", {}, cars=24),
-    "dice_alone": Variant("dice of each image alone, no BCE", {"loss": losses.dice_loss}),
-    "pooled_dice": Variant("the article's loss: pooled dice", {"loss": losses.pooled_dice_loss}),
+    "dice_alone": Variant("dice of each image alone, no BCE", {"loss": network.dice_loss}),
+    "pooled_dice": Variant("the article's loss: pooled dice", {"loss": network.pooled_dice_loss}),
     "epsilon_1e-7": Variant("Adam's epsilon 1e-7, Keras's default", {"epsilon": 1e-7}),
     "epsilon_1e-3": Variant("Adam's epsilon 1e-3", {"epsilon": 1e-3}),
     "strided_conv": Variant("strided convolution for max pooling", {"build": strided_unet}),
@@ -128,17 +129,17 @@ def one_run(name, seed):
     """Train once and score on the test cars; the record, ready for JSON."""
     variant = VARIANTS[name]
     recipe = dataclasses.replace(BASE, **variant.recipe)
-    folder = toy.write()
+    folder = rendered.write_cars()
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
-    policy = train.set_precision(variant.precision)
+    policy = set_precision(variant.precision)
     parts = parts_of(variant, data.pair(folder))
     print(data.described(parts))
     settings = {
         "image_size": recipe.image_size,
         "batch_size": recipe.batch_size,
         "resize": recipe.resize,
-        "cache": toy.default_folder().parent / "effects-cache",
+        "cache": rendered.cars_folder().parent / "effects-cache",
     }
     paired = recipe.augment if variant.masks_move else False
     training = pipeline.dataset(parts.train, shuffle=True, augment=paired, seed=seed, **settings)
@@ -146,7 +147,7 @@ def one_run(name, seed):
         training = augment_images_only(training, seed)
     validation = pipeline.dataset(parts.validation, **settings)
     model = recipe.build((*recipe.image_size, 3), recipe.filters)
-    history = runs.fitted(recipe, model, training, validation, verbose=2)
+    history = protocol.fitted(recipe, model, training, validation, verbose=2)
 
     def dice(pairs):
         images = [image for image, _ in pairs]
@@ -164,13 +165,13 @@ def one_run(name, seed):
         "minutes": (time.perf_counter() - start) / 60,
         "split": {
             "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
-            "hash": runs.split_hash(parts),
+            "hash": protocol.split_hash(parts),
         },
         "changed": {key: getattr(new, "__name__", new) for key, new in variant.recipe.items()}
         | ({"cars": variant.cars} if variant.cars else {})
         | ({} if variant.masks_move else {"masks_move": False}),
         "precision": policy,
-        **runs.provenance(),
+        **protocol.provenance(),
     }
     if name == "base":
         baseline = scores.constant_baseline(parts.train, parts.test, recipe.image_size)

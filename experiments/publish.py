@@ -18,7 +18,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from unet_tf import carvana, files, ledger, recipes
+from unet_tf import files, kaggle, protocol
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -72,14 +72,14 @@ def merged(found, there):
         )
     same = there and kind(there) == kind(found[0])
     kept = [result for result in results_of(there) if result["seed"] not in seeds] if same else []
-    return ledger.summary(found + kept)
+    return protocol.summary(found + kept)
 
 
 def records():
     """The ledger's records: the full protocols in the recipes' order, then the small ones."""
-    paths = [path for name in recipes.NAMES for path in sorted(RESULTS.glob(f"{name}-*.json"))]
+    paths = [path for name in protocol.NAMES for path in sorted(RESULTS.glob(f"{name}-*.json"))]
     found = [json.loads(path.read_text()) for path in paths]
-    order = [(recipe.name, recipe.variant) for recipe in recipes.RECIPES]
+    order = [(recipe.name, recipe.variant) for recipe in protocol.RECIPES]
     return sorted(
         found,
         key=lambda record: (
@@ -103,7 +103,7 @@ def table():
             recipe=recipe,
             images=recipe.images or CARVANA_IMAGES,
             published="none" if recipe.published is None else f"{recipe.published:.4f}",
-            may=ledger.comparable(
+            may=protocol.comparable(
                 {
                     "data": "Carvana",
                     "changed": [],
@@ -113,15 +113,15 @@ def table():
             ),
             on="test" if recipe.test_size else "validation",
         )
-        for recipe in recipes.RECIPES
+        for recipe in protocol.RECIPES
         if (recipe.name, recipe.variant) not in real and not recipe.classes
     ]
-    return "\n".join([ledger.table(found), *to_fill])
+    return "\n".join([protocol.table(found), *to_fill])
 
 
 def class_table():
     """The ledger's table of recipes of many classes."""
-    return ledger.class_table([record for record in records() if "classes" in record])
+    return protocol.class_table([record for record in records() if "classes" in record])
 
 
 def effects_table():
@@ -148,7 +148,7 @@ def rates():
             "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
             for stage in ("read", "predict", "encode", "whole")
         ]
-        hours = carvana.TEST_IMAGES / stages["whole"]["median"] / 3600
+        hours = kaggle.TEST_IMAGES / stages["whole"]["median"] / 3600
         name = f"{record['model']}, {record['parameters']:,} parameters, {record['policy']}"
         lines.append(f"| {name} | {' | '.join(cells)} | {hours:.1f} hours |")
     return "\n".join(lines)

@@ -19,7 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from unet_tf import REPOSITORY, toy
+from unet_tf import REPOSITORY, rendered
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": True}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -115,7 +115,7 @@ def build(path):
         os.pathsep
     )
     # Rendered data, whatever the shell's UNET_DATA and notebooks/data hold.
-    environment["UNET_DATA"] = str(toy.write())
+    environment["UNET_DATA"] = str(rendered.write_cars())
     # ipykernel then leaves TensorFlow's native log lines out of the outputs, as it does in pytest.
     environment["PYTEST_CURRENT_TEST"] = "refresh"
     client = NotebookClient(

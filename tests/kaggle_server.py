@@ -86,7 +86,7 @@ class KaggleServer(ThreadingHTTPServer):
     def run(self, script, *arguments, home, cwd, credentials):
         """Run a script in a process of its own, as the user of that home; what it prints.
 
-        It must end well, show no secret and no full path, and no error but a CarvanaError.
+        It must end well, show no secret and no full path, and no error but a KaggleError.
         """
         kept = {k: v for k, v in os.environ.items() if "KAGGLE" not in k and "proxy" not in k}
         kept |= {"PYTHONPATH": os.pathsep.join([str(ROOT), kept.get("PYTHONPATH", "")])}
@@ -102,7 +102,7 @@ class KaggleServer(ThreadingHTTPServer):
         assert done.returncode == 0
         assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]
         assert str(cwd) not in done.stdout
-        assert done.stderr.count("Error") == done.stderr.count("CarvanaError")
+        assert done.stderr.count("Error") == done.stderr.count("KaggleError")
         return done.stdout
 
     def asked(self, part):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from unet_tf.augment import augment
+from unet_tf.pipeline import augment
 
 
 def asymmetric(count=64, height=33, width=47):

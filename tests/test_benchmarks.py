@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import models, pipeline, studio
-from unet_tf.cars import make_car
+from unet_tf import data, network, pipeline, rendered
+from unet_tf.pipeline import batches as batches_file
+from unet_tf.rendered import make_car
 
 ROOT = Path(__file__).parent.parent
 RECORDS = sorted((ROOT / "results" / "speed").glob("*.json"))
@@ -27,7 +28,7 @@ def pairs(tmp_path):
     """Three rendered cars of 480x320, the masks as Carvana's GIFs are."""
     found = []
     for number in range(3):
-        pixels, mask = studio.render(make_car(0, number), 3)
+        pixels, mask = rendered.render(make_car(0, number), 3)
         Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", quality=92)
         palette = Image.fromarray(mask).convert("P")
         palette.putpalette([0, 0, 0, 255, 255, 255])
@@ -51,9 +52,9 @@ def test_reading_whole_is_what_small_from_the_start_is_near(tmp_path):
     import importlib
 
     whole = importlib.import_module("input").read_whole
-    Image.fromarray(studio.render(make_car(0, 3), 2, (1918, 1280))[0]).save(tmp_path / "car.jpg")
+    Image.fromarray(rendered.render(make_car(0, 3), 2, (1918, 1280))[0]).save(tmp_path / "car.jpg")
     pixels, size = whole(tmp_path / "car.jpg", (96, 128), "area")
-    fast, own_size = pipeline.read_resized(tmp_path / "car.jpg", (96, 128))
+    fast, own_size = data.read_resized(tmp_path / "car.jpg", (96, 128))
     assert size == own_size == (1280, 1918)
     assert 0 < np.abs(pixels.astype(int) - fast).mean() < 0.005 * 255  # near, but another way
 
@@ -68,12 +69,14 @@ def test_a_pass_of_the_article_is_measured_without_the_tuning_thread(pairs):
 def test_our_first_epoch_reads_every_file_and_the_later_one_none(pairs, tmp_path, monkeypatch):
     import training
 
-    read, reader, at = [], pipeline.read_resized, []
-    monkeypatch.setattr(pipeline, "read_resized", lambda *way: read.append(way[0]) or reader(*way))
+    read, reader, at = [], data.read_resized, []
+    monkeypatch.setattr(
+        batches_file, "read_resized", lambda *way: read.append(way[0]) or reader(*way)
+    )
     options = {"image_size": (96, 128), "cache": "memory"}
     batches = pipeline.dataset(pairs, shuffle=True, augment=True, **options)
     held = pipeline.dataset(pairs[:1], **options)
-    model = models.simple_fcn(filters=(2,))
+    model = network.simple_fcn(filters=(2,))
     model.compile("sgd", "mse")
     counter = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: at.append(len(read)),
@@ -100,7 +103,7 @@ def test_operations_by_hand():
     """Two convolutions on 4x8, two on 2x4, one up, two, one more, and the head."""
     import share
 
-    model = models.unet((4, 8, 3), filters=(2, 5))
+    model = network.unet((4, 8, 3), filters=(2, 5))
     operations = [shape[-1] for shape in share.shapes_of(model)]
     wide, narrow = 2 * 32 * 4 * 8, 2 * 32 * 2 * 4
     by_hand = [wide * 3 * 2 * 9, wide * 2 * 2 * 9, narrow * 2 * 5 * 9, narrow * 5 * 5 * 9]

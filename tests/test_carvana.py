@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 from kaggle_server import KEY, TOKEN, KaggleServer
 
-from unet_tf import carvana
+from unet_tf import kaggle
+from unet_tf.kaggle import carvana, client, zips
 
 Usage = namedtuple("Usage", "total used free")
 # What a user runs. `time.sleep`, Python's own, does not wait: the client itself is as it is.
 SCRIPT = """
 import sys, time, traceback
 time.sleep = lambda seconds: None
-from unet_tf import carvana
+from unet_tf import kaggle
 try:
-    print([path.as_posix() for path in carvana.download(sys.argv[2:], sys.argv[1])])
-except carvana.CarvanaError as error:
+    print([path.as_posix() for path in kaggle.download(sys.argv[2:], sys.argv[1])])
+except kaggle.KaggleError as error:
     print("ERROR", error)
     print(traceback.format_exc(), repr(error.__context__), file=sys.stderr)
 """
@@ -120,7 +121,7 @@ def test_colab(monkeypatch, tmp_path):
     colab.userdata = userdata
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     monkeypatch.setitem(sys.modules, "google.colab.userdata", userdata)
-    monkeypatch.setattr(carvana, "UPLOADS", tmp_path)
+    monkeypatch.setattr(client, "UPLOADS", tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     names = ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY")
 
@@ -130,14 +131,14 @@ def test_colab(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
 
     forget()
-    assert carvana._credentials() == "Colab's secrets"
+    assert client._credentials(carvana.CARVANA) == "Colab's secrets"
     assert os.environ["KAGGLE_API_TOKEN"] == TOKEN
     forget()
     secrets.clear()
-    with pytest.raises(carvana.CarvanaError, match="Colab's secrets"):
-        carvana._credentials()
+    with pytest.raises(kaggle.KaggleError, match="Colab's secrets"):
+        client._credentials(carvana.CARVANA)
     (tmp_path / "kaggle.json").write_text(json.dumps({"username": "learner", "key": KEY}))
-    assert carvana._credentials() == "the uploaded kaggle.json"
+    assert client._credentials(carvana.CARVANA) == "the uploaded kaggle.json"
     assert os.environ["KAGGLE_KEY"] == KEY
 
 
@@ -157,7 +158,7 @@ def test_wrong_token(server, run):
     ("status", "says"),
     [
         (401, "create a new token at https://www.kaggle.com/settings/api"),
-        (403, f"accept the competition's rules: open {carvana.RULES}"),
+        (403, f"accept the competition's rules: open {kaggle.RULES}"),
         (404, "no such file (404)"),
         (500, "an error (500)"),
     ],
@@ -279,23 +280,23 @@ def contents(folder):
 
 
 def test_extract(archive, tmp_path):
-    assert carvana.extract(archive, tmp_path / "to") == tmp_path / "to/train_hq"
+    assert kaggle.extract(archive, tmp_path / "to") == tmp_path / "to/train_hq"
     assert contents(tmp_path / "to") == IMAGES
 
 
 def test_extract_only_what_is_asked_for(archive, tmp_path):
-    carvana.extract(archive, tmp_path / "names", names=["b_02.jpg"])
+    kaggle.extract(archive, tmp_path / "names", names=["b_02.jpg"])
     assert list(contents(tmp_path / "names")) == ["train_hq/b_02.jpg"]
-    carvana.extract(archive, tmp_path / "limit", limit=2)
+    kaggle.extract(archive, tmp_path / "limit", limit=2)
     assert sorted(contents(tmp_path / "limit")) == ["train_hq/a_01.jpg", "train_hq/a_02.jpg"]
     with pytest.raises(ValueError, match=r"train_hq.zip does not hold c_01.jpg"):
-        carvana.extract(archive, tmp_path / "names", names=["b_01.jpg", "c_01.jpg"])
+        kaggle.extract(archive, tmp_path / "names", names=["b_01.jpg", "c_01.jpg"])
 
 
 def test_extract_a_zip_without_the_top_folder(tmp_path):
     for stem in ("train_masks", "a_01_mask.gif"):
         (tmp_path / f"{stem}.zip").write_bytes(zipped({"a_01_mask.gif": b"GIF"}))
-        carvana.extract(tmp_path / f"{stem}.zip", tmp_path)
+        kaggle.extract(tmp_path / f"{stem}.zip", tmp_path)
         assert (tmp_path / stem / "a_01_mask.gif").read_bytes() == b"GIF"
 
 
@@ -304,7 +305,7 @@ def test_extract_keeps_what_is_there(archive, tmp_path):
     target.mkdir()
     (target / "a_01.jpg").write_bytes(b"." * 900)  # the right size: taken as it is
     (target / "a_02.jpg").write_bytes(b"half")
-    carvana.extract(archive, tmp_path)
+    kaggle.extract(archive, tmp_path)
     assert (target / "a_01.jpg").read_bytes() == b"." * 900
     assert (target / "a_02.jpg").read_bytes() == IMAGES["train_hq/a_02.jpg"]
 
@@ -319,9 +320,9 @@ def test_members_that_would_leave_the_folder(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "train_hq.zip", "w") as archive:
         archive.writestr("train_hq/good.jpg", b"1")
         archive.writestr(member, b"/etc")
-    with pytest.raises(carvana.CarvanaError, match="would leave the folder") as caught:
-        carvana.extract(tmp_path / "train_hq.zip", tmp_path / "to/deep")
-    assert carvana.DATA in str(caught.value)
+    with pytest.raises(kaggle.KaggleError, match="would leave the folder") as caught:
+        kaggle.extract(tmp_path / "train_hq.zip", tmp_path / "to/deep")
+    assert kaggle.DATA in str(caught.value)
     assert sorted(os.listdir(tmp_path)) == ["train_hq.zip"]
 
 
@@ -339,8 +340,8 @@ def test_damaged_zips(tmp_path, kind):
     else:
         data[200] ^= 0xFF  # within the first image, b_02.jpg
     (tmp_path / "train_hq.zip").write_bytes(data)
-    with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip is damaged: delete it"):
-        carvana.extract(tmp_path / "train_hq.zip", tmp_path)
+    with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip is damaged: delete it"):
+        kaggle.extract(tmp_path / "train_hq.zip", tmp_path)
     for name, image in contents(tmp_path / "train_hq").items():
         assert name != "b_02.jpg" and IMAGES[f"train_hq/{name}"] == image
 
@@ -352,10 +353,10 @@ def test_an_interrupted_extraction_leaves_no_half_file(archive, tmp_path, monkey
 
     monkeypatch.setattr(shutil, "copyfileobj", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        carvana.extract(archive, tmp_path)
+        kaggle.extract(archive, tmp_path)
     assert contents(tmp_path / "train_hq") == {}
     monkeypatch.undo()
-    carvana.extract(archive, tmp_path)
+    kaggle.extract(archive, tmp_path)
     assert contents(tmp_path / "train_hq") == {Path(k).name: v for k, v in IMAGES.items()}
 
 
@@ -363,40 +364,40 @@ def test_an_interrupted_extraction_leaves_no_half_file(archive, tmp_path, monkey
 def test_full_disk_while_extracting(archive, tmp_path):
     (tmp_path / "train_hq").mkdir()
     (tmp_path / f"train_hq/.a_01.jpg.{os.getpid()}.part").symlink_to("/dev/full")
-    with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip: the disk is full"):
-        carvana.extract(archive, tmp_path)
+    with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip: the disk is full"):
+        kaggle.extract(archive, tmp_path)
     assert contents(tmp_path / "train_hq") == {}
-    carvana.extract(archive, tmp_path)  # goes on
+    kaggle.extract(archive, tmp_path)  # goes on
     assert len(contents(tmp_path / "train_hq")) == 4
 
 
 def test_too_small_a_disk_to_extract(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 10**6, 100))
-    with pytest.raises(carvana.CarvanaError, match=r"0.0 MB are needed"):
-        carvana.extract(archive, tmp_path / "to")
+    with pytest.raises(kaggle.KaggleError, match=r"0.0 MB are needed"):
+        kaggle.extract(archive, tmp_path / "to")
     assert not (tmp_path / "to").exists()
 
 
 def test_the_20_gb_of_kaggle(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(carvana, "WORKING", tmp_path)
-    monkeypatch.setattr(carvana, "WORKING_LIMIT", archive.stat().st_size + 3000)
-    with pytest.raises(carvana.CarvanaError, match="20 GB that /kaggle/working may hold"):
-        carvana.extract(archive, tmp_path / "data/carvana")
-    carvana.extract(archive, tmp_path / "data/carvana", limit=2)
-    carvana.extract(archive, tmp_path / "data/carvana", limit=3)
+    monkeypatch.setattr(zips, "WORKING", tmp_path)
+    monkeypatch.setattr(zips, "WORKING_LIMIT", archive.stat().st_size + 3000)
+    with pytest.raises(kaggle.KaggleError, match="20 GB that /kaggle/working may hold"):
+        kaggle.extract(archive, tmp_path / "data/carvana")
+    kaggle.extract(archive, tmp_path / "data/carvana", limit=2)
+    kaggle.extract(archive, tmp_path / "data/carvana", limit=3)
 
 
 def test_extract_without_the_zip(tmp_path):
-    with pytest.raises(carvana.CarvanaError, match=r"train_hq.zip: no such file: download it"):
-        carvana.extract(tmp_path / "train_hq.zip", tmp_path)
+    with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip: no such file: download it"):
+        kaggle.extract(tmp_path / "train_hq.zip", tmp_path)
 
 
 @pytest.mark.parametrize("below", ["", "carvana", "competitions/carvana", "a/b/carvana"])
 @pytest.mark.parametrize("unzipped", [False, True])
 def test_mounted(tmp_path, below, unzipped):
-    assert carvana.mounted(tmp_path / "none") is None
+    assert kaggle.mounted(tmp_path / "none") is None
     (tmp_path / "cats/images").mkdir(parents=True)
-    assert carvana.mounted(tmp_path) is None
+    assert kaggle.mounted(tmp_path) is None
     place = tmp_path / below
     place.mkdir(parents=True, exist_ok=True)
     if unzipped:
@@ -404,4 +405,4 @@ def test_mounted(tmp_path, below, unzipped):
     else:
         (place / "train_hq.zip").touch()
     (tmp_path / "cats/images/loop").symlink_to(tmp_path)
-    assert carvana.mounted(tmp_path) == place
+    assert kaggle.mounted(tmp_path) == place

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import check, classes, pipeline, toy
+from unet_tf import data, doctor, rendered
 
 TABLE = "name,r,g,b\ngrass,0,128,0\nroad,128,64,128\nvoid,0,0,0\n"
 
@@ -53,7 +53,7 @@ def folder(tmp_path):
 
 
 def test_a_healthy_folder(folder):
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert report.findings == []
     assert report.status == 0
     assert report.counts == {"all": (24, 24, 24)}
@@ -68,8 +68,10 @@ def test_a_healthy_folder(folder):
 
 @pytest.mark.slow
 def test_rendered_cars(tmp_path):
-    folder = toy.write(tmp_path / "cars", cars=5, test_cars=0, size=(48, 32), progress=False)
-    report = check.check(folder)
+    folder = rendered.write_cars(
+        tmp_path / "cars", cars=5, test_cars=0, size=(48, 32), progress=False
+    )
+    report = doctor.check(folder)
     assert {f.level for f in report.findings} == {"note"}
     assert "likely groups" in report.text() and "(16 images)" in report.text()
     assert report.text().splitlines()[0].startswith(f"{folder} (rendered, no photographs): ready")
@@ -79,7 +81,7 @@ def test_rendered_cars(tmp_path):
 def test_class_colours_with_a_table(folder):
     (folder / "classes.csv").write_text(TABLE)
     remade(folder, coloured)
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert [(f.level, f.what, f.cases) for f in report.findings] == [
         ("note", "void", ["30.00% of the pixels"])
     ]
@@ -100,7 +102,7 @@ def test_truncated_files(folder, ending, mode, lost):
     (folder / "images/a3.jpg").unlink()
     image.save(path)
     path.write_bytes(path.read_bytes()[:-lost])
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert finding(report, "error", "cannot be read").cases[0].startswith(f"images/a3.{ending}: ")
     assert report.status == 1
 
@@ -111,7 +113,7 @@ def test_broken_in_the_middle_or_no_image(folder):
     path.write_bytes(whole[:45] + bytes(8) + whole[53:])  # beginning and end are right
     (folder / "images/a7.jpg").write_bytes(b"")
     (folder / "images/a9.jpg").write_text("<html>")
-    cases = finding(check.check(folder), "error", "cannot be read").cases
+    cases = finding(doctor.check(folder), "error", "cannot be read").cases
     assert [case.split(":")[0] for case in cases] == [
         "masks/a5.png",
         "images/a7.jpg",
@@ -125,7 +127,7 @@ def test_names(folder):
     (folder / "masks/a2.png").rename(folder / "masks/b2.png")
     Image.new("L", (20, 16)).save(folder / "masks/a3_mask.gif")
     (folder / "masks/a4.bmp").write_bytes(b"")
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert finding(report, "error", "images without a mask").cases == ["images/a2.jpg"]
     alone = finding(report, "error", "masks without an image")
     assert alone.cases == ["masks/a1.png", "masks/b2.png"] and "car7_mask.png" in alone.remedy
@@ -137,7 +139,7 @@ def test_names(folder):
 def test_empty_folders(tmp_path):
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
-    report = check.check(tmp_path)
+    report = doctor.check(tmp_path)
     assert finding(report, "error", "no pairs").cases == ["images", "masks"]
     report.picture(tmp_path / "picture.png")
 
@@ -146,7 +148,7 @@ def test_sizes(folder):
     Image.new("L", (16, 20)).save(folder / "masks/a4.png")
     Image.new("RGB", (30, 16), "red").save(folder / "images/a6.jpg")
     Image.new("L", (30, 16)).save(folder / "masks/a6.png")
-    report = check.check(folder)
+    report = doctor.check(folder)
     wrong = finding(report, "error", "another size than their image")
     assert wrong.cases == ["masks/a4.png 20x16, its image 16x20"] and "nearest" in wrong.remedy
     assert finding(report, "note", "another size than most").cases == ["images/a6.jpg 16x30"]
@@ -154,9 +156,9 @@ def test_sizes(folder):
 
 def test_mixed_masks(folder):
     remade(folder, lambda ids: (ids > 0).astype("uint8"))
-    assert check.check(folder).findings == []
+    assert doctor.check(folder).findings == []
     remade(folder, lambda ids: ids * 255, [2, 3])
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert finding(report, "error", "mixed masks").cases == ["masks/a2.png", "masks/a3.png"]
     assert report.status == 1
 
@@ -164,7 +166,7 @@ def test_mixed_masks(folder):
 def test_void_beside_ids_is_no_mixture_but_named(folder):
     remade(folder, lambda ids: np.where(ids == 2, 255, 0).astype("uint8"), [2])
     remade(folder, lambda ids: np.where(ids == 2, 255, ids).astype("uint8"), [3])
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert report.status == 0
     alone = finding(report, "warning", "masks of 0 and 255 alone, beside masks of ids")
     assert alone.cases == ["masks/a2.png"] and "check that it is meant" in alone.remedy
@@ -172,15 +174,15 @@ def test_void_beside_ids_is_no_mixture_but_named(folder):
 
 def test_black_and_white_for_many_classes(folder):
     remade(folder, lambda ids: ((ids > 0) * 255).astype("uint8"))
-    assert check.check(folder).classes.names == ("background", "foreground")
-    assert check.check(folder, ["sky", "land"]).status == 0
-    report = check.check(folder, ["sky", "land", "sea"])
+    assert doctor.check(folder).classes.names == ("background", "foreground")
+    assert doctor.check(folder, ["sky", "land"]).status == 0
+    report = doctor.check(folder, ["sky", "land", "sea"])
     found = finding(report, "error", "0 and 255 alone, for 3 classes")
     assert len(found.cases) == 24 and found.cases[0] == "masks/a0.png"
 
 
 def test_labels_beyond_the_classes(folder):
-    report = check.check(folder, ["sky", "land"])
+    report = doctor.check(folder, ["sky", "land"])
     # 2 stands in 6 of 20 columns of 16 rows in 24 masks
     found = finding(report, "error", "none of the 2 classes")
     assert found.cases == ["2 in masks/a0.png (2304 pixels in 24 masks)"]
@@ -192,7 +194,7 @@ def test_unknown_colours(folder):
     (folder / "classes.csv").write_text(TABLE)
     remade(folder, coloured)
     remade(folder, lambda mask: np.where(mask == 64, 70, mask).astype("uint8"), [5, 9])
-    report = check.check(folder)
+    report = doctor.check(folder)
     found = finding(report, "error", "none of the 2 classes")
     assert found.cases == [
         "(128, 70, 128) in masks/a5.png (224 pixels in 2 masks, nearest class road)"
@@ -212,7 +214,7 @@ def test_soft_masks(folder):
         mask = Image.open(path).point(lambda value: value * 100)
         path.unlink()
         mask.save(path.with_suffix(".jpg"), quality=quality)
-    report = check.check(folder)
+    report = doctor.check(folder)
     found = finding(report, "error", "JPEGs")
     assert [case.split(" (")[0] for case in found.cases] == [
         "masks/a4.png",
@@ -226,28 +228,28 @@ def test_soft_masks(folder):
 
 def test_greys_that_are_no_ids(folder):
     remade(folder, lambda ids: ids * 100)
-    report = check.check(folder)
+    report = doctor.check(folder)
     found = finding(report, "error", "no class ids")
     assert found.cases == ["100 in masks/a0.png", "200 in masks/a0.png"]
     assert report.classes is None
     (folder / "classes.csv").write_text("name,r,g,b\na,0,0,0\nb,100,100,100\nc,200,200,200")
-    assert check.check(folder).findings == []  # as the remedy says
+    assert doctor.check(folder).findings == []  # as the remedy says
 
 
 def test_colours_without_a_table(folder):
     remade(folder, coloured)
-    report = check.check(folder)
+    report = doctor.check(folder)
     found = finding(report, "note", "without a class table")
     assert found.cases == ["0,0,0 (30.00%)", "0,128,0 (35.00%)", "128,64,128 (35.00%)"]
     assert "label_class_dict.csv" in found.remedy and "name,r,g,b" in found.remedy
     remade(folder, lambda mask: mask[..., 0], [3])
-    assert "RGB" in finding(check.check(folder), "error", "another kind").what
+    assert "RGB" in finding(doctor.check(folder), "error", "another kind").what
 
 
 def test_too_many_colours_together(folder):
     for number in range(24):
         remade(folder, lambda ids, shift=number * 5: coloured(ids) + np.uint8(shift), [number])
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert len(finding(report, "error", "too many for classes").cases) > 64
     assert report.status == 1
 
@@ -257,7 +259,7 @@ def test_palettes(folder):
         image = Image.open(folder / f"masks/a{number}.png").convert("P")
         image.putpalette([0, 0, 0, 255, 0, 0, 0, 0, 255] if number == 1 else [0, 0, 0, 9, 9, 9])
         image.save(folder / f"masks/a{number}.png")
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert len(finding(report, "note", "palette").cases) == 2
     found = finding(report, "warning", "another colour")
     assert found.cases == ["masks/a2.png (1 is (9, 9, 9), not (255, 0, 0))"]
@@ -272,7 +274,7 @@ def test_rare_absent_void_and_black(folder):
     dot = np.ones((16, 20), "uint8")
     dot[0, :2] = 3
     remade(folder, lambda ids: dot, [0])
-    report = check.check(folder)
+    report = doctor.check(folder)
     # 19 masks of 8 x 16 road, four of 320 grass, one of 318 road and 2 light
     assert finding(report, "warning", "less than 0.5%").cases == [f"light {2 / 4032:.2%}"]
     assert "weights" in finding(report, "warning", "less than 0.5%").remedy
@@ -280,7 +282,7 @@ def test_rare_absent_void_and_black(folder):
     assert finding(report, "note", "void").cases == [f"{19 * 12 * 16 / 7680:.2%} of the pixels"]
     assert finding(report, "note", "all black").cases == [f"masks/a{n}.png" for n in range(20, 24)]
     remade(folder, lambda ids: np.zeros_like(ids))
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert finding(report, "error", "fewer than two classes").cases == ["grass"]
     assert report.status == 1
 
@@ -297,7 +299,7 @@ def test_images(folder):
     ):
         (folder / f"images/a{number}.jpg").unlink()
         odd.save(folder / f"images/a{number}.png")
-    report = check.check(folder)
+    report = doctor.check(folder)
     turned = finding(report, "warning", "EXIF")
     assert turned.cases == ["images/a1.jpg"] and "exif_transpose" in turned.remedy
     dark = ["images/a2.png", "images/a3.png", "images/a4.png"]
@@ -310,16 +312,16 @@ def test_images(folder):
 
 def test_few_images_and_groups(tmp_path):
     folder = folder_of(tmp_path / "mine", 10)
-    assert finding(check.check(folder), "warning", "few pairs").cases == ["10 pairs"]
+    assert finding(doctor.check(folder), "warning", "few pairs").cases == ["10 pairs"]
     for number in range(10):
         for path in folder.glob(f"*/a{number}.*"):
             path.rename(path.with_stem(f"patient{number // 5}_slice{number % 5}"))
-    found = finding(check.check(folder), "warning", "likely groups")
+    found = finding(doctor.check(folder), "warning", "likely groups")
     assert found.cases == ["patient0 (5 images)", "patient1 (5 images)"]
     for number in range(10):
         for path in folder.glob(f"*/patient{number // 5}_slice{number % 5}.*"):
             path.rename(path.with_stem(f"case{number // 2}_slice{number % 2}"))
-    assert len(finding(check.check(folder), "note", "likely groups").cases) == 5
+    assert len(finding(doctor.check(folder), "note", "likely groups").cases) == 5
 
 
 @pytest.mark.parametrize("inner", ["", "tiff"])
@@ -327,7 +329,7 @@ def test_given_parts(tmp_path, inner):
     for part, start in (("train", 0), ("val", 50), ("test", 80)):
         folder_of(tmp_path / inner, 22, places=(part, f"{part}_labels"), start=start)
     (tmp_path / "label_class_dict.csv").write_text("name,r,g,b\na,9,0,0\nb,0,9,0\nc,0,0,9\n")
-    report = check.check(tmp_path)
+    report = doctor.check(tmp_path)
     assert report.findings == []
     assert report.counts == {part: (22, 22, 22) for part in ("train", "val", "test")}
     assert report.classes.names == ("a", "b", "c")
@@ -342,7 +344,7 @@ def test_given_parts(tmp_path, inner):
     for path in (place / "val_labels").iterdir():
         Image.fromarray(np.minimum(np.asarray(Image.open(path)), 1)).save(path)
     (place / "test_labels/a80.png").unlink()
-    report = check.check(tmp_path)
+    report = doctor.check(tmp_path)
     assert finding(report, "warning", "more than once").cases == [
         "train/a1.jpg = val/a50.jpg (in two parts)",
         "train/a0.jpg = train/a10.jpg",
@@ -360,12 +362,12 @@ def test_zips(folder):
                 archive.write(path, f"{name}/{path.name}")
                 path.unlink()
         (folder / name).rmdir()
-    assert check.check(folder).counts == {"all": (24, 24, 24)}
+    assert doctor.check(folder).counts == {"all": (24, 24, 24)}
 
 
 def test_no_images_and_masks(tmp_path):
     with pytest.raises(ValueError, match="images \\+ masks"):
-        check.check(tmp_path)
+        doctor.check(tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "RGB", "RGBA", "I;16"])
@@ -376,8 +378,8 @@ def test_counts_agree_with_values_of(tmp_path, mode):
     else:
         scaled = Image.fromarray((values * 60).astype("uint8"))
         scaled.convert(mode).save(tmp_path / "mask.png")
-    read = classes.values_of(tmp_path / "mask.png")
-    found, counts = check.counted(pipeline.open_image(tmp_path / "mask.png"))
+    read = data.values_of(tmp_path / "mask.png")
+    found, counts = doctor.counted(data.open_image(tmp_path / "mask.png"))
     expected, times = np.unique(read.reshape(320, -1), axis=0, return_counts=True)
     flat = found.reshape(len(found), -1)
     order = np.lexsort(flat.T[::-1])
@@ -391,7 +393,7 @@ def test_picture(folder, tmp_path, kind):
     if kind != "ids":
         remade(folder, change[kind])
     Image.new("RGB", (40, 16)).save(folder / "images/a1.jpg")  # its mask differs in size
-    check.check(folder).picture(tmp_path / "picture.png")
+    doctor.check(folder).picture(tmp_path / "picture.png")
     picture = np.asarray(Image.open(tmp_path / "picture.png").convert("RGB")).reshape(-1, 3)
     colours = {
         "ids": [(128, 0, 0), (0, 128, 0)],
@@ -405,29 +407,29 @@ def test_picture(folder, tmp_path, kind):
 
 def test_a_report_is_marked_as_rendered(folder):
     (folder / "rendered.json").write_text(json.dumps({"rendered": "yes"}))
-    assert "(rendered, no photographs)" in check.check(folder).text().splitlines()[0]
+    assert "(rendered, no photographs)" in doctor.check(folder).text().splitlines()[0]
 
 
 def test_what_leaving_out_cures_and_what_not(folder):
     (folder / "masks/a3.png").unlink()
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert report.status == 1 and report.left_out() == ["images/a3.jpg"]
     assert report.without_cured().status == 0
     whole = report.whole_pairs()["all"]
     assert len(whole) == 23 and all(pair.image.stem != "a3" for pair in whole)
     remade(folder, lambda ids: ((ids > 0) * 255).astype("uint8"), [5])
-    assert check.check(folder).without_cured().status == 1  # a mixed mask stays an error
+    assert doctor.check(folder).without_cured().status == 1  # a mixed mask stays an error
 
 
 def test_black_and_white_is_told_from_two_classes(folder):
-    assert not check.check(folder).black_and_white()  # ids 0, 1, 2
+    assert not doctor.check(folder).black_and_white()  # ids 0, 1, 2
     for white in (1, 255):
         remade(folder, lambda ids: ((ids > 0) * white).astype("uint8"))  # noqa: B023
-        assert check.check(folder).black_and_white()
+        assert doctor.check(folder).black_and_white()
     for path in (folder / "masks").iterdir():  # red and blue: two colours, no black
         mask = np.asarray(Image.open(path))[..., None] > 0
         Image.fromarray(np.where(mask, (255, 0, 0), (0, 0, 255)).astype("uint8")).save(path)
-    report = check.check(folder)
+    report = doctor.check(folder)
     assert len(report.classes.names) == 2 and not report.black_and_white()
 
 
@@ -440,4 +442,4 @@ def test_a_palette_must_show_what_the_indices_say(folder, palette, answer):
         mask = Image.open(path).convert("P")
         mask.putpalette([int(number) for number in palette.split()])
         mask.save(path)
-    assert check.check(folder).black_and_white() == bool(answer)
+    assert doctor.check(folder).black_and_white() == bool(answer)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import checkpoint, data, losses, models, pipeline, train
+from unet_tf import data, network, pipeline
+from unet_tf.training import VERSIONS, Checkpoint, architecture, differences, fit, loss_settings
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def training(parts, to, stop=None, policy="float32", seed=1, build=None, **setti
     keras.config.set_dtype_policy(policy)
     batches = pipeline.dataset(parts.train, (16, 24), 3, shuffle=True, augment=True, seed=seed)
     validation = pipeline.dataset(parts.validation, (16, 24), 3)
-    model = (build or models.unet)((16, 24, 3), filters=(4, 8), batch_norm=True)
+    model = (build or network.unet)((16, 24, 3), filters=(4, 8), batch_norm=True)
     settings = {
         "epochs": 5,
         "patience": 2,
@@ -63,7 +64,7 @@ def training(parts, to, stop=None, policy="float32", seed=1, build=None, **setti
         "callbacks": [stop] if stop else [],
         **settings,
     }
-    history = train.fit(model, batches, validation, folder=to, verbose=0, **settings)
+    history = fit(model, batches, validation, folder=to, verbose=0, **settings)
     variables = [*model.variables, *model.optimizer.variables]
     return [keras.ops.convert_to_numpy(variable) for variable in variables], history
 
@@ -105,12 +106,12 @@ def test_dropout_s_random_state_is_part_of_it(parts, tmp_path, monkeypatch):
     whole = training(parts, tmp_path / "whole")
     with pytest.raises(Stopped):
         training(parts, tmp_path / "stopped", Stop(2, 0))
-    real = checkpoint.Checkpoint.variables
+    real = Checkpoint.variables
 
     def without_seeds(self):
         return {k: v for k, v in real(self).items() if "seed" not in getattr(v, "path", "")}
 
-    monkeypatch.setattr(checkpoint.Checkpoint, "variables", without_seeds)
+    monkeypatch.setattr(Checkpoint, "variables", without_seeds)
     (variables, _) = training(parts, tmp_path / "stopped", resume=True)
     assert any(not np.array_equal(*both) for both in zip(whole[0], variables, strict=True))
 
@@ -136,7 +137,7 @@ def test_early_stopping_s_patience_goes_on(parts, tmp_path):
 
 def still_unet(shape, filters, batch_norm):
     """Without batch norm, whose statistics move also where no step is made."""
-    return models.unet(shape, filters)
+    return network.unet(shape, filters)
 
 
 @pytest.mark.slow
@@ -202,7 +203,7 @@ def test_refusals(parts, tmp_path, monkeypatch):
     refused(
         r"optimizer\.learning_rate: 0\.01 there, 0\.5 here", optimizer=keras.optimizers.Adam(0.5)
     )
-    refused(r"loss: bce_dice_loss there, dice_loss here", loss=losses.dice_loss)
+    refused(r"loss: bce_dice_loss there, dice_loss here", loss=network.dice_loss)
     refused(r"model\.\d+\..*mixed_bfloat16 here", policy="mixed_bfloat16")
     refused(r"model\.\d+\.rate: 0\.3 there, 0\.5 here", build=other_dropout)
 
@@ -232,7 +233,7 @@ def test_refusals(parts, tmp_path, monkeypatch):
     (to / "state.npz").write_bytes(broken)
     refused(r"state\.npz: the checkpoint is damaged")
 
-    monkeypatch.setitem(checkpoint.VERSIONS, "keras", "9.9")
+    monkeypatch.setitem(VERSIONS, "keras", "9.9")
     refused(r"another version \(keras: 3\.\S+ there, 9\.9 here\)\. Install that")
 
 
@@ -262,9 +263,9 @@ def test_in_a_notebook_too_other_data_are_refused(parts, tmp_path, change, reaso
         options = {"batch_size": 3, "shuffle": True, "augment": True, **change}
         batches = pipeline.dataset(parts.train[pairs], (16, 24), **options)
         held = pipeline.dataset(parts.validation, (16, 24), 3)
-        model = models.simple_fcn((16, 24, 3), (4,))
+        model = network.simple_fcn((16, 24, 3), (4,))
         options = {"epochs": 2, "folder": tmp_path / "run", "verbose": 0}
-        return train.fit(model, batches, held, resume=True, **options)
+        return fit(model, batches, held, resume=True, **options)
 
     trained()
     assert len(trained().history["loss"]) == 2
@@ -286,34 +287,34 @@ def test_masks_of_the_same_size_in_bytes_are_other_files(tmp_path):
 
 
 def test_losses_are_known_by_their_settings():
-    two, three = (losses.Weighted(losses.cross_entropy, (1.0, n)) for n in (2.0, 3.0))
-    assert checkpoint.loss_settings(two) != checkpoint.loss_settings(three)
-    partial = [functools.partial(losses.cross_entropy, class_weights=(1, n)) for n in (2, 2, 3)]
-    one, same, other = (json.dumps(checkpoint.loss_settings(loss)) for loss in partial)
+    two, three = (network.Weighted(network.cross_entropy, (1.0, n)) for n in (2.0, 3.0))
+    assert loss_settings(two) != loss_settings(three)
+    partial = [functools.partial(network.cross_entropy, class_weights=(1, n)) for n in (2, 2, 3)]
+    one, same, other = (json.dumps(loss_settings(loss)) for loss in partial)
     assert one == same != other
-    assert checkpoint.loss_settings(losses.dice_loss) == "dice_loss"
+    assert loss_settings(network.dice_loss) == "dice_loss"
 
 
 def other_dropout(shape, filters, batch_norm):
-    return models.unet(shape, filters, dropout=0.5, batch_norm=batch_norm)
+    return network.unet(shape, filters, dropout=0.5, batch_norm=batch_norm)
 
 
 def test_differences_by_hand():
     there = {"a": {"b": 1, "c": [1, 2]}, "d": None}
-    assert checkpoint.differences(there, json.loads(json.dumps(there))) == ""
+    assert differences(there, json.loads(json.dumps(there))) == ""
     here = {"a": {"b": 1, "c": [1, 3]}, "e": 0}
-    assert checkpoint.differences(there, here) == (
+    assert differences(there, here) == (
         "a.c.1: 2 there, 3 here; d: None there, nothing here; e: nothing there, 0 here"
     )
-    assert checkpoint.differences({}, dict.fromkeys("abcd", 1)).endswith("; ...")
+    assert differences({}, dict.fromkeys("abcd", 1)).endswith("; ...")
 
 
 def test_a_name_that_keras_counted_up_is_no_difference():
-    first, second = (models.unet((16, 24, 3), (4, 8)) for _ in range(2))
+    first, second = (network.unet((16, 24, 3), (4, 8)) for _ in range(2))
     assert first.layers[1].name != second.layers[1].name
-    assert checkpoint.architecture(first) == checkpoint.architecture(second)
+    assert architecture(first) == architecture(second)
     nested = [keras.Sequential([keras.Input((16, 24, 3)), model]) for model in (first, second)]
-    assert checkpoint.architecture(nested[0]) == checkpoint.architecture(nested[1])
+    assert architecture(nested[0]) == architecture(nested[1])
 
 
 def test_what_was_looked_at_before_changes_nothing(parts):
@@ -324,7 +325,7 @@ def test_what_was_looked_at_before_changes_nothing(parts):
         batches = pipeline.dataset(parts.train, (16, 24), 3, shuffle=True, augment=True)
         for _ in range(look):
             next(iter(batches))
-        model = models.simple_fcn((16, 24, 3), filters=(4,))
-        return train.fit(model, batches, batches, epochs=2, verbose=0).history["loss"]
+        model = network.simple_fcn((16, 24, 3), filters=(4,))
+        return fit(model, batches, batches, epochs=2, verbose=0).history["loss"]
 
     assert losses(0) == losses(2)

@@ -10,19 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import __main__ as command_line
-from unet_tf import (
-    car_parts,
-    class_scores,
-    classes,
-    data,
-    metrics,
-    models,
-    predict,
-    recipes,
-    runs,
-    studio,
-)
+from unet_tf import data, network, protocol, rendered, scores
+from unet_tf.cli import commands
 
 SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8}
 
@@ -31,7 +20,7 @@ SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8
 def parts_folder(tmp_path_factory):
     """Six rendered cars, as a folder of one's own: no marker, so no rendered data."""
     folder = tmp_path_factory.mktemp("own") / "parts"
-    car_parts.write(folder, cars=6, size=(60, 40), progress=False)
+    rendered.write_car_parts(folder, cars=6, size=(60, 40), progress=False)
     (folder / "rendered.json").unlink()
     return folder
 
@@ -61,15 +50,15 @@ def test_the_published_parameter_counts():
     def trained(model):
         return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
-    bilinear = recipes.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
+    bilinear = protocol.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
     assert trained(bilinear) == 17_263_042
     own = {"dropout": 0.0, "batch_norm": True, "final_conv": False, "num_classes": 2}
-    transposed = models.unet((128, 128, 3), upsampling="transposed_2x2", head=None, **own)
+    transposed = network.unet((128, 128, 3), upsampling="transposed_2x2", head=None, **own)
     assert trained(transposed) == 31_037_698
 
 
 def test_as_written_the_buildings_network_has_one_convolution_a_block():
-    model = recipes.buildings_as_written((None, None, 3), (64, 128, 256, 512, 1024), 2)
+    model = protocol.buildings_as_written((None, None, 3), (64, 128, 256, 512, 1024), 2)
     kernels = [layer.filters for layer in model.layers if type(layer).__name__ == "Conv2D"]
     assert kernels == [64, 128, 256, 512, 1024, 512, 256, 128, 64, 2]
     ups = [layer.filters for layer in model.layers if type(layer).__name__ == "Conv2DTranspose"]
@@ -77,7 +66,7 @@ def test_as_written_the_buildings_network_has_one_convolution_a_block():
 
 
 def test_imagenet_normalization_is_in_the_model():
-    model = recipes.multiclass_unet((16, 16, 3), (4, 4), 3)
+    model = protocol.multiclass_unet((16, 16, 3), (4, 4), 3)
     layer = model.get_layer("imagenet")
     image = np.full((1, 16, 16, 3), 0.5, "float32")
     wanted = [
@@ -97,53 +86,54 @@ def test_given_parts_are_kept(town, capsys):
 
 
 def test_a_run_on_crops(town, tmp_path):
-    recipe = recipes.get(
+    recipe = protocol.get(
         "buildings_unet", filters=(4, 8), crop=(16, 16), crops=3, batch_size=4, epochs=2
     )
-    result = runs.run(recipe, town, to=tmp_path / "run", precision="float32", verbose=0)
+    result = protocol.run(recipe, town, to=tmp_path / "run", precision="float32", verbose=0)
     found = result["scores"]
     assert found["images"] == 2 and found["classes"] == ["background", "building"]
     confusion = np.array(found["confusion"])
     assert confusion.sum() == 2 * 50 * 44  # every pixel of the image, and no padding
-    assert found["iou_building"] == class_scores.scores_of(confusion)["iou"][1]
+    assert found["iou_building"] == scores.scores_of(confusion)["iou"][1]
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"best.keras", "result.json", "picture.png", "confusion.png", "classes.csv"} <= files
     assert json.loads((tmp_path / "run/result.json").read_text())["scores"] == found
-    saved = classes.table_of(tmp_path / "run").read(next((tmp_path / "run/predictions").iterdir()))
+    saved = data.table_of(tmp_path / "run").read(next((tmp_path / "run/predictions").iterdir()))
     assert saved.shape == (50, 44) and set(np.unique(saved)) <= {0, 1}
 
 
 @pytest.mark.slow
 def test_a_run_on_crops_resumes_to_the_bit(town, tmp_path):
-    recipe = recipes.get(
+    recipe = protocol.get(
         "buildings_unet", filters=(4, 8), crop=(16, 16), crops=3, batch_size=4, epochs=3
     )
-    whole = runs.run(recipe, town, to=tmp_path / "whole", precision="float32", verbose=0)
-    first = recipes.changed(recipe, epochs=1)
-    runs.run(first, town, to=tmp_path / "cut", precision="float32", verbose=0)
-    cut = runs.run(recipe, town, to=tmp_path / "cut", precision="float32", verbose=0, resume=True)
+    whole = protocol.run(recipe, town, to=tmp_path / "whole", precision="float32", verbose=0)
+    first = protocol.changed(recipe, epochs=1)
+    protocol.run(first, town, to=tmp_path / "cut", precision="float32", verbose=0)
+    cut = protocol.run(
+        recipe, town, to=tmp_path / "cut", precision="float32", verbose=0, resume=True
+    )
     assert cut["scores"] == whole["scores"] and cut["epochs"] == whole["epochs"] == 3
 
 
 @pytest.mark.parametrize("weights", ["median", "inverse", (1, 1, 2, 2, 3)])
 def test_class_weights_reach_the_loss(parts_folder, weights):
-    recipe = recipes.get("multiclass_unet", class_weights=weights)
+    recipe = protocol.get("multiclass_unet", class_weights=weights)
     parts = data.parts(parts_folder)
-    known = classes.of(parts_folder, parts)
-    from unet_tf import class_runs
+    known = data.find_labels(parts_folder, parts)
 
-    loss = class_runs.loss_of(recipe, parts, known)
+    loss = protocol.loss_of(recipe, parts, known)
     assert len(loss.class_weights) == 5 and loss.class_weights[4] > loss.class_weights[0]
 
 
 def test_class_weights_are_checked(parts_folder):
     with pytest.raises(ValueError, match="class_weights is 'rare'"):
-        recipes.get("multiclass_unet", class_weights="rare")
+        protocol.get("multiclass_unet", class_weights="rare")
     with pytest.raises(ValueError, match="class_weights are for the loss cross_entropy or"):
-        recipes.get("buildings_unet", "as written", class_weights="median")
-    recipe = recipes.get("multiclass_unet", class_weights=(1, 2), **SMALL)
+        protocol.get("buildings_unet", "as written", class_weights="median")
+    recipe = protocol.get("multiclass_unet", class_weights=(1, 2), **SMALL)
     with pytest.raises(ValueError, match="2 class weights for 5 classes"):
-        runs.run(recipe, parts_folder, verbose=0)
+        protocol.run(recipe, parts_folder, verbose=0)
 
 
 @pytest.mark.slow
@@ -157,40 +147,40 @@ def test_a_folder_of_ones_own_from_check_to_masks(parts_folder, tmp_path, capsys
                 continue  # a missing mask
             cut = (number % 5, number % 3, 60 - number % 4, 40)
             Image.open(path).crop(cut).save(folder / name / path.name)
-    assert command_line.main(["check", str(folder)]) == 1
+    assert commands.main(["check", str(folder)]) == 1
     text = capsys.readouterr().out
     assert "images without a mask (2)" in text and "palette" in text
     train = ["train", "--data", str(folder), "--to", str(tmp_path / "run"), "--image-size", "32x48"]
     train += ["--epochs", "1", "--set", "filters=4,8,8", "--precision", "float32"]
-    assert command_line.main(train) == 1  # names what is missing, and the remedy
+    assert commands.main(train) == 1  # names what is missing, and the remedy
     assert "--leave-out" in capsys.readouterr().err
-    names = ["--classes", *studio.PARTS]
-    assert command_line.main([*train, "--leave-out", *names]) == 0
+    names = ["--classes", *rendered.PARTS]
+    assert commands.main([*train, "--leave-out", *names]) == 0
     out = capsys.readouterr().out
     assert "multiclass_unet" in out and "| IoU of wheel |" in out
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert sum(result["split"]["images"].values()) == 6 * 16 - 2
     again = [*train, "--leave-out", *names, "--no-check", "--recipe", "multiclass_unet"]
-    assert command_line.main(again) == 1
+    assert commands.main(again) == 1
     assert "without a check nothing is left out" in capsys.readouterr().err
-    assert command_line.main([*train, "--leave-out", *names]) == 1
+    assert commands.main([*train, "--leave-out", *names]) == 1
     assert "holds a run already (result.json)" in capsys.readouterr().err
     other = [*train, "--leave-out", *names, "--resume", "--learning-rate", "0.5"]
-    assert command_line.main(other) == 1
+    assert commands.main(other) == 1
     assert "settings.learning_rate: 0.0001 there, 0.5 asked for" in capsys.readouterr().err
     assert json.loads((tmp_path / "run/result.json").read_text()) == result
-    assert command_line.main([*train, "--leave-out", "--recipe", "guide_unet"]) == 1
+    assert commands.main([*train, "--leave-out", "--recipe", "guide_unet"]) == 1
     assert "these masks hold 5 classes" in capsys.readouterr().err
     assert result["scores"]["baseline"] > 0
     photos = sorted((folder / "images").iterdir())[:2]
     model = str(tmp_path / "run/best.keras")
     args = ["predict", model, *map(str, photos), "--to", str(tmp_path / "masks"), "--overlays"]
-    assert command_line.main(args) == 0
+    assert commands.main(args) == 0
     for photo in photos:
         mask = Image.open(tmp_path / f"masks/{photo.stem}.png")
         assert mask.mode == "P" and mask.size == Image.open(photo).size
         assert set(np.unique(np.asarray(mask))) <= set(range(5))
-    assert command_line.main(["predict", model, str(photos[0]), "--rle", "a.csv"]) == 1
+    assert commands.main(["predict", model, str(photos[0]), "--rle", "a.csv"]) == 1
     assert "knows 5 classes" in capsys.readouterr().err
 
 
@@ -199,13 +189,13 @@ def test_ids_are_chosen_after_resizing_each_class():
     probability[0, 0] = (0.6, 0.4, 0.0)
     probability[0, 1] = (0.0, 0.4, 0.6)
     # In the middle the second class leads, though it is the first nowhere.
-    ids = predict.ids_at(probability, (1, 8))
+    ids = data.ids_at(probability, (1, 8))
     assert ids.dtype == np.uint8 and ids[0, 0] == 0 and ids[0, -1] == 2
     assert set(ids[0, 3:5]) == {1}
 
 
 def test_every_recipe_of_classes_is_silent_on_nothing():
-    both = [recipe for recipe in recipes.RECIPES if recipe.classes]
+    both = [recipe for recipe in protocol.RECIPES if recipe.classes]
     names = [(recipe.name, recipe.variant) for recipe in both]
     wanted = itertools.product(["buildings_unet", "multiclass_unet"], ["as written", "corrected"])
     assert sorted(names) == sorted(wanted)
@@ -215,8 +205,8 @@ def test_every_recipe_of_classes_is_silent_on_nothing():
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        ("multiclass_unet", {"loss": recipes.LOSSES["dice_loss"]}, "is for many classes: one of"),
-        ("guide_unet", {"loss": recipes.LOSSES["cross_entropy"]}, "is for black and white masks"),
+        ("multiclass_unet", {"loss": protocol.LOSSES["dice_loss"]}, "is for many classes: one of"),
+        ("guide_unet", {"loss": protocol.LOSSES["cross_entropy"]}, "is for black and white masks"),
         ("multiclass_unet", {"crop": (64, 64)}, "image_size has to be None"),
         ("multiclass_unet", {"crops": 3}, "3 crops of an image, but no crop"),
         ("buildings_unet", {"crop": (64, 32)}, "quarter turns want square crops"),
@@ -227,11 +217,11 @@ def test_every_recipe_of_classes_is_silent_on_nothing():
 )
 def test_settings_that_do_not_go_together(name, changes, words):
     with pytest.raises(ValueError, match=words):
-        recipes.get(name, **changes)
+        protocol.get(name, **changes)
 
 
 def test_an_epoch_with_nan_is_never_the_best():
-    metric = metrics.mean_iou(2)
+    metric = network.mean_iou(2)
     labels = np.array([[[[0], [1]]]], "float32")
     metric.update_state(labels, np.array([[[[0.9, 0.1], [0.2, 0.8]]]], "float32"))
     assert float(metric.result()) == pytest.approx(1, abs=1e-6)
@@ -272,9 +262,9 @@ def test_a_run_of_many_classes_is_tracked(parts_folder, tmp_path):
         target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(colours).save(target / mask.name)
     shutil.copytree(parts_folder / "images", tmp_path / "own/images")
-    recipe = recipes.get("multiclass_unet", **{**SMALL, "epochs": 1})
+    recipe = protocol.get("multiclass_unet", **{**SMALL, "epochs": 1})
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    run = runs.run(recipe, tmp_path / "own", to=tmp_path / "run", verbose=0, mlflow=store)
+    run = protocol.run(recipe, tmp_path / "own", to=tmp_path / "run", verbose=0, mlflow=store)
     assert run["classes"] == ("#000000", "#ff0000")
     import mlflow
 

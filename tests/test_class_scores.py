@@ -5,11 +5,18 @@ import pytest
 from PIL import Image
 from sklearn import metrics as reference
 
-from unet_tf import class_scores
-from unet_tf.classes import Classes
+from unet_tf.data import Labels
+from unet_tf.scores import (
+    class_baseline,
+    class_report,
+    class_table,
+    confusion_matrix,
+    frequency_weights,
+    scores_of,
+)
 
 VOID = 255
-THREE = Classes(("sky", "road", "car"))
+THREE = Labels(("sky", "road", "car"))
 
 
 def random_masks(seed, count=3):
@@ -26,11 +33,11 @@ def test_the_confusion_matrix_by_a_loop_and_by_scikit_learn(seed):
     for true, called in zip(truth.ravel(), prediction.ravel(), strict=True):
         if true != VOID:
             loop[true][called] += 1
-    found = class_scores.confusion_matrix(truth, prediction, 3)
+    found = confusion_matrix(truth, prediction, 3)
     assert found.dtype == np.int64 and found.tolist() == loop
     valid = truth != VOID
     assert (found == reference.confusion_matrix(truth[valid], prediction[valid])).all()
-    scores = class_scores.scores_of(found)
+    scores = scores_of(found)
     by_class = reference.jaccard_score(truth[valid], prediction[valid], average=None)
     assert scores["iou"] == pytest.approx(by_class.tolist(), abs=1e-12)
     f1 = reference.f1_score(truth[valid], prediction[valid], average=None)
@@ -45,7 +52,7 @@ def test_the_confusion_matrix_by_a_loop_and_by_scikit_learn(seed):
 
 def test_by_hand():
     # sky 6 pixels: 5 right, 1 called road; road 2: both right; car in no truth, predicted nowhere.
-    scores = class_scores.scores_of([[5, 1, 0], [0, 2, 0], [0, 0, 0]])
+    scores = scores_of([[5, 1, 0], [0, 2, 0], [0, 0, 0]])
     assert scores["iou"] == [5 / 6, 2 / 3, None]
     assert scores["dice"] == [10 / 11, 4 / 5, None]
     assert scores["mean_iou"] == pytest.approx((5 / 6 + 2 / 3) / 2)
@@ -55,7 +62,7 @@ def test_by_hand():
 
 
 def test_an_absent_class_is_left_out_even_where_it_is_predicted():
-    scores = class_scores.scores_of([[4, 0, 4], [0, 8, 0], [0, 0, 0]])
+    scores = scores_of([[4, 0, 4], [0, 8, 0], [0, 0, 0]])
     assert scores["iou"] == [0.5, 1.0, None]  # the false cars are errors of the sky
     assert scores["mean_iou"] == 0.75
 
@@ -63,14 +70,14 @@ def test_an_absent_class_is_left_out_even_where_it_is_predicted():
 def test_a_building_iou_of_two_thirds_reads_as_nine_tenths_when_pooled():
     # 100 pixels, 12 of them building: 10 found, 2 missed, 3 too many.
     confusion = np.array([[85, 3], [2, 10]])
-    scores = class_scores.scores_of(confusion)
+    scores = scores_of(confusion)
     assert scores["iou"][1] == 10 / 15
     assert scores["pooled_iou"] == 95 / 105
 
 
 def test_counts_past_two_to_the_31_are_exact():
     half = 2**31 + 1
-    scores = class_scores.scores_of(np.array([[half, 1], [0, half]]))
+    scores = scores_of(np.array([[half, 1], [0, half]]))
     assert scores["iou"] == [half / (half + 1)] * 2
     assert scores["pixel_accuracy"] == 2 * half / (2 * half + 1)
     total = sum(np.full((2, 2), 2**30, "int64") for _ in range(5))
@@ -79,12 +86,12 @@ def test_counts_past_two_to_the_31_are_exact():
 
 def test_what_cannot_be_counted_is_refused():
     with pytest.raises(ValueError, match="cannot be scored"):
-        class_scores.confusion_matrix(np.zeros((2, 2)), np.zeros((2, 3)), 2)
+        confusion_matrix(np.zeros((2, 2)), np.zeros((2, 3)), 2)
     with pytest.raises(ValueError, match="a prediction holds 2: ids are 0 to 1"):
-        class_scores.confusion_matrix(np.zeros((1, 2), int), np.array([[0, 2]]), 2)
-    nothing = class_scores.confusion_matrix(np.full((2, 2), VOID), np.zeros((2, 2), int), 2)
+        confusion_matrix(np.zeros((1, 2), int), np.array([[0, 2]]), 2)
+    nothing = confusion_matrix(np.full((2, 2), VOID), np.zeros((2, 2), int), 2)
     with pytest.raises(ValueError, match="all of the masks is void"):
-        class_scores.scores_of(nothing)
+        scores_of(nothing)
 
 
 @pytest.fixture
@@ -100,19 +107,19 @@ def pairs(tmp_path):
 
 def test_the_report_sums_counts_over_images(pairs):
     files, truth, prediction = pairs
-    report = class_scores.report(files, prediction, THREE)
-    whole = class_scores.confusion_matrix(truth, prediction, 3)
+    report = class_report(files, prediction, THREE)
+    whole = confusion_matrix(truth, prediction, 3)
     assert report["confusion"] == whole.tolist()
     assert report["void_share"] == (truth == VOID).mean()
     assert report["absent"] == []
     assert sum(report["shares"]) == pytest.approx(1)
     own = [
-        class_scores.scores_of(class_scores.confusion_matrix(*both, 3))["mean_iou"]
+        scores_of(confusion_matrix(*both, 3))["mean_iou"]
         for both in zip(truth, prediction, strict=True)
     ]
     assert report["worst"][0] == {"image": f"{np.argmin(own)}.png", "mean_iou": min(own)}
     with pytest.raises(ValueError, match="no images"):
-        class_scores.report([], [], THREE)
+        class_report([], [], THREE)
 
 
 def test_the_baseline_is_the_most_frequent_class_of_each_place(tmp_path):
@@ -122,7 +129,7 @@ def test_the_baseline_is_the_most_frequent_class_of_each_place(tmp_path):
         path = tmp_path / f"{number}.png"
         Image.fromarray(np.array(mask, "uint8")).save(path)
         files.append((path, path))
-    report = class_scores.class_baseline(files, files[2:], THREE, (2, 2))
+    report = class_baseline(files, files[2:], THREE, (2, 2))
     assert report["confusion"] == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]  # it says [[0, 1], [2, 2]]
 
 
@@ -134,21 +141,21 @@ def test_class_weights_by_hand(tmp_path):
         path = tmp_path / f"{number}.png"
         Image.fromarray(np.array(mask, "uint8")).save(path)
         files.append((path, path))
-    four = Classes(("sky", "road", "car", "boat"))
-    inverse = class_scores.frequency_weights(files, four, "inverse")
+    four = Labels(("sky", "road", "car", "boat"))
+    inverse = frequency_weights(files, four, "inverse")
     raw = [12 / 8, 12 / 2, 12 / 2]
     assert inverse == pytest.approx([weight / (sum(raw) / 3) for weight in raw] + [0])
-    median = class_scores.frequency_weights(files, four, "median")
+    median = frequency_weights(files, four, "median")
     shares = [8 / 12, 2 / 8, 2 / 4]  # of the pixels of the images that hold the class
     assert median == pytest.approx([0.5 / share for share in shares] + [0])
     with pytest.raises(ValueError, match='"inverse", "median" or numbers'):
-        class_scores.frequency_weights(files, four, "rare")
+        frequency_weights(files, four, "rare")
 
 
 def test_the_table_names_absent_classes(pairs):
     files, _, prediction = pairs
-    report = class_scores.report(files, prediction, Classes(("sky", "road", "car", "boat")))
-    text = class_scores.table(report, report)
+    report = class_report(files, prediction, Labels(("sky", "road", "car", "boat")))
+    text = class_table(report, report)
     assert report["absent"] == ["boat"]
     assert "| IoU of boat | absent | absent | 0.00% of the pixels |" in text
     assert f"| {report['mean_iou']:.4f} |" in text

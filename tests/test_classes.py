@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import classes, data
-from unet_tf.classes import VOID, Classes
+from unet_tf import data
+from unet_tf.data import VOID, Labels
 
-ROADS = Classes(("sky", "road", "car"), ((0, 0, 0), (128, 64, 128), (0, 0, 142)), (224, 224, 192))
-TWO = Classes(("background", "building"), ((0, 0, 0), (255, 255, 255)))
+ROADS = Labels(("sky", "road", "car"), ((0, 0, 0), (128, 64, 128), (0, 0, 142)), (224, 224, 192))
+TWO = Labels(("background", "building"), ((0, 0, 0), (255, 255, 255)))
 
 
 def save(path, pixels, **options):
@@ -21,9 +21,9 @@ def test_a_table_is_read_with_void_by_its_name(tmp_path):
     path.write_text(
         "\ufeffName, R ,G,B\nsky,0,0,0\nvoid,224,224,192\nroad,128,64,128\ncar,0,0,142\n"
     )
-    assert classes.read_table(path) == ROADS
-    assert classes.table_of(tmp_path) == ROADS
-    assert classes.table_of(tmp_path / "elsewhere") is None
+    assert data.read_table(path) == ROADS
+    assert data.table_of(tmp_path) == ROADS
+    assert data.table_of(tmp_path / "elsewhere") is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_wrong_table_is_refused_by_its_line(tmp_path, text, problem):
     path = tmp_path / "classes.csv"
     path.write_text(text)
     with pytest.raises(ValueError) as caught:
-        classes.read_table(path)
+        data.read_table(path)
     assert problem in str(caught.value) and "classes.csv" in str(caught.value)
 
 
@@ -59,7 +59,7 @@ def test_colours_become_ids_exactly(tmp_path):
 
 def test_colours_by_a_plain_loop(tmp_path):
     rng = np.random.default_rng(0)
-    table = Classes(
+    table = Labels(
         tuple("abcdefg"), tuple(tuple(int(v) for v in row) for row in rng.integers(0, 256, (7, 3)))
     )
     ids = rng.integers(0, 7, (31, 17))
@@ -77,7 +77,7 @@ def test_an_unknown_colour_is_named_with_its_count_and_the_nearest_class(tmp_pat
 
 
 def test_grey_and_palette_masks_hold_ids(tmp_path):
-    plain = Classes(("sky", "road", "car"))
+    plain = Labels(("sky", "road", "car"))
     grey = save(tmp_path / "grey.png", [[0, 1], [2, 255]])
     assert plain.read(grey).tolist() == ROADS.read(grey).tolist() == [[0, 1], [2, VOID]]
     palette = Image.fromarray(np.array([[0, 1], [2, 255]], "uint8")).convert("P")
@@ -94,12 +94,12 @@ def test_grey_and_palette_masks_hold_ids(tmp_path):
 
 
 def test_greys_of_the_table_are_told_from_ids_once_a_folder(tmp_path):
-    REVERSED = Classes(("building", "ground"), ((255, 255, 255), (0, 0, 0)))
+    REVERSED = Labels(("building", "ground"), ((255, 255, 255), (0, 0, 0)))
     white, black = (save(tmp_path / f"{n}.png", [[0, n]]) for n in (255, 0))
     ids = save(tmp_path / "ids.png", [[0, 1]])
 
     def told(classes_, *paths):
-        return classes.with_greys(classes_, classes.grey_values(paths))
+        return data.with_greys(classes_, data.grey_values(paths))
 
     assert told(TWO, white).read(white).tolist() == [[0, 1]]
     assert told(REVERSED, black, white).read(black).tolist() == [[1, 1]]
@@ -110,7 +110,7 @@ def test_greys_of_the_table_are_told_from_ids_once_a_folder(tmp_path):
     odd = save(tmp_path / "odd.png", [[0, 128]])
     with pytest.raises(ValueError, match=r"\(128, 128, 128\) \(1 pixels, nearest: building\)"):
         told(TWO, white).read(odd)
-    sky = Classes(("sky", "road", "car"), ((128, 128, 128), (1, 0, 0), (2, 0, 0)))
+    sky = Labels(("sky", "road", "car"), ((128, 128, 128), (1, 0, 0), (2, 0, 0)))
     id_masks = [save(tmp_path / f"{n}_.png", [[0, 1, n, 255]]) for n in (1, 2)]
     assert told(sky, *id_masks).read(id_masks[1]).tolist() == [[0, 1, 2, VOID]]
     deep = tmp_path / "deep.png"
@@ -120,61 +120,61 @@ def test_greys_of_the_table_are_told_from_ids_once_a_folder(tmp_path):
 
 def test_classes_from_masks(tmp_path):
     ids = [save(tmp_path / f"{n}.png", [[0, n, 255]]) for n in (1, 3)]
-    assert classes.from_masks(ids) == Classes(("0", "1", "2", "3"))
-    assert classes.from_masks(ids, ("a", "b", "c", "d", "e")).names == tuple("abcde")
+    assert data.from_masks(ids) == Labels(("0", "1", "2", "3"))
+    assert data.from_masks(ids, ("a", "b", "c", "d", "e")).names == tuple("abcde")
     white = save(tmp_path / "white.png", [[0, 255]])
-    found = classes.from_masks([white])
+    found = data.from_masks([white])
     assert found.names == ("background", "foreground") and found.read(white).tolist() == [[0, 1]]
     with pytest.raises(ValueError, match="0 and 255 alone, for 3 classes"):
-        classes.from_masks([white], ("a", "b", "c"))
+        data.from_masks([white], ("a", "b", "c"))
     with pytest.raises(ValueError, match="masks hold the value 200: ids go from 0 to 63"):
-        classes.from_masks([save(tmp_path / "far.png", [[0, 200]])])
+        data.from_masks([save(tmp_path / "far.png", [[0, 200]])])
     red = save(tmp_path / "red.png", [[(0, 0, 0), (255, 0, 0)]])
-    found = classes.from_masks([red])
+    found = data.from_masks([red])
     assert found.names == ("#000000", "#ff0000") and found.read(red).tolist() == [[0, 1]]
-    assert classes.from_masks([red], ("ground", "roof")).names == ("ground", "roof")
+    assert data.from_masks([red], ("ground", "roof")).names == ("ground", "roof")
     with pytest.raises(ValueError, match="3 names for 2 colours"):
-        classes.from_masks([red], ("a", "b", "c"))
+        data.from_masks([red], ("a", "b", "c"))
     with pytest.raises(ValueError, match=r"red.png: some masks are coloured, others not"):
-        classes.from_masks([white, red])
+        data.from_masks([white, red])
     soft = save(tmp_path / "soft.png", [list(range(200))])
     with pytest.raises(ValueError, match=r"soft.png: more than 64 values"):
-        classes.from_masks([soft])
+        data.from_masks([soft])
 
 
 def test_the_table_goes_before_names_and_masks(tmp_path):
     (tmp_path / "classes.csv").write_text("name,r,g,b\nsky,0,0,0\nroad,128,64,128\n")
     mask = save(tmp_path / "a.png", [[0, 7]])
     parts = data.Split([data.Pair(mask, mask)], [], [])
-    assert classes.of(tmp_path, parts).names == ("sky", "road")
+    assert data.find_labels(tmp_path, parts).names == ("sky", "road")
     with pytest.raises(ValueError, match="its table names the classes sky, road"):
-        classes.of(tmp_path, parts, ("sky", "way"))
+        data.find_labels(tmp_path, parts, ("sky", "way"))
     (tmp_path / "classes.csv").unlink()
-    assert len(classes.of(tmp_path, parts).names) == 8
+    assert len(data.find_labels(tmp_path, parts).names) == 8
 
 
 def test_saved_ids_come_back_and_show_their_colours(tmp_path):
     ids = np.array([[0, 1], [2, 255]], "uint8")
-    classes.save_ids(tmp_path / "a.png", ids, classes.palette_of(ROADS))
+    data.save_ids(tmp_path / "a.png", ids, data.palette_of(ROADS))
     assert (ROADS.read(tmp_path / "a.png") == ids).all()
     shown = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     assert shown[0, 1].tolist() == [128, 64, 128] and shown[1, 1].tolist() == [224, 224, 192]
 
 
 def test_a_written_table_reads_back(tmp_path):
-    odd = Classes(("road, paved", 'a "b"'), ((224, 224, 192), (1, 2, 3)))
-    for number, one in enumerate((ROADS, odd, Classes(("a", "b")))):
-        classes.write_table(tmp_path / f"{number}.csv", one)
-        again = classes.read_table(tmp_path / f"{number}.csv")
+    odd = Labels(("road, paved", 'a "b"'), ((224, 224, 192), (1, 2, 3)))
+    for number, one in enumerate((ROADS, odd, Labels(("a", "b")))):
+        data.write_table(tmp_path / f"{number}.csv", one)
+        again = data.read_table(tmp_path / f"{number}.csv")
         assert again.names == one.names and again.colours == (one.colours or again.colours)
     latin = tmp_path / "classes.csv"
     latin.write_bytes("name,r,g,b\nstraße,0,0,0\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"classes.csv: not UTF-8"):
-        classes.table_of(tmp_path)
+        data.table_of(tmp_path)
 
 
 def test_the_palette_is_pascal_vocs():
-    palette = classes.palette_of(Classes(("a", "b")))
+    palette = data.palette_of(Labels(("a", "b")))
     known = {
         0: (0, 0, 0),
         1: (128, 0, 0),

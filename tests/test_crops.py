@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import crops
-from unet_tf.classes import Classes
+from unet_tf import pipeline
+from unet_tf.data import Labels
 
-TWO = Classes(("background", "building"), ((0, 0, 0), (255, 255, 255)))
+TWO = Labels(("background", "building"), ((0, 0, 0), (255, 255, 255)))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def places(images):
 
 
 def test_image_and_mask_are_cut_alike(pairs):
-    images, masks = epoch(crops.crop_dataset(pairs, (8, 10), 5, batch_size=4, read=TWO.read))
+    images, masks = epoch(pipeline.crop_dataset(pairs, (8, 10), 5, batch_size=4, read=TWO.read))
     assert images.shape == (15, 8, 10, 3) and masks.shape == (15, 8, 10, 1)
     rows, columns = (images[..., channel] * 255 for channel in (0, 1))
     assert (masks[..., 0] == ((rows + columns).round() % 2 == 0)).all()
@@ -48,7 +48,7 @@ def test_image_and_mask_are_cut_alike(pairs):
 
 
 def test_an_epoch_holds_each_image_as_often_and_never_leaves_it(pairs):
-    images, _ = epoch(crops.crop_dataset(pairs, (8, 10), 60, batch_size=16, read=TWO.read))
+    images, _ = epoch(pipeline.crop_dataset(pairs, (8, 10), 60, batch_size=16, read=TWO.read))
     corners = places(images)
     for number, (height, width) in enumerate([(20, 24), (16, 16), (31, 18)]):
         rows = {row for image, row, _ in corners if image == number}
@@ -59,14 +59,14 @@ def test_an_epoch_holds_each_image_as_often_and_never_leaves_it(pairs):
 
 
 def test_the_crops_of_one_pass_are_of_different_images(pairs):
-    images, _ = epoch(crops.crop_dataset(pairs, (8, 10), 4, batch_size=3, read=TWO.read))
+    images, _ = epoch(pipeline.crop_dataset(pairs, (8, 10), 4, batch_size=3, read=TWO.read))
     numbers = [image for image, _, _ in places(images)]
     assert all(sorted(numbers[start : start + 3]) == [0, 1, 2] for start in range(0, 12, 3))
 
 
 def test_each_epoch_is_another_draw_and_follows_from_seed_and_number(pairs):
     def make(seed=0):
-        return crops.crop_dataset(
+        return pipeline.crop_dataset(
             pairs, (8, 8), 3, 4, augment={"quarter_turn": 0.75}, seed=seed, read=TWO.read
         )
 
@@ -82,6 +82,6 @@ def test_each_epoch_is_another_draw_and_follows_from_seed_and_number(pairs):
 
 def test_an_image_smaller_than_a_crop_is_named(pairs):
     with pytest.raises(ValueError, match=r"1.png: 16x16 pixels .* smaller than a crop of 18x10"):
-        crops.crop_dataset(pairs, (18, 10), read=TWO.read)
+        pipeline.crop_dataset(pairs, (18, 10), read=TWO.read)
     with pytest.raises(ValueError, match="no pairs"):
-        crops.crop_dataset([], (8, 8))
+        pipeline.crop_dataset([], (8, 8))

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from unet_tf import data, toy
+from unet_tf import data
+from unet_tf import rendered as rendered_room
+from unet_tf.data import pairs as data_pairs
 
 LAYOUTS = [("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks")]
 
@@ -62,8 +64,8 @@ def test_masks_named_as_their_images(tmp_path):
 
 def test_where_find_looks(tmp_path, monkeypatch, capsys):
     rendered = tmp_path / "rendered"
-    monkeypatch.setattr(toy, "write", lambda: rendered)
-    monkeypatch.setattr(toy, "is_rendered", lambda folder: folder == rendered)
+    monkeypatch.setitem(rendered_room.WRITERS, "cars", lambda: rendered)
+    monkeypatch.setattr(rendered_room, "is_rendered", lambda folder: folder == rendered)
     assert data.find() == rendered
     assert capsys.readouterr().out == "Data: the rendered car studio, no photographs\n"
 
@@ -184,7 +186,7 @@ def test_read_only_folders_do_not_mix(tmp_path, monkeypatch):
         zipped(carvana_like(tmp_path / name / "same", cars=cars))
         for name, cars in (("a", 2), ("b", 3))
     ]
-    monkeypatch.setattr(data.os, "access", lambda *_: False)
+    monkeypatch.setattr(data_pairs.os, "access", lambda *_: False)
     assert [len(data.pair(folder)) for folder in folders] == [8, 12]
     assert sorted(path.name for path in folders[0].iterdir()) == ["train_hq.zip", "train_masks.zip"]
 

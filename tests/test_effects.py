@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from unet_tf import data, models
+from unet_tf import data, network
 
 ROOT = Path(__file__).parent.parent
 spec = importlib.util.spec_from_file_location("effects", ROOT / "experiments" / "effects.py")
@@ -28,7 +28,7 @@ def invented(name, seed, dice, validation=0.9):
 
 
 def rendered_names():
-    """640 pairs of 40 cars, named as `unet_tf.toy` names them; there need not be any files."""
+    """640 pairs of 40 cars, named as `unet_tf.rendered` names them; there need not be any files."""
     names = [f"{car:012x}_{view:02d}" for car in range(40) for view in range(1, 17)]
     return [data.Pair(Path(f"{name}.jpg"), Path(f"{name}_mask.gif")) for name in names]
 
@@ -161,7 +161,7 @@ def test_images_only_moves_images_and_not_masks():
 def test_strided_convolutions_replace_every_pooling():
     strided, base = (
         effects.strided_unet((32, 32, 3), (2, 4, 8)),
-        models.unet((32, 32, 3), (2, 4, 8)),
+        network.unet((32, 32, 3), (2, 4, 8)),
     )
     names = [[type(layer).__name__ for layer in model.layers] for model in (base, strided)]
     assert [kinds.count("MaxPooling2D") for kinds in names] == [2, 0]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from unet_tf import losses, metrics
+from unet_tf import network
 
 
 def masks(*rows):
@@ -23,14 +23,14 @@ TRUTH = masks([1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0])
 def test_hard_dice_by_hand():
     prediction = masks([0.9, 0.2, 0.6, 0.1], [0.1, 0.1, 0.1, 0.5], [0.4, 0.4, 0.4, 0.4])
     # first image: 1 of 2 found, 1 extra: 2*1 / (2+2); second: exactly found; third: empty, empty
-    np.testing.assert_allclose(numbers(metrics.hard_dice(TRUTH, prediction)), [0.5, 1, 1])
-    strict = numbers(metrics.hard_dice(TRUTH, prediction, threshold=0.55))
+    np.testing.assert_allclose(numbers(network.hard_dice(TRUTH, prediction)), [0.5, 1, 1])
+    strict = numbers(network.hard_dice(TRUTH, prediction, threshold=0.55))
     np.testing.assert_allclose(strict, [0.5, 0, 1])
 
 
 def test_hard_dice_of_nan_is_nan():
     prediction = masks([np.nan, 0, 0, 0], [0, 0, 0, 1], [np.nan, 0, 0, 0])
-    found = numbers(metrics.hard_dice(TRUTH, prediction))
+    found = numbers(network.hard_dice(TRUTH, prediction))
     np.testing.assert_array_equal(np.isnan(found), [True, False, True])
 
 
@@ -38,12 +38,12 @@ def test_soft_dice_by_hand():
     prediction = masks([0.5, 0.5, 0.5, 0.5], [0, 0, 0, 0.25], [0, 0, 0, 0])
     # 2*(0.5+0.5) / (2+2) = 1/2; 2*0.25 / (1+0.25) = 2/5; empty, empty = 1
     expected = np.array([1 / 2, 2 / 5, 1])
-    np.testing.assert_allclose(numbers(losses.soft_dice(TRUTH, prediction)), expected, atol=1e-5)
+    np.testing.assert_allclose(numbers(network.soft_dice(TRUTH, prediction)), expected, atol=1e-5)
     np.testing.assert_allclose(
-        numbers(losses.dice_loss(TRUTH, prediction)), 1 - expected, atol=1e-5
+        numbers(network.dice_loss(TRUTH, prediction)), 1 - expected, atol=1e-5
     )
     # pooled: 2*(1+0.25) / (3+2.25) = 2.5 / 5.25
-    pooled = numbers(losses.pooled_dice_loss(TRUTH, prediction))
+    pooled = numbers(network.pooled_dice_loss(TRUTH, prediction))
     assert pooled.shape == ()
     np.testing.assert_allclose(pooled, 1 - 2.5 / 5.25, atol=1e-5)
 
@@ -56,9 +56,9 @@ def test_a_large_car_hides_a_small_one_in_the_pooled_dice():
     prediction[1] = 0
     # pooled 2*840 / (850+840) = 0.994; per image (1 + 0) / 2
     np.testing.assert_allclose(
-        1 - numbers(losses.pooled_dice_loss(truth, prediction)), 1680 / 1690, atol=1e-6
+        1 - numbers(network.pooled_dice_loss(truth, prediction)), 1680 / 1690, atol=1e-6
     )
-    assert numbers(metrics.hard_dice(truth, prediction)).mean() == 0.5
+    assert numbers(network.hard_dice(truth, prediction)).mean() == 0.5
 
 
 def test_bce_dice_by_hand():
@@ -66,7 +66,7 @@ def test_bce_dice_by_hand():
     cross_entropy = -(np.log(0.8) + np.log(0.6)) / 2
     dice = 2 * 0.8 / (1 + 1.2)
     np.testing.assert_allclose(
-        numbers(losses.bce_dice_loss(truth, prediction)), [cross_entropy + 1 - dice], rtol=1e-5
+        numbers(network.bce_dice_loss(truth, prediction)), [cross_entropy + 1 - dice], rtol=1e-5
     )
 
 
@@ -88,8 +88,8 @@ def test_against_loops_in_any_dtype(dtype):
         soft.append(2 * overlap / total)
         hard.append(2 * found / count)
     prediction = ops.cast(prediction, dtype)
-    np.testing.assert_allclose(numbers(losses.soft_dice(truth, prediction)), soft, rtol=1e-5)
-    np.testing.assert_allclose(numbers(metrics.hard_dice(truth, prediction)), hard, rtol=1e-6)
+    np.testing.assert_allclose(numbers(network.soft_dice(truth, prediction)), soft, rtol=1e-5)
+    np.testing.assert_allclose(numbers(network.hard_dice(truth, prediction)), hard, rtol=1e-6)
 
 
 def gradient(loss, truth, prediction):
@@ -111,12 +111,14 @@ def test_gradients_are_finite_at_the_ends():
     for truth in (np.zeros((1, 4, 4, 1), "float32"), np.ones((1, 4, 4, 1), "float32")):
         for value in (0.0, 1.0, 0.5):
             prediction = ops.full((1, 4, 4, 1), value)
-            for loss in (losses.dice_loss, losses.pooled_dice_loss, losses.bce_dice_loss):
+            for loss in (network.dice_loss, network.pooled_dice_loss, network.bce_dice_loss):
                 assert np.isfinite(numbers(loss(truth, prediction))).all()
                 assert np.isfinite(numbers(gradient(loss, truth, prediction))).all()
 
 
-@pytest.mark.parametrize("loss", [losses.dice_loss, losses.pooled_dice_loss, losses.bce_dice_loss])
+@pytest.mark.parametrize(
+    "loss", [network.dice_loss, network.pooled_dice_loss, network.bce_dice_loss]
+)
 def test_an_epoch_is_exact_and_reloads_without_custom_objects(tmp_path, loss):
     """Five images in batches of four: the fifth counts as one in five, not as one in two."""
     truth = np.zeros((5, 2, 2, 1), "float32")
@@ -125,10 +127,10 @@ def test_an_epoch_is_exact_and_reloads_without_custom_objects(tmp_path, loss):
     images[:4, 0, 0] = 1  # the model below finds the car in four images, misses it in the last
     inputs = keras.Input((2, 2, 3))
     model = keras.Model(inputs, ops.mean(inputs, axis=-1, keepdims=True))
-    model.compile(loss=loss, metrics=[metrics.hard_dice])
+    model.compile(loss=loss, metrics=[network.hard_dice])
     result = model.evaluate(images, truth, batch_size=4, verbose=0, return_dict=True)
     assert result["hard_dice"] == pytest.approx(4 / 5)
-    if loss is losses.dice_loss:
+    if loss is network.dice_loss:
         assert result["loss"] == pytest.approx(1 / 5, abs=1e-4)
 
     model.save(tmp_path / "model.keras")
@@ -186,22 +188,22 @@ def loop_class_dice(ids, probabilities):
 def test_class_losses_by_loops(seed):
     ids, probabilities = class_case(seed)
     ids[1][ids[1] == 2] = 0  # a class that is not in this image
-    plain = ops.convert_to_numpy(losses.cross_entropy(ids, probabilities))
+    plain = ops.convert_to_numpy(network.cross_entropy(ids, probabilities))
     assert plain.shape == (3,)
     assert plain == pytest.approx(loop_cross_entropy(ids, probabilities, [1] * 4), abs=1e-6)
     weights = [0.5, 2.0, 0.0, 1.0]
-    weighted = ops.convert_to_numpy(losses.cross_entropy(ids, probabilities, weights))
+    weighted = ops.convert_to_numpy(network.cross_entropy(ids, probabilities, weights))
     assert weighted == pytest.approx(loop_cross_entropy(ids, probabilities, weights), abs=2e-6)
-    dice = ops.convert_to_numpy(losses.class_dice_loss(ids, probabilities))
+    dice = ops.convert_to_numpy(network.class_dice_loss(ids, probabilities))
     assert dice == pytest.approx(loop_class_dice(ids, probabilities), abs=2e-6)
-    both = ops.convert_to_numpy(losses.cross_entropy_dice_loss(ids, probabilities))
+    both = ops.convert_to_numpy(network.cross_entropy_dice_loss(ids, probabilities))
     assert both == pytest.approx(plain + dice, abs=1e-6)
 
 
 def test_an_image_that_is_all_void_costs_nothing_and_spoils_nothing():
     ids, probabilities = class_case(5)
     ids[0] = VOID
-    for loss in (losses.cross_entropy, losses.class_dice_loss):
+    for loss in (network.cross_entropy, network.class_dice_loss):
         found = ops.convert_to_numpy(loss(ids, probabilities))
         assert found[0] == 0 and np.isfinite(found).all() and (found[1:] > 0).all()
 
@@ -210,7 +212,7 @@ def test_what_stands_in_void_changes_no_class_loss():
     ids, probabilities = class_case(6)
     other = np.where(ids == VOID, probabilities[..., ::-1], probabilities)
     assert (other != probabilities).any()
-    for loss in (losses.cross_entropy, losses.class_dice_loss, losses.pooled_class_dice_loss):
+    for loss in (network.cross_entropy, network.class_dice_loss, network.pooled_class_dice_loss):
         first, second = (ops.convert_to_numpy(loss(ids, one)) for one in (probabilities, other))
         assert first == pytest.approx(second, abs=1e-7)
 
@@ -219,7 +221,7 @@ def test_pooled_class_dice_by_hand():
     ids = np.array([[[[0], [1]]]], "float32")  # one image of two pixels
     probabilities = np.array([[[[0.75, 0.25], [0.5, 0.5]]]], "float32")
     # both 0.75 + 0.5, truth 2, prediction 2
-    found = float(losses.pooled_class_dice_loss(ids, probabilities))
+    found = float(network.pooled_class_dice_loss(ids, probabilities))
     assert found == pytest.approx(1 - 2 * 1.25 / 4, abs=1e-5)
 
 
@@ -227,7 +229,7 @@ def test_a_model_with_a_weighted_loss_reloads_by_itself(tmp_path):
     inputs = keras.Input((5, 7, 4))
     outputs = keras.layers.Activation("softmax")(keras.layers.Conv2D(4, 1)(inputs))
     model = keras.Model(inputs, outputs)
-    loss = losses.Weighted(losses.cross_entropy_dice_loss, (1, 2, 3, 0.5))
+    loss = network.Weighted(network.cross_entropy_dice_loss, (1, 2, 3, 0.5))
     model.compile(loss=loss)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from kaggle_server import TOKEN, KaggleServer
 
-from unet_tf import carvana, massachusetts
+from unet_tf import kaggle
+from unet_tf.kaggle import client, zips
 
 DATASET, ZIP = "balraj98/massachusetts-buildings-dataset", "massachusetts-buildings-dataset.zip"
 Usage = namedtuple("Usage", "total used free")
@@ -20,10 +21,10 @@ Usage = namedtuple("Usage", "total used free")
 SCRIPT = """
 import sys, time, traceback
 time.sleep = lambda seconds: None
-from unet_tf import carvana, massachusetts
+from unet_tf import kaggle
 try:
-    print("FOLDER", massachusetts.download(sys.argv[1]).as_posix())
-except carvana.CarvanaError as error:
+    print("FOLDER", kaggle.download_buildings(sys.argv[1]).as_posix())
+except kaggle.KaggleError as error:
     print("ERROR", error)
     print(traceback.format_exc(), repr(error.__context__), file=sys.stderr)
 """
@@ -181,7 +182,7 @@ def test_a_lost_connection_is_resumed_by_the_next_call(server, run):
 
 def test_unreachable(server, run):
     text = sentence(run(KAGGLE_USERNAME="learner", KAGGLE_KEY="k", http_proxy="http://127.0.0.1:9"))
-    assert "the connection to Kaggle broke" in text and massachusetts.PAGE in text
+    assert "the connection to Kaggle broke" in text and kaggle.PAGE in text
 
 
 @pytest.mark.parametrize("kind", ["half a zip", "a wrong byte"])
@@ -204,9 +205,9 @@ def test_members_that_would_leave_the_folder(tmp_path, kind):
     folder = tmp_path / "to/buildings"
     folder.mkdir(parents=True)
     (folder / ZIP).write_bytes(zipped(FILES | {member: b"/etc/passwd"}))
-    with pytest.raises(carvana.CarvanaError, match="would leave the folder, so nothing was") as bad:
-        massachusetts.download(folder)
-    assert massachusetts.PAGE in str(bad.value) and "competition" not in str(bad.value)
+    with pytest.raises(kaggle.KaggleError, match="would leave the folder, so nothing was") as bad:
+        kaggle.download_buildings(folder)
+    assert kaggle.PAGE in str(bad.value) and "competition" not in str(bad.value)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [ZIP]
 
 
@@ -253,15 +254,15 @@ def there(tmp_path):
 
 
 def test_a_zip_that_is_there_is_extracted_without_a_request(there, monkeypatch):
-    monkeypatch.setattr(carvana, "_credentials", lambda source: pytest.fail("it asked"))
-    assert massachusetts.download(str(there)) == there
+    monkeypatch.setattr(client, "_credentials", lambda source: pytest.fail("it asked"))
+    assert kaggle.download_buildings(str(there)) == there
     assert contents(there) == FILES
 
 
 def test_a_zip_with_a_folder_of_its_name(there):
     top = Path(ZIP).stem
     (there / ZIP).write_bytes(zipped({f"{top}/{name}": data for name, data in FILES.items()}))
-    massachusetts.download(there)
+    kaggle.download_buildings(there)
     assert contents(there) == FILES
 
 
@@ -270,13 +271,13 @@ def test_what_is_there_is_kept_and_half_a_file_is_not(there):
     mine, half = there / "label_class_dict.csv", there / "tiff/train/22678915_15.tiff"
     mine.write_bytes(TABLE.replace(b"255", b"254"))  # the right size: taken as it is
     half.write_bytes(b"half")
-    massachusetts.download(there)
+    kaggle.download_buildings(there)
     assert mine.read_bytes() == TABLE.replace(b"255", b"254")
     assert half.read_bytes() == FILES["tiff/train/22678915_15.tiff"]
 
 
 def test_an_interrupted_extraction_goes_on(there, monkeypatch):
-    write, written = carvana._write, []
+    write, written = zips._write, []
 
     def interrupted(opened, member, path):
         if len(written) == 5:
@@ -284,32 +285,32 @@ def test_an_interrupted_extraction_goes_on(there, monkeypatch):
         written.append(path)
         write(opened, member, path)
 
-    monkeypatch.setattr(carvana, "_write", interrupted)
+    monkeypatch.setattr(zips, "_write", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        massachusetts.download(there)
+        kaggle.download_buildings(there)
     left = contents(there)
     assert left.pop(ZIP) == DATA and len(left) == 5
     assert all(FILES[name] == data for name, data in left.items())
     monkeypatch.undo()
-    massachusetts.download(there)
+    kaggle.download_buildings(there)
     assert contents(there) == FILES
 
 
 def test_too_small_a_disk_to_extract(there, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 10**6, 100))
-    with pytest.raises(carvana.CarvanaError, match=r"are free in .*: free some space or choose"):
-        massachusetts.download(there)
+    with pytest.raises(kaggle.KaggleError, match=r"are free in .*: free some space or choose"):
+        kaggle.download_buildings(there)
     assert list(contents(there)) == [ZIP]
 
 
 def test_the_20_gb_of_kaggle(there, tmp_path, monkeypatch):
     files = sum(len(data) for data in FILES.values())
-    monkeypatch.setattr(carvana, "WORKING", tmp_path)
-    monkeypatch.setattr(carvana, "WORKING_LIMIT", len(DATA) + files - 1)
-    with pytest.raises(carvana.CarvanaError, match="20 GB that /kaggle/working may hold"):
-        massachusetts.download(there)
-    monkeypatch.setattr(carvana, "WORKING_LIMIT", len(DATA) + files)
-    massachusetts.download(there)
+    monkeypatch.setattr(zips, "WORKING", tmp_path)
+    monkeypatch.setattr(zips, "WORKING_LIMIT", len(DATA) + files - 1)
+    with pytest.raises(kaggle.KaggleError, match="20 GB that /kaggle/working may hold"):
+        kaggle.download_buildings(there)
+    monkeypatch.setattr(zips, "WORKING_LIMIT", len(DATA) + files)
+    kaggle.download_buildings(there)
 
 
 @pytest.mark.parametrize("kind", ["the roads", "no images", "no table"])
@@ -321,32 +322,32 @@ def test_another_data_set(there, kind):
         "no table": {name: data for name, data in FILES.items() if "/" in name},
     }
     (there / ZIP).write_bytes(zipped(other[kind]))
-    with pytest.raises(carvana.CarvanaError, match=r"has no label_class_dict.csv with a class"):
-        massachusetts.download(there)
+    with pytest.raises(kaggle.KaggleError, match=r"has no label_class_dict.csv with a class"):
+        kaggle.download_buildings(there)
     assert not list(there.glob(".*"))  # not taken for whole by the next call
 
 
 def test_a_folder_that_was_emptied_is_filled_again(there):
-    massachusetts.download(there)
+    kaggle.download_buildings(there)
     shutil.rmtree(there / "tiff")
     shutil.rmtree(there / "png")
     (there / ZIP).write_bytes(DATA)
-    massachusetts.download(there)
+    kaggle.download_buildings(there)
     assert contents(there) == FILES
 
 
 @pytest.mark.parametrize("below", ["", "massachusetts-buildings-dataset", "datasets/balraj98/x"])
 @pytest.mark.parametrize("images", ["tiff", "png"])
 def test_mounted(tmp_path, below, images):
-    assert massachusetts.mounted(tmp_path / "none") is None
+    assert kaggle.mounted_buildings(tmp_path / "none") is None
     roads = tmp_path / "aaa/massachusetts-roads-dataset"
     (roads / "tiff/train").mkdir(parents=True)
     (roads / "label_class_dict.csv").write_text("name,r,g,b\nroad,255,255,255\n")
     (tmp_path / "aaa/table").mkdir()
     (tmp_path / "aaa/table/label_class_dict.csv").write_bytes(TABLE)  # without images
     (tmp_path / "aaa/loop").symlink_to(tmp_path)
-    assert massachusetts.mounted(tmp_path) is None
+    assert kaggle.mounted_buildings(tmp_path) is None
     place = tmp_path / below
     (place / images).mkdir(parents=True)
     (place / "label_class_dict.csv").write_bytes(TABLE)
-    assert massachusetts.mounted(tmp_path) == place
+    assert kaggle.mounted_buildings(tmp_path) == place

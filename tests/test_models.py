@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from unet_tf import models
+from unet_tf import network
 
 
 def trainable(model):
@@ -12,9 +12,9 @@ def trainable(model):
 
 
 def test_parameters_of_the_article():
-    assert models.simple_fcn().count_params() == 2_879_489
-    assert models.unet().count_params() == 34_550_273
-    assert models.unet(upsampling="transposed_2x2").count_params() == 31_068_673
+    assert network.simple_fcn().count_params() == 2_879_489
+    assert network.unet().count_params() == 34_550_273
+    assert network.unet(upsampling="transposed_2x2").count_params() == 31_068_673
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_parameters_of_the_article():
     ],
 )
 def test_parameters_of_the_batch_norm_unets(upsampling, bottleneck, num_classes, published):
-    model = models.unet(
+    model = network.unet(
         filters=(64, 128, 256, 512, bottleneck),
         dropout=0,
         batch_norm=True,
@@ -40,9 +40,9 @@ def test_parameters_of_the_batch_norm_unets(upsampling, bottleneck, num_classes,
 
 def small_models(input_shape):
     return [
-        models.simple_fcn(input_shape, filters=(4, 6, 8)),
-        models.unet(input_shape, filters=(4, 6, 8)),
-        models.unet(
+        network.simple_fcn(input_shape, filters=(4, 6, 8)),
+        network.unet(input_shape, filters=(4, 6, 8)),
+        network.unet(
             input_shape, filters=(4, 8, 8), upsampling="bilinear", downsampling="strided_conv"
         ),
     ]
@@ -60,7 +60,7 @@ def test_any_size_comes_back_as_it_went_in(size):
 def test_padding_is_zeros_below_and_on_the_right():
     images = np.random.default_rng(0).random((1, 31, 47, 3), "float32")
     padded = np.pad(images, [(0, 0), (0, 1), (0, 1), (0, 0)])
-    model = models.unet((None, None, 3), filters=(4, 6, 8))
+    model = network.unet((None, None, 3), filters=(4, 6, 8))
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(model(images)),
         keras.ops.convert_to_numpy(model(padded))[:, :31, :47],
@@ -69,15 +69,15 @@ def test_padding_is_zeros_below_and_on_the_right():
 
 
 def test_a_size_that_divides_gets_no_padding_layers():
-    names = {layer.name for layer in models.unet((32, 48, 3), filters=(4, 6, 8)).layers}
+    names = {layer.name for layer in network.unet((32, 48, 3), filters=(4, 6, 8)).layers}
     assert not names & {"pad", "crop"}
-    names = {layer.name for layer in models.unet((31, 47, 3), filters=(4, 6, 8)).layers}
+    names = {layer.name for layer in network.unet((31, 47, 3), filters=(4, 6, 8)).layers}
     assert {"pad", "crop"} <= names
 
 
 def test_the_article_s_layers():
     """Dropout after the fourth block and the bottleneck only; pooling after each encoder block."""
-    layers = models.unet().layers
+    layers = network.unet().layers
     dropouts = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
     assert [(d.rate, d.output.shape[-1]) for d in dropouts] == [(0.3, 512), (0.3, 1024)]
     pools = [layer for layer in layers if isinstance(layer, keras.layers.MaxPooling2D)]
@@ -112,15 +112,15 @@ def test_reload_without_custom_objects(tmp_path, input_shape):
 
 
 def test_heads():
-    logits = models.unet((16, 16, 3), filters=(4, 8), head=None, num_classes=5)
+    logits = network.unet((16, 16, 3), filters=(4, 8), head=None, num_classes=5)
     assert logits.output.shape == (None, 16, 16, 5)
-    softmax = models.unet((16, 16, 3), filters=(4, 8), head="softmax", num_classes=5)
+    softmax = network.unet((16, 16, 3), filters=(4, 8), head="softmax", num_classes=5)
     total = keras.ops.convert_to_numpy(softmax(np.ones((1, 16, 16, 3), "float32"))).sum(-1)
     np.testing.assert_allclose(total, 1, rtol=1e-6)
 
 
 def test_unknown_switches_are_refused():
     with pytest.raises(ValueError, match="transposed_2x2"):
-        models.unet(filters=(4, 8), upsampling="transposed")
+        network.unet(filters=(4, 8), upsampling="transposed")
     with pytest.raises(ValueError, match="strided_conv"):
-        models.unet(filters=(4, 8), downsampling="average")
+        network.unet(filters=(4, 8), downsampling="average")

@@ -37,30 +37,30 @@ IGNORED = {
         "predictions = list(predict(model, [image for image, _ in parts.test], batch_size=BATCH))",
     ],
     "05_unet": [
-        "policy = train.set_precision()",
-        "history = train.fit(",
+        "policy = set_precision()",
+        "history = fit(",
         "images_of = [image for image, _ in parts.test]",
     ],
     "06_training": [
-        "policy = train.set_precision()",
+        "policy = set_precision()",
         "batch = next(iter(pipeline.dataset(pairs, (80, 120), 8)))",
-        "from unet_tf import runs",
+        "from unet_tf import protocol",
         'found = mlflow.search_runs([experiment], order_by=["params.variant"])',
     ],
     "07_prediction": [
-        "policy = train.set_precision()",
+        "policy = set_precision()",
         "honest = test_curve[scores.THRESHOLDS.index(threshold)]",
         "on_flipped = said_of(parts.validation, flipped(model))",
         "some, sizes = parts.validation[::12], ((96, 128), (144, 192), (192, 256), None)",
         "report = scores.report(parts.test, on_test, threshold)",
     ],
     "08_buildings": [
-        "policy = train.set_precision()",
+        "policy = set_precision()",
         "falling = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * updates)",
         "said = list(probabilities(model, [image for image, _ in parts.test], None, batch_size=1))",
     ],
     "09_multiclass": [
-        "policy = train.set_precision()",
+        "policy = set_precision()",
         'print(f"IoU, rendered cars, {len(parts.test)} test images, original size")',
         "pair = parts.train[0]",
     ],
@@ -156,7 +156,7 @@ def undocumented(statement):
 def check_lifted(path):
     """A cell tagged `lifted` holds imports and definitions, each as one unet_tf module has it."""
     in_module = {}
-    for file in sorted(path.parents[1].glob("unet_tf/*.py")):
+    for file in sorted(path.parents[1].glob("unet_tf/**/*.py")):
         for statement in ast.parse(file.read_text(encoding="utf-8")).body:
             for name in defined(statement):
                 in_module.setdefault(name, []).append((file.name, statement))

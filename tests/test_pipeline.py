@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from unet_tf import classes, pipeline, studio
-from unet_tf.cars import make_car
+from unet_tf import data, pipeline, rendered
+from unet_tf.rendered import make_car
 
 MASK = np.zeros((5, 7), "uint8")
 MASK[1:4, 2:6] = 1
@@ -59,7 +59,7 @@ def save_mask(path, kind):
 )
 def test_masks_in_every_encoding(tmp_path, name, kind):
     save_mask(tmp_path / name, kind)
-    mask = pipeline.read_mask(tmp_path / name)
+    mask = data.read_mask(tmp_path / name)
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, MASK)
 
@@ -67,7 +67,7 @@ def test_masks_in_every_encoding(tmp_path, name, kind):
 def test_a_mask_that_is_not_black_and_white_is_refused(tmp_path):
     Image.fromarray(np.arange(35, dtype="uint8").reshape(5, 7)).save(tmp_path / "soft.png")
     with pytest.raises(ValueError, match=r"soft\.png.*35 values \(0, 1, 2, 3, 4, \.\.\.\)"):
-        pipeline.read_mask(tmp_path / "soft.png")
+        data.read_mask(tmp_path / "soft.png")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
@@ -78,13 +78,13 @@ def test_images_in_every_mode(tmp_path, mode):
     else:
         image = Image.fromarray(grey).convert(mode)
     image.save(tmp_path / "image.png")
-    pixels = pipeline.read_image(tmp_path / "image.png")
+    pixels = data.read_image(tmp_path / "image.png")
     np.testing.assert_array_equal(pixels, np.repeat(grey[..., None], 3, axis=-1))
 
 
 def test_jpeg_as_tensorflow_reads_it(files):
     image, _ = files[0]
-    ours = pipeline.read_image(image).astype(int)
+    ours = data.read_image(image).astype(int)
     theirs = tf.image.decode_jpeg(tf.io.read_file(str(image)), channels=3).numpy().astype(int)
     assert np.abs(ours - theirs).max() <= 2  # the two libjpegs round differently
 
@@ -93,17 +93,17 @@ def test_jpeg_as_tensorflow_reads_it(files):
 def large(tmp_path_factory):
     """A rendered photograph of Carvana's size, as a JPEG."""
     path = tmp_path_factory.mktemp("large") / "car.jpg"
-    Image.fromarray(studio.render(make_car(0, 3), 2, (1918, 1280))[0]).save(path, quality=92)
+    Image.fromarray(rendered.render(make_car(0, 3), 2, (1918, 1280))[0]).save(path, quality=92)
     return path
 
 
 @pytest.mark.parametrize("size, side", [((96, 128), 480), ((160, 240), 959), ((480, 640), 1918)])
 def test_small_from_the_start_is_near_the_exact_area(large, size, side):
     """The issue of speed: at most 0.005 off on average, and far closer than nearest."""
-    exact = tf.image.resize(pipeline.read_image(large).astype("float32"), size, method="area")
-    fast, own_size = pipeline.read_resized(large, size)
-    nearest, _ = pipeline.read_resized(large, size, "nearest")
-    assert pipeline.open_image(large, [3 * n for n in size]).width == side  # decoded so large
+    exact = tf.image.resize(data.read_image(large).astype("float32"), size, method="area")
+    fast, own_size = data.read_resized(large, size)
+    nearest, _ = data.read_resized(large, size, "nearest")
+    assert data.open_image(large, [3 * n for n in size]).width == side  # decoded so large
     assert own_size == (1280, 1918) and fast.shape == (*size, 3) and fast.dtype == np.uint8
     off, article = (np.abs(pixels - exact).mean() / 255 for pixels in (fast, nearest))
     assert off <= 0.005
@@ -111,21 +111,21 @@ def test_small_from_the_start_is_near_the_exact_area(large, size, side):
 
 
 def test_nearest_and_small_files_are_read_whole(large, tmp_path):
-    whole = pipeline.read_image(large)
-    fast, _ = pipeline.read_resized(large, (96, 128), "nearest")
-    np.testing.assert_array_equal(fast, pipeline.resized(whole, (96, 128), "nearest"))
-    np.testing.assert_array_equal(pipeline.read_resized(large, None)[0], whole)
+    whole = data.read_image(large)
+    fast, _ = data.read_resized(large, (96, 128), "nearest")
+    np.testing.assert_array_equal(fast, data.resized(whole, (96, 128), "nearest"))
+    np.testing.assert_array_equal(data.read_resized(large, None)[0], whole)
     Image.fromarray(whole).save(tmp_path / "car.png")  # only a JPEG decodes smaller
-    area, _ = pipeline.read_resized(tmp_path / "car.png", (96, 128))
-    np.testing.assert_array_equal(area, pipeline.resized(whole, (96, 128)))
+    area, _ = data.read_resized(tmp_path / "car.png", (96, 128))
+    np.testing.assert_array_equal(area, data.resized(whole, (96, 128)))
 
 
 def test_small_from_the_start_stays_in_its_place(tmp_path):
     """Where the file's size is no multiple, the last pixel decoded is a part of one."""
     ramp = np.repeat(np.linspace(0, 255, 1537).round().astype("uint8")[None], 1025, axis=0)
     Image.fromarray(ramp).save(tmp_path / "ramp.jpg", quality=95)
-    fast, _ = pipeline.read_resized(tmp_path / "ramp.jpg", (96, 128))
-    whole = pipeline.resized(pipeline.read_image(tmp_path / "ramp.jpg"), (96, 128))
+    fast, _ = data.read_resized(tmp_path / "ramp.jpg", (96, 128))
+    whole = data.resized(data.read_image(tmp_path / "ramp.jpg"), (96, 128))
     assert abs(np.mean(fast[:, 96:] - whole[:, 96:].astype("float32"))) < 0.2  # stretched: 0.7
 
 
@@ -133,14 +133,14 @@ def test_small_from_the_start_stays_in_its_place(tmp_path):
 def test_any_size_is_read_at_any_other(tmp_path, sides):
     Image.new("RGB", sides, (40, 80, 120)).save(tmp_path / "plain.jpg")
     for size in ((1, 1), (4, 4), (3, 40), (12, 16)):
-        pixels, own_size = pipeline.read_resized(tmp_path / "plain.jpg", size)
+        pixels, own_size = data.read_resized(tmp_path / "plain.jpg", size)
         assert own_size == sides[::-1]
         assert np.abs(pixels - np.array([40.0, 80, 120])).max() <= 2
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone is told")
 def test_freed_memory_is_kept():
-    assert pipeline.keep_freed_memory()
+    assert data.keep_freed_memory()
 
 
 def test_a_pass_waits_for_no_tuning(files):
@@ -152,7 +152,7 @@ def test_a_large_photograph_cut_short_is_named(large, tmp_path):
     content = large.read_bytes()
     (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"cut\.jpg: cannot be decoded"):
-        pipeline.read_resized(tmp_path / "cut.jpg", (96, 128))
+        data.read_resized(tmp_path / "cut.jpg", (96, 128))
 
 
 def test_a_palette_is_looked_up_as_pillow_applies_it(tmp_path):
@@ -165,15 +165,15 @@ def test_a_palette_is_looked_up_as_pillow_applies_it(tmp_path):
         path = tmp_path / f"{number}.{'gif' if number % 2 else 'png'}"
         mask.save(path)
         colours = np.asarray(Image.open(path).convert("RGB"))
-        np.testing.assert_array_equal(pipeline.read_mask(path), colours.max(axis=-1) > 0)
+        np.testing.assert_array_equal(data.read_mask(path), colours.max(axis=-1) > 0)
 
 
 def test_area_by_hand():
     pixels = np.array([[0, 10, 20, 30], [40, 50, 60, 70]], "uint8")
-    np.testing.assert_array_equal(pipeline.resized(pixels, (1, 2)), [[25, 45]])
-    assert pipeline.resized(pixels, None) is pixels
+    np.testing.assert_array_equal(data.resized(pixels, (1, 2)), [[25, 45]])
+    assert data.resized(pixels, None) is pixels
     with pytest.raises(ValueError, match=r"area.*nearest"):
-        pipeline.resized(pixels, (1, 2), "cubic")
+        data.resized(pixels, (1, 2), "cubic")
 
 
 @pytest.mark.parametrize("size", [(96, 128), (31, 47), (100, 99)])
@@ -181,7 +181,7 @@ def test_nearest_as_tensorflow_does_it(size):
     """The article's resize, to the bit, also from sizes that do not divide."""
     pixels = np.random.default_rng(0).integers(0, 256, (320, 481, 3), "uint8")
     theirs = tf.image.resize(pixels, size, method="nearest").numpy()
-    np.testing.assert_array_equal(pipeline.resized(pixels, size, "nearest"), theirs)
+    np.testing.assert_array_equal(data.resized(pixels, size, "nearest"), theirs)
 
 
 @pytest.fixture
@@ -275,14 +275,14 @@ def test_a_file_cache_is_used_and_never_stale(files, tmp_path):
 
 def upside_down(path):
     """A reader of masks, as a user may have one."""
-    return pipeline.read_mask(path)[::-1]
+    return data.read_mask(path)[::-1]
 
 
 def test_each_setting_has_its_own_cache(files, tmp_path):
     def name(size=(12, 16), resize="area", **read):
         return pipeline.cache_file(tmp_path, files, size, resize, **read)
 
-    two, three = classes.Classes(["a", "b"]), classes.Classes(["a", "b", "c"])
+    two, three = data.Labels(["a", "b"]), data.Labels(["a", "b", "c"])
     names = [name(), name((16, 12)), name(resize="nearest"), name(read=upside_down)]
     names += [name(read=two.read), name(read=three.read)]
     assert len(set(names)) == 6 and name() == names[0] and name(read=upside_down) == names[3]
@@ -290,7 +290,7 @@ def test_each_setting_has_its_own_cache(files, tmp_path):
     files[0][0].write_bytes(files[0][0].read_bytes())
     os.utime(files[0][0], ns=(before.st_atime_ns, before.st_mtime_ns))  # as `cp -p` does
     assert name() != names[0]
-    for nameless in (lambda path: None, functools.partial(pipeline.read_mask)):
+    for nameless in (lambda path: None, functools.partial(data.read_mask)):
         with pytest.raises(ValueError, match="give a function of a module"):
             name(read=nameless)
 

@@ -15,8 +15,10 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from unet_tf import __main__ as command_line
-from unet_tf import models, pipeline, predict, predict_files, run_lengths
+from unet_tf import data, predict, run_lengths
+from unet_tf.cli import commands
+from unet_tf.data import read_image, read_resized
+from unet_tf.network import simple_fcn
 
 
 def red(images, training=False):
@@ -89,7 +91,7 @@ def test_the_middle_of_a_tile_counts_more():
 
 def test_a_network_tiled_is_close_to_itself_and_any_size_works():
     keras.utils.set_random_seed(0)
-    network = models.simple_fcn((32, 32, 3), (4, 8))
+    network = simple_fcn((32, 32, 3), (4, 8))
     image = np.random.default_rng(1).random((2, 45, 71, 3), "float32")
     tiled = predict.tiled(network, (32, 32))(image)
     assert tiled.shape == (2, 45, 71, 1)
@@ -131,7 +133,7 @@ def test_tiles_of_flips_predict_files(photographs):
     model = predict.tiled(predict.flipped(red), (16, 24))
     masks = predict.predict(model, paths, image_size=None, batch_size=1)
     for path, mask in zip(paths, masks, strict=True):
-        np.testing.assert_array_equal(mask, pipeline.read_image(path)[..., 0] >= 128)
+        np.testing.assert_array_equal(mask, read_image(path)[..., 0] >= 128)
 
 
 # --- which files
@@ -146,14 +148,12 @@ def test_images_of_files_folders_and_zips(photographs, tmp_path):
         archive.writestr("__MACOSX/._a.png", "of a Mac")
     single = tmp_path / "single.png"
     (photographs / "photo6.png").rename(single)
-    found = predict_files.images([single, tmp_path / "some.zip", photographs])
+    found = predict.images([single, tmp_path / "some.zip", photographs])
     assert [path.name for path in found] == [
         *("single.png", "a.png", "b.png"),
         *(f"photo{number}.png" for number in range(6)),
     ]
-    np.testing.assert_array_equal(
-        pipeline.read_image(found[2]), pipeline.read_image(photographs / "photo1.png")
-    )
+    np.testing.assert_array_equal(read_image(found[2]), read_image(photographs / "photo1.png"))
 
 
 def test_files_that_cannot_be(photographs, tmp_path):
@@ -165,10 +165,10 @@ def test_files_that_cannot_be(photographs, tmp_path):
         (tmp_path / "broken.zip", r"broken\.zip.*Download"),
     ]:
         with pytest.raises(ValueError, match=said):
-            predict_files.images([path])
+            predict.images([path])
     Image.new("RGB", (4, 4)).save(photographs / "photo1.jpg")
     with pytest.raises(ValueError, match=r"photo1\.jpg and .*photo1\.png have one name"):
-        predict_files.images([photographs])
+        predict.images([photographs])
 
 
 # --- the stream
@@ -178,7 +178,7 @@ def test_files_that_cannot_be(photographs, tmp_path):
 def test_predictions_are_those_of_predict(photographs, batch_size):
     paths = sorted(photographs.iterdir())
     expected = list(predict.predict(red, paths, (16, 24)))
-    stream = predict_files.predictions(
+    stream = predict.predictions(
         red, paths, lambda path, probability: probability >= 0.5, (16, 24), batch_size=batch_size
     )
     for (path, mask), image, truth in zip(stream, paths, expected, strict=True):
@@ -191,7 +191,7 @@ def test_a_broken_image_is_passed_over_in_its_place(photographs):
     (photographs / "photo2.png").write_bytes(data[: len(data) // 2])
     (photographs / "photo6.png").write_text("no image")
     paths = sorted(photographs.iterdir())
-    outcomes = list(predict_files.predictions(red, paths, lambda *_: "ok", (16, 24), batch_size=3))
+    outcomes = list(predict.predictions(red, paths, lambda *_: "ok", (16, 24), batch_size=3))
     assert [path for path, _ in outcomes] == paths
     kinds = [isinstance(result, ValueError) for _, result in outcomes]
     assert kinds == [False, False, True, False, False, False, True]
@@ -203,15 +203,15 @@ def test_what_is_no_broken_image_is_raised(photographs):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        list(predict_files.predictions(red, sorted(photographs.iterdir()), full_disk))
+        list(predict.predictions(red, sorted(photographs.iterdir()), full_disk))
 
 
 def test_reading_stays_a_few_batches_ahead(photographs, monkeypatch):
     paths = [photographs / "photo0.png"] * 200
     read = []
-    reader = pipeline.read_resized
-    monkeypatch.setattr(pipeline, "read_resized", lambda *way: read.append(1) or reader(*way))
-    stream = predict_files.predictions(red, paths, lambda *_: None, (16, 24), batch_size=4)
+    reader = read_resized
+    monkeypatch.setattr(data, "read_resized", lambda *way: read.append(1) or reader(*way))
+    stream = predict.predictions(red, paths, lambda *_: None, (16, 24), batch_size=4)
     for taken, _ in enumerate(stream):
         assert len(read) <= taken + 4 * 5
     assert len(read) == 200
@@ -221,7 +221,7 @@ def test_reading_stays_a_few_batches_ahead(photographs, monkeypatch):
 
 
 def run(*arguments):
-    return command_line.main(["predict", *map(str, arguments)])
+    return commands.main(["predict", *map(str, arguments)])
 
 
 def test_command_writes_masks_and_overlays(photographs, model_file, tmp_path, capsys):
@@ -243,7 +243,7 @@ def test_command_writes_a_submission(photographs, model_file, tmp_path, options)
     rows = dict(run_lengths.read(tmp_path / "a.csv.gz"))
     assert list(rows) == [f"photo{number}.png" for number in range(7)]
     for name, text in rows.items():
-        red_of = pipeline.read_image(photographs / name)[..., 0]
+        red_of = read_image(photographs / name)[..., 0]
         mask = run_lengths.decode(text, red_of.shape)
         agreement = (mask == (red_of >= 153)).mean()  # 20 * 153 / 255 = 12
         assert agreement == 1 if options else agreement > 0.9
@@ -274,9 +274,9 @@ def test_a_wrong_start_does_not_block_the_right_one(photographs, model_file, tmp
     def fails(images, training):
         raise ValueError("another size, please")
 
-    write = predict_files.to_folder if kind == "--to" else predict_files.to_submission
+    write = predict.to_folder if kind == "--to" else predict.to_submission
     with pytest.raises(ValueError, match="another size"):
-        list(write(fails, predict_files.images([photographs]), target, {}))
+        list(write(fails, predict.images([photographs]), target, {}))
     assert run(model_file, photographs, kind, target) == 0
 
 
@@ -323,7 +323,7 @@ def test_a_mistake_of_the_program_is_no_broken_image(photographs):
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        list(predict_files.predictions(red, sorted(photographs.iterdir()), finish))
+        list(predict.predictions(red, sorted(photographs.iterdir()), finish))
 
 
 def test_masks_do_not_go_among_the_images(photographs, model_file, capsys):
@@ -337,7 +337,7 @@ def test_a_model_that_answers_nan(photographs):
         return np.full((*images.shape[:3], 1), np.nan, "float32")
 
     with pytest.raises(ValueError, match="NaN"):
-        list(predict_files.predictions(diverged, sorted(photographs.iterdir()), lambda *_: None))
+        list(predict.predictions(diverged, sorted(photographs.iterdir()), lambda *_: None))
 
 
 @pytest.mark.parametrize("shape", [(16, 24, 1), (None, 24, 3)])
@@ -454,13 +454,13 @@ def test_overlays_go_with_pngs(photographs, model_file, tmp_path, capsys):
 def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp_path):
     assert run(model_file, photographs, "--rle", tmp_path / "whole.csv") == 0
     rows = (tmp_path / "whole.csv").read_bytes().splitlines(keepends=True)
-    paths = predict_files.images([photographs])
+    paths = predict.images([photographs])
     settings = {"any": 1}
 
     def submission(name):
         options = {"settings": settings, "image_size": (16, 24)}
         model = predict.load(model_file)
-        list(predict_files.to_submission(model, paths, tmp_path / name, **options))
+        list(predict.to_submission(model, paths, tmp_path / name, **options))
         return (tmp_path / name).read_bytes()
 
     assert submission("again.csv") == b"".join(rows)
@@ -474,7 +474,7 @@ def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp
         assert not kept.exists()
 
 
-@pytest.mark.parametrize("write", [predict_files.to_submission, predict_files.to_folder])
+@pytest.mark.parametrize("write", [predict.to_submission, predict.to_folder])
 @pytest.mark.parametrize("stop", range(7))
 def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write, stop):
     """As a network's last bits do in bfloat16: a half done batch is predicted whole again."""
@@ -482,9 +482,9 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
     def first_red(images, training):
         return np.broadcast_to(images[:1, :, :, :1], (*images.shape[:3], 1))
 
-    paths = predict_files.images([photographs])
+    paths = predict.images([photographs])
     options = {"settings": {}, "image_size": (16, 24), "batch_size": 3}
-    names = ("a.csv", "b.csv") if write is predict_files.to_submission else ("a", "b")
+    names = ("a.csv", "b.csv") if write is predict.to_submission else ("a", "b")
     assert list(write(first_red, paths, tmp_path / names[0], **options)) == [
         (path, None) for path in paths
     ]
@@ -494,7 +494,7 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
     stopped.close()
     outcomes = list(write(first_red, paths, tmp_path / names[1], **options))
     assert [path for path, _ in outcomes] == paths
-    kept = [outcome == predict_files.KEPT for _, outcome in outcomes]
+    kept = [outcome == predict.KEPT for _, outcome in outcomes]
     assert kept == sorted(kept, reverse=True)
     assert sum(kept) >= stop - 1
 
@@ -558,16 +558,16 @@ def test_memory_is_bounded_and_does_not_grow(tmp_path):
         )
     script = f"""
 import resource
-from unet_tf import models, predict, predict_files
+from unet_tf import network, predict
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-paths = predict_files.images([{str(tmp_path)!r}])
-model = predict.compiled(models.unet((160, 240, 3), (8, 16, 32)))
+paths = predict.images([{str(tmp_path)!r}])
+model = predict.compiled(network.unet((160, 240, 3), (8, 16, 32)))
 model = predict.tiled(model, (160, 240), 0.25)
 start = peak()
-for path, _ in predict_files.predictions(model, paths[:3], lambda *_: None, None): pass
+for path, _ in predict.predictions(model, paths[:3], lambda *_: None, None): pass
 after = peak()
-for path, _ in predict_files.predictions(model, paths, lambda *_: None, None): pass
+for path, _ in predict.predictions(model, paths, lambda *_: None, None): pass
 print(start, after, peak())
 """
     command = [sys.executable, "-c", script]

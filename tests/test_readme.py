@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unet_tf import recipes
+from unet_tf import protocol
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -68,7 +68,7 @@ def test_records_tell_how_they_came_about():
 def test_what_carvana_lacks_is_there_to_fill():
     """A line for each recipe and variant without a record of Carvana at the published size."""
     real = [r for r in publish.records() if r["data"] == "Carvana" and not r["changed"]]
-    cars = [recipe for recipe in recipes.RECIPES if not recipe.classes]
+    cars = [recipe for recipe in protocol.RECIPES if not recipe.classes]
     assert publish.table().count("yours to fill") == len(cars) - len(real)
 
 

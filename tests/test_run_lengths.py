@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unet_tf import run_lengths, toy
-from unet_tf.pipeline import read_mask
+from unet_tf import rendered, run_lengths
+from unet_tf.data import read_mask
 
 CARVANA = Path(__file__).parents[1] / "data/carvana"
 
@@ -112,7 +112,7 @@ def compare(csv, folder, count=None):
 
 def test_equal_to_the_rendered_train_masks_csv(tmp_path):
     """What `toy` wrote is read back from its GIFs: the encodings of disk and memory agree."""
-    folder = toy.write(tmp_path / "data", 1, 0, (64, 48), progress=False)
+    folder = rendered.write_cars(tmp_path / "data", 1, 0, (64, 48), progress=False)
     with zipfile.ZipFile(folder / "train_masks.zip") as archive:
         archive.extractall(tmp_path)
     assert compare(folder / "train_masks.csv", tmp_path / "train_masks") == 16

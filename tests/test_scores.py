@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
-from unet_tf import boundary, data, losses, pipeline, predict, scores
+from unet_tf import data, network, pipeline, scores
 
 
 def written(folder, masks):
@@ -188,7 +188,7 @@ def test_report_scores_as_published(tmp_path):
     found = scores.report(pairs, probabilities, batch_size=2)["mean_over_batches"]
     batches = pipeline.dataset(pairs, (8, 12), batch_size=2)
     expected = [
-        1 - losses.pooled_dice_loss(masks, model(images, False)) for images, masks in batches
+        1 - network.pooled_dice_loss(masks, model(images, False)) for images, masks in batches
     ]
     assert found == pytest.approx(np.mean(expected), abs=1e-6)
 
@@ -275,24 +275,24 @@ def square(left):
 
 
 def test_edge_by_hand():
-    assert boundary.edge(square(2)).sum() == 36
+    assert scores.edge(square(2)).sum() == 36
     half = np.zeros((8, 8), bool)
     half[:, :4] = True  # up to the image's border on three sides: its edge is column 3
-    np.testing.assert_array_equal(np.argwhere(boundary.edge(half)), [(row, 3) for row in range(8)])
-    assert not boundary.edge(np.ones((8, 8), bool)).any()
+    np.testing.assert_array_equal(np.argwhere(scores.edge(half)), [(row, 3) for row in range(8)])
+    assert not scores.edge(np.ones((8, 8), bool)).any()
 
 
 def test_boundary_f1_of_shifted_squares():
-    assert boundary.boundary_f1(square(2), square(2), 0) == 1
-    assert boundary.boundary_f1(square(2), square(3), 1) == 1
-    assert boundary.boundary_f1(square(2), square(5), 3) == 1
-    assert boundary.boundary_f1(square(2) * 255, square(3).astype("uint8"), 1) == 1
+    assert scores.boundary_f1(square(2), square(2), 0) == 1
+    assert scores.boundary_f1(square(2), square(3), 1) == 1
+    assert scores.boundary_f1(square(2), square(5), 3) == 1
+    assert scores.boundary_f1(square(2) * 255, square(3).astype("uint8"), 1) == 1
     # Columns 2 to 11 against 5 to 14, tolerance 1. Of the predicted edge its top row, columns 5 to
     # 14, is near the true one's up to column 12: 8 pixels; its bottom row too. Its left side, rows
     # 6 to 13, is near in rows 6 and 13; its right side nowhere. 18 of 36; the same from the truth.
-    assert boundary.boundary_f1(square(2), square(5), 1) == 18 / 36
+    assert scores.boundary_f1(square(2), square(5), 1) == 18 / 36
     # Columns 2 to 11 against 13 to 22: the sides are 2 apart.
-    assert boundary.boundary_f1(square(2), square(13), 1) == 0
+    assert scores.boundary_f1(square(2), square(13), 1) == 0
 
 
 def test_boundary_f1_without_a_boundary():
@@ -300,7 +300,7 @@ def test_boundary_f1_without_a_boundary():
     half = np.arange(64).reshape(8, 8) < 32
     for mask in (empty, full, half):
         for other in (empty, full, half):
-            assert boundary.boundary_f1(mask, other, 1) == (mask is other)
+            assert scores.boundary_f1(mask, other, 1) == (mask is other)
 
 
 @pytest.mark.parametrize("tolerance", [0, 1, 2, 9])
@@ -322,14 +322,14 @@ def test_boundary_f1_against_plain_loops(tolerance):
     true, predicted = edge(truth), edge(prediction)
     precision, recall = share_near(predicted, true), share_near(true, predicted)
     expected = 2 * precision * recall / (precision + recall)
-    assert boundary.boundary_f1(truth, prediction, tolerance) == pytest.approx(expected)
+    assert scores.boundary_f1(truth, prediction, tolerance) == pytest.approx(expected)
 
 
 def test_default_tolerance():
     """0.2% of the diagonal: sqrt(1280^2 + 1918^2) = 2305.9, so 4.6; of 31x47 0.1."""
-    assert boundary.default_tolerance((1280, 1918)) == 5
-    assert boundary.default_tolerance((31, 47)) == 1
-    assert boundary.boundary_f1(square(2), square(3)) == 1
+    assert scores.default_tolerance((1280, 1918)) == 5
+    assert scores.default_tolerance((31, 47)) == 1
+    assert scores.boundary_f1(square(2), square(3)) == 1
 
 
 # --- threshold
@@ -346,7 +346,7 @@ def test_best_threshold_against_a_plain_loop(tmp_path, dtype, size):
     best, dices = scores.best_threshold(pairs, iter(probabilities))
     loop = []
     for threshold in scores.THRESHOLDS:
-        enlarged = (predict.resized_back(p.astype("float32"), (12, 16)) for p in probabilities)
+        enlarged = (data.resized_back(p.astype("float32"), (12, 16)) for p in probabilities)
         loop.append(scores.per_image_dice(pairs, (p >= threshold for p in enlarged)).mean())
     np.testing.assert_array_equal(dices, loop)
     assert best == scores.THRESHOLDS[np.argmax(loop)]

@@ -13,23 +13,23 @@ import keras, numpy as np, tensorflow as tf
 cpus = tf.config.list_physical_devices("CPU")
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpus[0], two)
-from unet_tf import recipes, runs, toy
+from unet_tf import network, protocol, rendered
+from unet_tf.protocol import runs
 
-folder = toy.write(sys.argv[1] + "/cars", cars=12, size=(48, 32), seed=0)
-recipe = recipes.get("article_unet", filters=(4, 8), image_size=(16, 24), images=48, batch_size=8,
+folder = rendered.write_cars(sys.argv[1] + "/cars", cars=12, size=(48, 32), seed=0)
+recipe = protocol.get("article_unet", filters=(4, 8), image_size=(16, 24), images=48, batch_size=8,
                      epochs=2, augment={"rotation": 0.05}, learning_rate=0.01)
 
 def trained(name, strategy, recipe):
     to = Path(sys.argv[1]) / name
-    result = runs.run(recipe, folder, 1, to, "float32", 0, strategy=strategy)
+    result = protocol.run(recipe, folder, 1, to, "float32", 0, strategy=strategy)
     with np.load(to / "state.npz") as file:
         arrays = {name: file[name] for name in file.files}
     return result, arrays, (to / "log.csv").read_text().splitlines()
 
 # Dropout draws on each device by itself: without it, one and two devices compute the same.
-from unet_tf import models
-build = lambda shape, filters: models.unet(shape, filters, dropout=0.0)
-recipe = recipes.changed(recipe, build=build)
+build = lambda shape, filters: network.unet(shape, filters, dropout=0.0)
+recipe = protocol.changed(recipe, build=build)
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert mirrored.num_replicas_in_sync == 2
 real, copies = runs.fitted, []
@@ -38,7 +38,7 @@ def counted(recipe, model, *args, **options):
     return real(recipe, model, *args, **options)
 runs.fitted = counted
 # Batch norm divides by small variances: its weights are further off, by rounding alone.
-guide = recipes.changed(recipe, build=recipes.guide_unet, learning_rate=1e-4)
+guide = protocol.changed(recipe, build=protocol.guide_unet, learning_rate=1e-4)
 for kind, own, off in (("plain", recipe, 2e-4), ("batch norm", guide, 2e-3)):
     copies.clear()
     one = trained(f"one {kind}", None, own)
@@ -56,12 +56,12 @@ for kind, own, off in (("plain", recipe, 2e-4), ("batch norm", guide, 2e-3)):
     assert count == one[0]["parameters"] > 1000
     assert abs(one[0]["scores"]["dice"] - two[0]["scores"]["dice"]) < 5 * off
 # resumed on two devices: as if never stopped
-longer = recipes.changed(recipe, epochs=3)
+longer = protocol.changed(recipe, epochs=3)
 def more(name, resume):
     to = Path(sys.argv[1]) / name
     if resume:
         (to / "result.json").unlink()
-    runs.run(longer, folder, 1, to, "float32", 0, resume=resume, strategy=mirrored)
+    protocol.run(longer, folder, 1, to, "float32", 0, resume=resume, strategy=mirrored)
     with np.load(to / "state.npz") as file:
         return {name: file[name] for name in file.files if name != "state"}
 resumed, whole = more("two plain", True), more("three", False)

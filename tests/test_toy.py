@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import cars, toy
+from unet_tf import rendered
+from unet_tf.rendered import car_files
 
 SMALL = (96, 64)
 
@@ -23,9 +24,12 @@ SMALL = (96, 64)
 def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("toy") / "data"
     with pytest.MonkeyPatch.context() as patch:  # rendered by other processes, not by this one
-        patch.setattr(toy.os, "cpu_count", lambda: 2)
-        patch.setattr(toy, "_render_cars", lambda *_: pytest.fail("rendered in this process"))
-        assert toy.write(target, cars=2, test_cars=1, size=SMALL, seed=3, progress=False) == target
+        patch.setattr(car_files.os, "cpu_count", lambda: 2)
+        patch.setattr(car_files, "_render_cars", lambda *_: pytest.fail("rendered in this process"))
+        assert (
+            rendered.write_cars(target, cars=2, test_cars=1, size=SMALL, seed=3, progress=False)
+            == target
+        )
     return target
 
 
@@ -46,9 +50,11 @@ def members(folder, name):
 
 
 def test_files_are_named_and_encoded_as_kaggles(folder):
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*toy.FILES, "rendered.json"])
-    names = [f"{cars.make_car(3, n).id}_{view:02d}" for n in (0, 1) for view in range(1, 17)]
-    tests = [f"{cars.make_car(3, toy.TEST).id}_{view:02d}" for view in range(1, 17)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*rendered.FILES, "rendered.json"]
+    )
+    names = [f"{rendered.make_car(3, n).id}_{view:02d}" for n in (0, 1) for view in range(1, 17)]
+    tests = [f"{rendered.make_car(3, rendered.TEST).id}_{view:02d}" for view in range(1, 17)]
     images, masks = members(folder, "train_hq.zip"), members(folder, "train_masks.zip")
     assert list(images) == sorted(f"train_hq/{name}.jpg" for name in names)
     assert list(masks) == sorted(f"train_masks/{name}_mask.gif" for name in names)
@@ -70,61 +76,63 @@ def test_marker_says_rendered(folder, tmp_path):
     marker = json.loads((folder / "rendered.json").read_text())
     assert "not photographed" in marker.pop("rendered")
     settings = {"cars": 2, "test_cars": 1, "size": [96, 64], "seed": 3}
-    assert marker == settings | {"render_version": toy.RENDER_VERSION}
-    assert toy.is_rendered(folder)
-    assert not toy.is_rendered(tmp_path)
+    assert marker == settings | {"render_version": rendered.RENDER_VERSION}
+    assert rendered.is_rendered(folder)
+    assert not rendered.is_rendered(tmp_path)
     (tmp_path / "rendered.json").write_text("[]")
-    assert not toy.is_rendered(tmp_path)
+    assert not rendered.is_rendered(tmp_path)
 
 
 def test_same_seed_same_bytes(folder, tmp_path, monkeypatch):
     """Also when this process renders all by itself."""
-    monkeypatch.setattr(toy.os, "cpu_count", lambda: 1)
-    again = toy.write(tmp_path / "again", 2, 1, SMALL, seed=3, progress=False)
-    for name in (*toy.FILES, "rendered.json"):
+    monkeypatch.setattr(car_files.os, "cpu_count", lambda: 1)
+    again = rendered.write_cars(tmp_path / "again", 2, 1, SMALL, seed=3, progress=False)
+    for name in (*rendered.FILES, "rendered.json"):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
-    other = toy.write(tmp_path / "other", 1, 0, SMALL, seed=4, progress=False)
+    other = rendered.write_cars(tmp_path / "other", 1, 0, SMALL, seed=4, progress=False)
     assert not members(other, "train_hq.zip").keys() & members(folder, "train_hq.zip").keys()
     assert members(other, "test_hq.zip") == {}
 
 
 def test_found_again(folder, monkeypatch):
-    monkeypatch.setattr(toy, "_render_all", lambda *_: pytest.fail("rendered again"))
+    monkeypatch.setattr(car_files, "_render_all", lambda *_: pytest.fail("rendered again"))
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert toy.write(folder, cars=2, test_cars=1, size=SMALL, seed=3) == folder
+    assert rendered.write_cars(folder, cars=2, test_cars=1, size=SMALL, seed=3) == folder
     assert before == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def test_default_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    written = toy.write(cars=1, test_cars=0, size=(48, 32), progress=False)
-    name = f"rendered-1-0-48x32-seed0-v{toy.RENDER_VERSION}"
-    assert written == tmp_path / "unet_tf" / name == toy.default_folder(1, 0, (48, 32))
+    written = rendered.write_cars(cars=1, test_cars=0, size=(48, 32), progress=False)
+    name = f"rendered-1-0-48x32-seed0-v{rendered.RENDER_VERSION}"
+    assert written == tmp_path / "unet_tf" / name == rendered.cars_folder(1, 0, (48, 32))
     assert [path.name for path in written.parent.iterdir()] == [name]  # nothing else is left
 
 
 def test_foreign_folder_is_left_alone(folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ValueError, match="Choose another folder") as error:
-        toy.write(tmp_path, cars=1, size=SMALL, progress=False)
+        rendered.write_cars(tmp_path, cars=1, size=SMALL, progress=False)
     assert str(tmp_path) in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(ValueError, match="Choose another folder"):  # rendered, but otherwise
-        toy.write(folder, cars=2, test_cars=1, size=SMALL, seed=9, progress=False)
+        rendered.write_cars(folder, cars=2, test_cars=1, size=SMALL, seed=9, progress=False)
 
 
 def test_empty_folder_is_taken(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert toy.is_rendered(toy.write(tmp_path / "empty", 1, 0, (48, 32), progress=False))
+    assert rendered.is_rendered(
+        rendered.write_cars(tmp_path / "empty", 1, 0, (48, 32), progress=False)
+    )
 
 
 def test_failure_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no more ink")
 
-    monkeypatch.setattr(toy.run_lengths, "encode", fail)
+    monkeypatch.setattr(car_files.run_lengths, "encode", fail)
     with pytest.raises(RuntimeError, match="no more ink"):
-        toy.write(tmp_path / "data", 1, 0, (48, 32), progress=False)
+        rendered.write_cars(tmp_path / "data", 1, 0, (48, 32), progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,57 +140,57 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(toy, "_zip", full)
+    monkeypatch.setattr(car_files, "_zip", full)
     with pytest.raises(OSError, match="No space left"):
-        toy.write(tmp_path / "data", 1, 0, (48, 32), progress=False)
+        rendered.write_cars(tmp_path / "data", 1, 0, (48, 32), progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_parents_are_made(tmp_path):
     target = tmp_path / "some" / "where" / "data"
-    assert toy.is_rendered(toy.write(target, 1, 0, (48, 32), progress=False))
+    assert rendered.is_rendered(rendered.write_cars(target, 1, 0, (48, 32), progress=False))
 
 
 def test_bar_only_on_a_terminal(tmp_path, capsys, monkeypatch):
-    toy.write(tmp_path / "notebook", 1, 0, (48, 32))
+    rendered.write_cars(tmp_path / "notebook", 1, 0, (48, 32))
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    toy.write(tmp_path / "terminal", 1, 0, (48, 32))
+    rendered.write_cars(tmp_path / "terminal", 1, 0, (48, 32))
     assert "16/16" in capsys.readouterr().err
-    toy.write(tmp_path / "silent", 1, 0, (48, 32), progress=False)
+    rendered.write_cars(tmp_path / "silent", 1, 0, (48, 32), progress=False)
     assert capsys.readouterr() == ("", "")
 
 
 def test_child_takes_this_package_and_nothing_beside_it(tmp_path):
     """Not a module of the same name as the standard library's, nor TensorFlow, nor the caller's."""
-    shutil.copytree(Path(toy.__file__).parent, tmp_path / "unet_tf")
+    shutil.copytree(Path(car_files.__file__).parents[1], tmp_path / "unet_tf")
     for trap in ("numpy", "PIL", "zipfile", "dataclasses"):
         (tmp_path / f"{trap}.py").write_text("raise SystemExit('the wrong module')")
-    for name in toy.FILES[:3]:
+    for name in rendered.FILES[:3]:
         (tmp_path / name).with_suffix("").mkdir()
     task = json.dumps([str(tmp_path), [0], [48, 32], 0])
-    code = f"{toy.CHILD}\nassert not sys.modules.keys() & {{'keras', 'tensorflow'}}"
+    code = f"{rendered.CHILD}\nassert not sys.modules.keys() & {{'keras', 'tensorflow'}}"
     command = [sys.executable, "-P", "-c", code, str(tmp_path), task]
     subprocess.run(command, check=True, cwd=tmp_path)
     assert len(list((tmp_path / "train_hq").iterdir())) == 16
 
 
 def test_slower_of_two_uses_the_winners(tmp_path, monkeypatch):
-    target, render_all = tmp_path / "data", toy._render_all
+    target, render_all = tmp_path / "data", car_files._render_all
 
     def overtaken(*arguments):
-        monkeypatch.setattr(toy, "_render_all", render_all)
-        toy.write(target, 1, 0, (48, 32), progress=False)
+        monkeypatch.setattr(car_files, "_render_all", render_all)
+        rendered.write_cars(target, 1, 0, (48, 32), progress=False)
         render_all(*arguments)
 
-    monkeypatch.setattr(toy, "_render_all", overtaken)
-    assert toy.write(target, 1, 0, (48, 32), progress=False) == target
-    assert toy.is_rendered(target)
+    monkeypatch.setattr(car_files, "_render_all", overtaken)
+    assert rendered.write_cars(target, 1, 0, (48, 32), progress=False) == target
+    assert rendered.is_rendered(target)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @pytest.mark.parametrize("wrong", [{"cars": 0}, {"test_cars": -1}, {"size": (8, 8)}, {"seed": -1}])
 def test_settings_out_of_range(tmp_path, wrong):
     with pytest.raises(ValueError, match="expected 1 car"):
-        toy.write(tmp_path / "data", **wrong)
+        rendered.write_cars(tmp_path / "data", **wrong)
     assert list(tmp_path.iterdir()) == []

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from unet_tf import __main__ as command_line
-from unet_tf import recipes, runs, toy, tracking
+from unet_tf import protocol, rendered
+from unet_tf.cli import options
+from unet_tf.protocol import judge, tracking
 
 SMALL = {"filters": (4, 8), "image_size": (16, 24), "images": 48, "batch_size": 8}
 
@@ -21,23 +22,23 @@ SMALL = {"filters": (4, 8), "image_size": (16, 24), "images": 48, "batch_size": 
 @pytest.fixture(scope="module")
 def cars(tmp_path_factory):
     """Three rendered cars of 16 views."""
-    return toy.write(tmp_path_factory.mktemp("cars"), cars=3, size=(48, 32), seed=0)
+    return rendered.write_cars(tmp_path_factory.mktemp("cars"), cars=3, size=(48, 32), seed=0)
 
 
 def run(cars, to, epochs=1, **settings):
-    recipe = recipes.get("article_unet", epochs=epochs, **SMALL)
-    return runs.run(recipe, cars, 1, to, "float32", 0, **settings)
+    recipe = protocol.get("article_unet", epochs=epochs, **SMALL)
+    return protocol.run(recipe, cars, 1, to, "float32", 0, **settings)
 
 
 def test_off_unless_asked_for():
     """Importing and running the module does not even import mlflow."""
-    code = "import sys, unet_tf.runs, unet_tf.tracking; assert 'mlflow' not in sys.modules"
+    code = "import sys, unet_tf.protocol; assert 'mlflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert command_line.STORE == tracking.STORE
-    parser = command_line.parser()
+    assert options.STORE == protocol.STORE
+    parser = options.parser()
     command = ["train", "--recipe", "guide_unet"]
     assert parser.parse_args(command).mlflow is None
-    assert parser.parse_args([*command, "--mlflow"]).mlflow == tracking.STORE
+    assert parser.parse_args([*command, "--mlflow"]).mlflow == protocol.STORE
     assert parser.parse_args([*command, "--mlflow", "http://x"]).mlflow == "http://x"
 
 
@@ -168,7 +169,7 @@ def test_a_run_that_fails_is_marked_so_and_a_deleted_one_begun_anew(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "judged", failing)
+        patch.setattr(judge, "judged", failing)
         with pytest.raises(error if isinstance(error, type) else type(error)):
             run(cars, tmp_path / "run", mlflow=store)
     run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
@@ -183,7 +184,7 @@ def test_a_run_that_fails_is_marked_so_and_a_deleted_one_begun_anew(
 
 
 def test_a_password_in_the_store_s_address_is_not_printed(tmp_path, capsys):
-    tracker = tracking.Tracker("http://alice:secret@127.0.0.1:9", tmp_path, "a run", {})
+    tracker = protocol.Tracker("http://alice:secret@127.0.0.1:9", tmp_path, "a run", {})
     with tracker.carefully():
         raise ConnectionError("API request to http://alice:secret@127.0.0.1:9/api failed")
     error = capsys.readouterr().err
@@ -198,7 +199,7 @@ def test_the_pages_are_served_to_this_machine_alone(tmp_path, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server, address = tracking.ui(f"sqlite:///{tmp_path}/mlflow.db", port)
+    server, address = protocol.ui(f"sqlite:///{tmp_path}/mlflow.db", port)
     try:
         assert address == f"http://127.0.0.1:{port}"
         for _ in range(240):
@@ -230,9 +231,9 @@ def test_a_tunnel_takes_its_token_from_the_environment_and_is_allowed(monkeypatc
     monkeypatch.setattr(tracking.subprocess, "Popen", lambda command: command)
     monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
     with pytest.raises(ValueError, match="no NGROK_AUTHTOKEN: set it in the environment"):
-        tracking.ui(tunnel=True)
+        protocol.ui(tunnel=True)
     monkeypatch.setenv("NGROK_AUTHTOKEN", "a secret")
-    command, address = tracking.ui(tunnel=True)
+    command, address = protocol.ui(tunnel=True)
     assert address == "https://ab.ngrok.app"
     assert seen == {"addr": "5000", "bind_tls": True, "token": "a secret"}
     assert "a secret" not in " ".join(command)
@@ -244,7 +245,7 @@ def test_a_tunnel_takes_its_token_from_the_environment_and_is_allowed(monkeypatc
 def test_a_tunnel_without_its_package_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyngrok", None)
     with pytest.raises(ValueError, match="pip install pyngrok"):
-        tracking.ui(tunnel=True)
+        protocol.ui(tunnel=True)
 
 
 @pytest.mark.parametrize("place", ["google.colab", "kaggle_secrets"])
@@ -261,4 +262,4 @@ def test_secrets_of_the_platforms(monkeypatch, place):
 
         module = types.SimpleNamespace(UserSecretsClient=UserSecretsClient)
         monkeypatch.setitem(sys.modules, "kaggle_secrets", module)
-    assert tracking.secret("SOME_TOKEN").endswith(" SOME_TOKEN")
+    assert protocol.secret("SOME_TOKEN").endswith(" SOME_TOKEN")

@@ -10,21 +10,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from unet_tf import __main__ as command_line
-from unet_tf import (
-    data,
-    ledger,
-    losses,
-    models,
-    pipeline,
-    plot,
-    predict,
-    recipes,
-    runs,
-    scores,
-    toy,
-    train,
-)
+from unet_tf import data, network, pipeline, plot, predict, protocol, rendered
+from unet_tf import scores as scores_room
+from unet_tf.cli import commands, options, train
+from unet_tf.protocol import identity, runs
+from unet_tf.protocol import published as protocol_published
+from unet_tf.training import BestCheckpoint, fit, precision, precision_policy, set_precision
 
 matplotlib.use("Agg")
 
@@ -49,8 +40,8 @@ def folder(tmp_path):
 
 def small(name="article_simple", variant="corrected", **settings):
     filters = (8, 16) if name == "article_simple" else (4, 8, 16)
-    return recipes.dataclasses.replace(
-        recipes.get(name, variant),
+    return protocol_published.dataclasses.replace(
+        protocol.get(name, variant),
         **{"filters": filters, "image_size": (24, 36), "epochs": 2, "batch_size": 4, **settings},
     )
 
@@ -75,7 +66,7 @@ def test_precision_of_gpus(monkeypatch, capability, expected):
         "get_device_details",
         lambda gpu: {"device_name": "Some GPU", "compute_capability": capability},
     )
-    policy, reason = train.precision_policy()
+    policy, reason = precision_policy()
     assert policy == expected
     assert "Some GPU" in reason
 
@@ -91,23 +82,23 @@ def test_precision_of_gpus(monkeypatch, capability, expected):
 )
 def test_precision_of_cpus(monkeypatch, flags, expected):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    monkeypatch.setattr(train, "cpu_flags", lambda: flags)
-    assert train.precision_policy()[0] == expected
+    monkeypatch.setattr(precision, "cpu_flags", lambda: flags)
+    assert precision_policy()[0] == expected
 
 
 def test_precision_is_set_printed_and_overridable(capsys):
-    assert train.set_precision("mixed_float16") == "mixed_float16"
+    assert set_precision("mixed_float16") == "mixed_float16"
     assert keras.config.dtype_policy().name == "mixed_float16"
     assert capsys.readouterr().out == "Precision: mixed_float16 (as asked)\n"
-    assert train.set_precision() == train.precision_policy()[0]
+    assert set_precision() == precision_policy()[0]
 
 
 def test_float16_scales_the_loss(folder):
-    train.set_precision("mixed_float16")
+    set_precision("mixed_float16")
     pairs = data.pair(folder)[:4]
-    model = models.simple_fcn((24, 36, 3), filters=(4,))
+    model = network.simple_fcn((24, 36, 3), filters=(4,))
     batches = pipeline.dataset(pairs, (24, 36), 4)
-    train.fit(model, batches, batches, epochs=1, verbose=0)
+    fit(model, batches, batches, epochs=1, verbose=0)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
@@ -119,9 +110,9 @@ def trained(folder, to=None, **settings):
     parts = data.split(data.pair(folder), validation_size=0.25)
     training = pipeline.dataset(parts.train, (24, 36), 4, shuffle=True, augment=True)
     validation = pipeline.dataset(parts.validation, (24, 36), 4)
-    model = models.unet((24, 36, 3), filters=(4, 8, 16))
+    model = network.unet((24, 36, 3), filters=(4, 8, 16))
     settings = {"epochs": 4, "optimizer": keras.optimizers.Adam(3e-3), "verbose": 0, **settings}
-    return model, train.fit(model, training, validation, folder=to, **settings), validation
+    return model, fit(model, training, validation, folder=to, **settings), validation
 
 
 @pytest.mark.slow
@@ -153,18 +144,18 @@ def test_early_stopping(folder):
 
 def test_nan_stops_and_says_what_to_do(folder):
     with pytest.raises(ValueError, match="NaN from the first epoch"):
-        trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.nan)
+        trained(folder, loss=lambda y_true, y_pred: network.dice_loss(y_true, y_pred) * np.nan)
 
 
 @pytest.mark.parametrize("size", [(32, 48), (31, 47)])
-@pytest.mark.parametrize("build", [models.simple_fcn, models.unet])
+@pytest.mark.parametrize("build", [network.simple_fcn, network.unet])
 def test_cross_entropy_sees_the_logits_also_behind_a_crop(size, build):
     """A head that says "car" everywhere with conviction finds its way back to an empty truth."""
     model = build((*size, 3), filters=(4, 8))
     head = model.get_layer("head")
     head.bias.assign([20.0])
     head.kernel.assign(np.zeros(head.kernel.shape))
-    model.compile(keras.optimizers.Adam(0.1), losses.bce_dice_loss)
+    model.compile(keras.optimizers.Adam(0.1), network.bce_dice_loss)
     images, truth = np.ones((2, *size, 3), "float32"), np.zeros((2, *size, 1), "float32")
     model.fit(images, truth, epochs=3, verbose=0)
     assert float(head.bias[0]) < 19.9
@@ -172,7 +163,7 @@ def test_cross_entropy_sees_the_logits_also_behind_a_crop(size, build):
 
 def test_infinite_loss_is_no_result_either(folder):
     with pytest.raises(ValueError, match="NaN from the first epoch"):
-        trained(folder, loss=lambda y_true, y_pred: losses.dice_loss(y_true, y_pred) * np.inf)
+        trained(folder, loss=lambda y_true, y_pred: network.dice_loss(y_true, y_pred) * np.inf)
 
 
 def test_a_monitor_that_is_not_measured_is_refused(folder, tmp_path):
@@ -181,8 +172,8 @@ def test_a_monitor_that_is_not_measured_is_refused(folder, tmp_path):
 
 
 def test_a_kill_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
-    model = models.simple_fcn((8, 8, 3), filters=(4,))
-    checkpoint = train.BestCheckpoint(tmp_path / "best.keras", "val_hard_dice", "max")
+    model = network.simple_fcn((8, 8, 3), filters=(4,))
+    checkpoint = BestCheckpoint(tmp_path / "best.keras", "val_hard_dice", "max")
     checkpoint.set_model(model)
     checkpoint.on_epoch_end(0, {"val_hard_dice": 0.5})
     whole = (tmp_path / "best.keras").read_bytes()
@@ -220,7 +211,7 @@ def test_predictions_come_back_at_each_image_s_own_size(tmp_path):
 def test_probabilities_come_back_bilinearly():
     """Pixel centres: from (0, 1) to four pixels the values are 0, 1/4, 3/4, 1."""
     probability = np.array([[0, 1]], "float32")
-    np.testing.assert_allclose(predict.resized_back(probability, (1, 4)), [[0, 0.25, 0.75, 1]])
+    np.testing.assert_allclose(data.resized_back(probability, (1, 4)), [[0, 0.25, 0.75, 1]])
 
 
 # --- plots
@@ -249,8 +240,8 @@ def test_figures_are_at_most_600_pixels_wide():
 
 
 def test_recipes_are_the_published_protocols():
-    simple = recipes.get("article_simple", "as written")
-    unet = recipes.get("article_unet", "as written")
+    simple = protocol.get("article_simple", "as written")
+    unet = protocol.get("article_unet", "as written")
     for recipe, parameters, published, epochs in (
         (simple, 2_879_489, 0.8788, 10),
         (unet, 34_550_273, 0.9416, 16),
@@ -262,20 +253,20 @@ def test_recipes_are_the_published_protocols():
         assert (recipe.split_by, recipe.validation_size, recipe.split_seed) == ("image", 0.2, 42)
         assert (recipe.resize, recipe.shuffle, recipe.augment) == ("nearest", False, False)
         assert (recipe.monitor, recipe.patience, recipe.epochs) == ("val_loss", 2, epochs)
-        assert recipe.loss is losses.pooled_dice_loss
+        assert recipe.loss is network.pooled_dice_loss
         assert (recipe.learning_rate, recipe.epsilon) == (1e-4, 1e-6)
     for name in ("article_simple", "article_unet"):
-        corrected = recipes.get(name)
+        corrected = protocol.get(name)
         assert (corrected.split_by, corrected.resize) == ("car", "area")
         assert corrected.augment
         assert corrected.test_size > 0
     with pytest.raises(ValueError, match="article_simple, article_unet, guide_unet"):
-        recipes.get("unet")
-    assert command_line.RECIPES == recipes.NAMES
+        protocol.get("unet")
+    assert options.RECIPES == protocol.NAMES
 
 
 def test_the_guide_is_its_network_and_its_settings():
-    written, corrected = (recipes.get("guide_unet", kind) for kind in ("as written", "corrected"))
+    written, corrected = (protocol.get("guide_unet", kind) for kind in ("as written", "corrected"))
     model = corrected.build((160, 240, 3), corrected.filters)
     # as the source counts them, what is trained: batch norm's moving statistics are not
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 31_037_633
@@ -283,7 +274,7 @@ def test_the_guide_is_its_network_and_its_settings():
     assert (corrected.image_size, corrected.batch_size) == ((160, 240), 16)
     assert (corrected.learning_rate, corrected.published) == (1e-4, None)
     assert written.augment == {"rotation": 35 / 360, "vertical_flip": 0.1, "contrast": 0.0}
-    changed = recipes.dataclasses.replace(written, variant="corrected", augment=True)
+    changed = protocol_published.dataclasses.replace(written, variant="corrected", augment=True)
     assert changed == corrected  # augmentation is the one difference
 
 
@@ -291,7 +282,7 @@ def test_the_guide_is_its_network_and_its_settings():
 def test_the_guide_s_loss_is_cross_entropy_with_logits(size):
     """The head's logits and the loss behind the sigmoid, by the definition; far beyond where a
     probability in float32 is 1."""
-    model = recipes.guide_unet((*size, 3), (4, 8))
+    model = protocol.guide_unet((*size, 3), (4, 8))
     images = np.random.default_rng(0).random((2, *size, 3), "float32")
     truth = (images[..., :1] > 0.5).astype("float32")
     head = model.get_layer("head")
@@ -330,21 +321,21 @@ def test_the_guide_s_loss_is_cross_entropy_with_logits(size):
 )
 def test_settings_that_make_no_sense_are_refused_by_name(changes, message):
     with pytest.raises(ValueError) as error:
-        recipes.get("guide_unet", **changes)
+        protocol.get("guide_unet", **changes)
     assert message in str(error.value)
 
 
 def test_settings_of_the_command_line():
     command = "train --recipe guide_unet --quick --epochs 3 --set epsilon=1e-3 filters=4,8 "
     command += "loss=dice_loss augment.rotation=0.05 augment.shift=0.1 images=20 resize=nearest"
-    arguments = command_line.parser().parse_args(command.split())
-    recipe = command_line.adjusted(recipes.quick(recipes.GUIDE), arguments)
-    assert recipe == recipes.dataclasses.replace(
-        recipes.quick(recipes.GUIDE),
+    arguments = options.parser().parse_args(command.split())
+    recipe = train.adjusted(protocol.quick(protocol.GUIDE), arguments)
+    assert recipe == protocol_published.dataclasses.replace(
+        protocol.quick(protocol.GUIDE),
         epochs=3,
         epsilon=1e-3,
         filters=(4, 8),
-        loss=losses.dice_loss,
+        loss=network.dice_loss,
         augment={"rotation": 0.05, "shift": 0.1},
         images=20,
         resize="nearest",
@@ -353,13 +344,13 @@ def test_settings_of_the_command_line():
 
 def test_settings_are_given_once_each():
     def adjusted(words):
-        arguments = command_line.parser().parse_args(["train", *words.split()])
-        return command_line.adjusted(recipes.GUIDE, arguments)
+        arguments = options.parser().parse_args(["train", *words.split()])
+        return train.adjusted(protocol.GUIDE, arguments)
 
     both = adjusted("--set epsilon=1e-3 --set patience=3 augment.scale=0.1 augment.shift=0.1")
     assert (both.epsilon, both.patience) == (1e-3, 3)
     assert both.augment == {"scale": 0.1, "shift": 0.1}
-    names = command_line.parser().parse_args(["train", "--classes", "sky", "--classes", "road"])
+    names = options.parser().parse_args(["train", "--classes", "sky", "--classes", "road"])
     assert names.class_names == ["sky", "road"]
     for twice in ("--epochs 3 --set epochs=5", "--set epochs=3 epochs=5"):
         with pytest.raises(ValueError, match="epochs is given twice: 3 and 5"):
@@ -383,31 +374,31 @@ def test_settings_are_given_once_each():
     ],
 )
 def test_settings_that_make_no_sense_are_refused(setting, reason):
-    arguments = command_line.parser().parse_args(["train", "--set", setting])
+    arguments = options.parser().parse_args(["train", "--set", setting])
     with pytest.raises(ValueError) as error:
-        command_line.adjusted(recipes.GUIDE, arguments)
+        train.adjusted(protocol.GUIDE, arguments)
     assert reason in str(error.value)
 
 
 def test_void_moves_in_where_classes_know_it():
-    parts = recipes.get("multiclass_unet", augment={"outside": 255, "rotation": 0.1})
+    parts = protocol.get("multiclass_unet", augment={"outside": 255, "rotation": 0.1})
     assert parts.augment["outside"] == 255
-    assert recipes.get("guide_unet", augment={"outside": 0}).augment == {"outside": 0}
+    assert protocol.get("guide_unet", augment={"outside": 0}).augment == {"outside": 0}
 
 
 def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        command_line.main(["train", "--seed", "-1"])
+        commands.main(["train", "--seed", "-1"])
     assert "argument --seed: '-1' is no whole number from 0" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    cars = toy.write(tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
+    cars = rendered.write_cars(tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
     command = f"train --recipe guide_unet --no-check --data {cars} --to {tmp_path}/file"
-    assert command_line.main(command.split()) == 1
+    assert commands.main(command.split()) == 1
     assert "file: no folder can be made there" in capsys.readouterr().err
 
 
 def test_as_written_the_simple_model_turns_images_but_no_masks():
-    model = recipes.get("article_simple", "as written").build((24, 36, 3), (4,))
+    model = protocol.get("article_simple", "as written").build((24, 36, 3), (4,))
     images = np.random.default_rng(0).random((1, 24, 36, 3), "float32")
     outputs = [model(images, training=True).numpy() for _ in range(8)]
     assert any(not np.array_equal(outputs[0], other) for other in outputs[1:])
@@ -420,7 +411,7 @@ def test_as_written_the_simple_model_turns_images_but_no_masks():
 @pytest.mark.parametrize("name", ["article_simple", "article_unet", "guide_unet"])
 def test_run(folder, tmp_path, name, variant):
     to = tmp_path / "run"
-    result = runs.run(small(name, variant), folder, seed=3, to=to, verbose=0)
+    result = protocol.run(small(name, variant), folder, seed=3, to=to, verbose=0)
     assert json.loads((to / "result.json").read_text()) == json.loads(json.dumps(result))
     assert result["data"] == "blocks"
     article = name != "guide_unet" and variant == "as written"
@@ -430,7 +421,7 @@ def test_run(folder, tmp_path, name, variant):
     assert ("dice_at_chosen_threshold" in result["scores"]) == (result["scored_on"] == "test")
     assert result["seed"] == 3
     assert sum(result["split"]["images"].values()) == 24
-    assert result["settings"]["loss"] in recipes.LOSSES
+    assert result["settings"]["loss"] in protocol.LOSSES
     scored = result["split"]["images"][result["scored_on"]]
     assert len(list((to / "predictions").glob("*.png"))) == scored
     with Image.open(next((to / "predictions").glob("*.png"))) as mask:
@@ -456,12 +447,12 @@ def test_which_part_reaches_what(folder, monkeypatch):
 
     spy(pipeline, "dataset")
     spy(predict, "probabilities")
-    spy(scores, "report")
-    spy(scores, "best_threshold")
-    spy(scores, "constant_baseline")
-    spy(train, "fit")
+    spy(scores_room, "report")
+    spy(scores_room, "best_threshold")
+    spy(scores_room, "constant_baseline")
+    spy(runs, "fit")
     recipe = small(epochs=1, resize="nearest", learning_rate=0.002, epsilon=0.5)
-    result = runs.run(recipe, folder, verbose=0)
+    result = protocol.run(recipe, folder, verbose=0)
     parts = data.split(data.pair(folder), "car", 0.2, 0.2, 42)
     (training, training_settings), (validation, validation_settings) = seen["dataset"]
     assert training[0] == parts.train
@@ -499,7 +490,7 @@ def test_images_of_several_sizes_at_their_native_size_are_refused(folder):
             with Image.open(path) as image:
                 image.crop((0, 0, 30, 20)).save(path)
     with pytest.raises(ValueError, match=r"differ in size.*20x30.*--image-size"):
-        runs.run(small("article_unet", image_size=None), folder, verbose=0)
+        protocol.run(small("article_unet", image_size=None), folder, verbose=0)
 
 
 @pytest.mark.slow
@@ -507,14 +498,14 @@ def test_run_at_odd_native_size(tmp_path, folder):
     for path in folder.glob("*/*.png"):
         with Image.open(path) as image:
             image.crop((0, 0, 35, 23)).save(path)
-    result = runs.run(small("article_unet", image_size=None), folder, verbose=0)
+    result = protocol.run(small("article_unet", image_size=None), folder, verbose=0)
     assert 0 <= result["scores"]["dice"] <= 1
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(folder):
     first, again, other = (
-        runs.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
+        protocol.run(small("article_unet"), folder, seed=seed, verbose=0) for seed in (1, 1, 2)
     )
     assert first["scores"] == again["scores"]
     assert first["scores"]["soft_dice"] != other["scores"]["soft_dice"]
@@ -530,43 +521,44 @@ def turned(mask):
 
 def test_what_is_refused_leaves_the_result(folder, tmp_path):
     to = tmp_path / "run"
-    runs.run(small(epochs=1), folder, to=to, verbose=0)
+    protocol.run(small(epochs=1), folder, to=to, verbose=0)
     (to / "state.npz").write_bytes(b"PK nonsense")
     with pytest.raises(ValueError, match="the checkpoint is damaged"):
-        runs.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
+        protocol.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
     assert json.loads((to / "result.json").read_text())["epochs"] == 1
     (to / "result.json").write_text("")
     with pytest.raises(ValueError, match=r"result\.json: damaged .*or remove it"):
-        runs.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
+        protocol.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
 
 
 def test_the_code_s_hash_is_that_of_every_file(monkeypatch, tmp_path):
-    assert runs.code_hash() == runs.code_hash()
-    for name in ("runs.py", "augment.py"):
-        (tmp_path / name).write_text("1")
-    monkeypatch.setattr(runs, "__file__", str(tmp_path / "runs.py"))
-    before = runs.code_hash()
-    (tmp_path / "augment.py").write_text("2")
-    assert runs.code_hash() != before
+    assert protocol.code_hash() == protocol.code_hash()
+    for name in ("identity.py", "augment.py"):
+        (tmp_path / "unet_tf/protocol").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "unet_tf/protocol" / name).write_text("1")
+    monkeypatch.setattr(identity, "__file__", str(tmp_path / "unet_tf/protocol/identity.py"))
+    before = protocol.code_hash()
+    (tmp_path / "unet_tf/protocol/augment.py").write_text("2")
+    assert protocol.code_hash() != before
 
 
 def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
     recipe = small(epochs=1)
     made = {"commit": "abc", "code": "1"}
-    monkeypatch.setattr(runs, "provenance", lambda: {**made, "date": "today"})
+    monkeypatch.setattr(identity, "provenance", lambda: {**made, "date": "today"})
 
     def run(recipe=recipe, **settings):
-        return runs.run(recipe, folder, to=tmp_path / "run", verbose=0, **settings)
+        return protocol.run(recipe, folder, to=tmp_path / "run", verbose=0, **settings)
 
     first = run()
     assert run()["minutes"] != first["minutes"]  # unless it is asked for
     there = run()
     made["commit"] = "abd-dirty"  # of other files than the module's
-    monkeypatch.setattr(runs, "provenance", lambda: {**made, "date": "tomorrow"})
+    monkeypatch.setattr(identity, "provenance", lambda: {**made, "date": "tomorrow"})
     assert run(resume=True) == json.loads(json.dumps(there))
     for change in (
         lambda: run(resume=True, seed=1),
-        lambda: run(recipes.dataclasses.replace(recipe, learning_rate=0.1), resume=True),
+        lambda: run(protocol_published.dataclasses.replace(recipe, learning_rate=0.1), resume=True),
         lambda: made.update(code="2") or run(resume=True),
         lambda: turned(next((folder / "masks").iterdir())) or run(resume=True),
     ):
@@ -602,13 +594,13 @@ def results_by_hand(**changes):
 
 
 def test_summary_by_hand():
-    record = ledger.summary(results_by_hand())
+    record = protocol.summary(results_by_hand())
     assert record["scores"]["dice"] == pytest.approx({"mean": 0.95, "spread": 0.02})
     assert record["scores"]["iou"] == pytest.approx({"mean": 0.8, "spread": 0})
     assert "worst" not in record["scores"]
     assert [run["seed"] for run in record["runs"]] == [0, 1, 2]
     assert record["runs"][1]["scores"]["dice"] == 0.95
-    assert ledger.summary(results_by_hand()[:1])["scores"]["dice"]["spread"] is None
+    assert protocol.summary(results_by_hand()[:1])["scores"]["dice"]["spread"] is None
 
 
 @pytest.mark.parametrize(
@@ -626,11 +618,11 @@ def test_what_the_table_calls_the_data(tmp_path, name, size, file, expected):
     image = tmp_path / name / f"{file}.jpg"
     Image.new("RGB", size).save(image)
     parts = data.Split([data.Pair(image, image)], [], [])
-    assert runs.name_of(tmp_path / name, parts) == expected
+    assert protocol.name_of(tmp_path / name, parts) == expected
 
 
 def test_table_by_hand():
-    assert ledger.table([ledger.summary(results_by_hand())]).splitlines()[2] == (
+    assert protocol.table([protocol.summary(results_by_hand())]).splitlines()[2] == (
         "| article_unet, as written, changed: epochs | rendered, 8 images of 480x320 "
         "| 0.9416 | 0.9123 "
         "| no: rendered cars | **0.9500** ± 0.0200 (3 seeds) | 0.8000 | 0.5000 | 0.7000 "
@@ -650,7 +642,7 @@ def test_table_by_hand():
     ],
 )
 def test_what_may_stand_beside_the_published_score(changes, expected):
-    assert ledger.comparable(results_by_hand(**changes)[0]).startswith(expected)
+    assert protocol.comparable(results_by_hand(**changes)[0]).startswith(expected)
 
 
 # --- the command line
@@ -659,11 +651,9 @@ def test_what_may_stand_beside_the_published_score(changes, expected):
 @pytest.mark.slow
 def test_train_and_reproduce(folder, tmp_path, capsys):
     settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"
-    assert (
-        command_line.main(f"train --recipe article_simple --quick {settings} --to one".split()) == 0
-    )
+    assert commands.main(f"train --recipe article_simple --quick {settings} --to one".split()) == 0
     assert "best.keras" in os.listdir("one")
-    assert command_line.main(f"reproduce {settings} --seeds 2 --to two".split()) == 0
+    assert commands.main(f"reproduce {settings} --seeds 2 --to two".split()) == 0
     table = (tmp_path / "two/table.md").read_text()
     assert table.count("blocks, 24 images of 36x24") == 2
     assert "(2 seeds)" in table
@@ -674,12 +664,12 @@ def test_train_and_reproduce(folder, tmp_path, capsys):
 
 
 def test_data_command(folder, capsys):
-    assert command_line.main(["data", "--data", str(folder)]) == 0
+    assert commands.main(["data", "--data", str(folder)]) == 0
     assert "24 pairs of 12 cars; the first is 36x24 pixels" in capsys.readouterr().out
 
 
 def test_errors_are_one_sentence_and_exit_status_1(tmp_path, capsys):
-    assert command_line.main(["data", "--data", str(tmp_path)]) == 1
+    assert commands.main(["data", "--data", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith(f"error: {tmp_path}: no images and masks")
     assert "Traceback" not in captured.err
@@ -693,7 +683,7 @@ def test_a_broken_image_is_named_without_a_traceback(folder, capsys):
     whole[200:400] = bytes(200)
     path.write_bytes(whole)
     command = f"train --recipe article_simple --quick --data {folder} --image-size 24x36 --no-check"
-    assert command_line.main(command.split()) == 1
+    assert commands.main(command.split()) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: ")
     assert path.name in error
@@ -701,7 +691,7 @@ def test_a_broken_image_is_named_without_a_traceback(folder, capsys):
 
 
 def test_render_command(tmp_path, capsys):
-    assert command_line.main(["data", "--render", "48x32", "--cars", "1", "--to", "small"]) == 0
+    assert commands.main(["data", "--render", "48x32", "--cars", "1", "--to", "small"]) == 0
     output = capsys.readouterr().out
     assert "the rendered car studio, no photographs" in output
     assert "16 pairs of 1 cars; the first is 48x32 pixels" in output
@@ -711,7 +701,7 @@ def test_download_without_credentials_says_where_to_get_them(tmp_path, monkeypat
     for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert command_line.main(["data", "--download", "train_masks.zip"]) == 1
+    assert commands.main(["data", "--download", "train_masks.zip"]) == 1
     error = capsys.readouterr().err
     assert "https://www.kaggle.com/settings" in error
     assert "Traceback" not in error
@@ -723,12 +713,12 @@ def test_download_without_credentials_says_where_to_get_them(tmp_path, monkeypat
 )
 def test_options_that_make_no_sense_are_refused(option, capsys):
     with pytest.raises(SystemExit):
-        command_line.main(f"train --recipe article_unet {option}".split())
+        commands.main(f"train --recipe article_unet {option}".split())
     assert option.split()[0] in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit):
-        command_line.main(["--help"])
+        commands.main(["--help"])
     text = capsys.readouterr().out
     assert all(word in text for word in ("data", "train", "reproduce", "--full --seeds 3"))

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
-from unet_tf.classes import VOID, palette_of
+from unet_tf.data import VOID, palette_of
 
 # One palette everywhere, legible to colour-blind readers by its lightness too.
 TRUTH, MISSED, EXTRA = (0.20, 0.63, 0.17), (0.84, 0.15, 0.16), (0.12, 0.47, 0.71)
@@ -99,7 +99,7 @@ def class_masks(images, truths, predictions, classes):
     images : sequence of `(H, W, 3)`, float in [0, 1] or uint8
     truths : sequence of `(H, W)` class ids; 255 is void
     predictions : the same, or None
-    classes : unet_tf.classes.Classes
+    classes : unet_tf.data.Labels
     """
     palette = palette_of(classes)
     heads = ["image", "mask"] + (["prediction", "errors"] if predictions is not None else [])

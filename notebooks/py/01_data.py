@@ -54,9 +54,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from unet_tf import carvana, data, toy
-from unet_tf.data import without_pairs
-from unet_tf.pipeline import UNDECODABLE
+from unet_tf import data, kaggle, rendered
+from unet_tf.data import UNDECODABLE, without_pairs
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -104,7 +103,7 @@ folder = data.find()
 # %%
 DOWNLOAD = False
 if DOWNLOAD:
-    carvana.download(["train_hq.zip", "train_masks.zip"], "data/carvana")
+    kaggle.download(["train_hq.zip", "train_masks.zip"], "data/carvana")
     folder = data.find("data/carvana")
 
 # %% [markdown]
@@ -118,8 +117,8 @@ if DOWNLOAD:
 nobody = {"HOME": "runs/nobody", "USERPROFILE": "runs/nobody"}
 with mock.patch.dict(os.environ, nobody, clear=True):
     try:
-        carvana.download(["made_up.zip"], "runs/nobody")
-    except carvana.CarvanaError as error:
+        kaggle.download(["made_up.zip"], "runs/nobody")
+    except kaggle.KaggleError as error:
         print(error)
 
 # %% [markdown]
@@ -141,8 +140,8 @@ with zipfile.ZipFile(first / "leaving.zip", "w") as archive:
 (first / "short.zip").write_bytes((first / "leaving.zip").read_bytes()[:60])
 for name in ("leaving.zip", "short.zip"):
     try:
-        carvana.extract(first / name, first)
-    except carvana.CarvanaError as error:
+        kaggle.extract(first / name, first)
+    except kaggle.KaggleError as error:
         print(f"{error}\n")
 
 # %% [markdown]
@@ -158,7 +157,7 @@ for name in ("leaving.zip", "short.zip"):
 # there unpacked already, the cell looks into the rendered zips.)
 
 # %%
-zips = folder if (folder / "train_hq.zip").is_file() else toy.write()
+zips = folder if (folder / "train_hq.zip").is_file() else rendered.write_cars()
 with zipfile.ZipFile(zips / "train_hq.zip") as opened:
     members = opened.infolist()
     photograph = opened.read(members[-1])
@@ -172,9 +171,9 @@ print("compressing it again saves a tenth:", len(zlib.compress(photograph)) < 0.
 # Unpack 16 images, then ask for 18. Look for what the second call does with the 16 that are there.
 
 # %%
-images_folder = carvana.extract(zips / "train_hq.zip", first, limit=16)
+images_folder = kaggle.extract(zips / "train_hq.zip", first, limit=16)
 before = {path.name: path.stat().st_mtime_ns for path in images_folder.iterdir()}
-carvana.extract(zips / "train_hq.zip", first, limit=18)
+kaggle.extract(zips / "train_hq.zip", first, limit=18)
 after = {path.name: path.stat().st_mtime_ns for path in images_folder.iterdir()}
 kept = sum(after[name] == before[name] for name in before)
 print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
@@ -188,7 +187,7 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 
 # %%
 wanted = [name.replace(".jpg", "_mask.gif") for name in before]
-masks_folder = carvana.extract(zips / "train_masks.zip", first, names=wanted)
+masks_folder = kaggle.extract(zips / "train_masks.zip", first, names=wanted)
 for path in sorted(images_folder.iterdir())[16:]:
     path.unlink()  # 16 are enough
 print(f"{len(list(images_folder.iterdir()))} images, {len(list(masks_folder.iterdir()))} masks")
@@ -584,7 +583,7 @@ def unzipped(folder, name):
     stat = archive.stat()
     identity = f"{stat.st_size} {stat.st_mtime_ns}"
     if not ((target / name).is_dir() and whole.is_file() and whole.read_text() == identity):
-        carvana.extract(archive, target)
+        kaggle.extract(archive, target)
         whole.write_text(identity)
     return target / name
 
@@ -656,7 +655,7 @@ except ValueError as error:
 
 # %%
 pairs = pair(folder)
-kind = "rendered" if toy.is_rendered(folder) else "photographed"
+kind = "rendered" if rendered.is_rendered(folder) else "photographed"
 print(f"{len(pairs)} pairs of {len({car_of(image) for image, _ in pairs})} cars, {kind}")
 print(f"{pairs[3].image.name} belongs to {pairs[3].mask.name}")
 

@@ -49,16 +49,8 @@ import tensorflow as tf
 from PIL import Image
 
 from unet_tf import data
-from unet_tf.data import car_of, files_by_stem, unzipped
-from unet_tf.pipeline import (
-    fingerprint,
-    keep_freed_memory,
-    open_image,
-    read_image,
-    read_mask,
-    to_rgb,
-    untuned,
-)
+from unet_tf.data import keep_freed_memory, open_image, read_image, read_mask, to_rgb
+from unet_tf.pipeline import fingerprint, untuned
 from unet_tf.plot import TRUTH
 
 keras.utils.set_random_seed(42)
@@ -195,7 +187,7 @@ for again in (True, True, False):
 # %%
 for size in (16, len(images)):
     (first, *_) = paths.shuffle(size, seed=1).batch(32).as_numpy_iterator()
-    cars = {car_of(path.decode()) for path in first}
+    cars = {data.car_of(path.decode()) for path in first}
     print(f"a buffer of {size}: {len(cars)} cars in the first batch")
 
 # %% [markdown]
@@ -703,6 +695,8 @@ print("a later pass from the cache is at least 3 times as fast as the first:", l
 # At the end you predict on images that nobody has labelled; Carvana's are in `test_hq`. `unlabelled` lists them, with the two functions of notebook 01, and `image_dataset` makes batches of them: the same reading and resizing, without mask, shuffling or augmentation.
 
 # %% tags=["lifted"]
+from unet_tf.data import files_by_stem, unzipped
+
 UNLABELLED = ("test_hq", "test")
 
 

@@ -42,7 +42,7 @@ from keras import ops
 from PIL import Image
 from sklearn.metrics import f1_score, jaccard_score
 
-from unet_tf import data, pipeline, plot
+from unet_tf import data, plot
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -547,7 +547,7 @@ def per_image_dice(pairs, predictions):
     """The hard dice of every image at original size, float64 `(len(pairs),)`."""
     return np.array(
         [
-            dice(pipeline.read_mask(mask), prediction)
+            dice(data.read_mask(mask), prediction)
             for (_, mask), prediction in zip(pairs, predictions, strict=True)
         ]
     )
@@ -557,12 +557,12 @@ def constant_baseline(train, scored, image_size=(96, 128)):
     """The per-image dice of a prediction that never looks at an image."""
     mean = 0
     for _, path in train:
-        mask = pipeline.resized(pipeline.read_mask(path), image_size, "nearest")
+        mask = data.resized(data.read_mask(path), image_size, "nearest")
         mean = mean + mask.astype("float32") / len(train)
 
     def predictions():
         for _, path in scored:
-            mask = pipeline.read_mask(path)
+            mask = data.read_mask(path)
             yield resized_back(mean, mask.shape) >= 0.5
 
     return per_image_dice(scored, predictions())
@@ -588,7 +588,7 @@ print(f"per-image hard dice at original size: {original.mean():.3f}")
 # %%
 def small_masks(pairs):
     """The masks of `pairs` at 96x128, float32 `(N, 96, 128, 1)`."""
-    masks = [pipeline.resized(pipeline.read_mask(path), (96, 128), "nearest") for _, path in pairs]
+    masks = [data.resized(data.read_mask(path), (96, 128), "nearest") for _, path in pairs]
     return np.stack(masks)[..., None].astype("float32")
 
 
@@ -596,7 +596,7 @@ small = small_masks(parts.validation)
 mean_mask = small_masks(train).mean(axis=0)
 probability = np.repeat(mean_mask[None], len(small), axis=0)
 
-image = pipeline.resized(pipeline.read_image(parts.validation[0].image), (96, 128))
+image = data.resized(data.read_image(parts.validation[0].image), (96, 128))
 panels = {
     "probability": np.repeat(mean_mask, 3, axis=2),
     f"over one {origin} image": plot.overlay(image, small[0], mean_mask >= 0.5),
@@ -671,8 +671,8 @@ def ceiling(pairs, image_size, resize="area"):
 
     def predictions():
         for _, path in pairs:
-            mask = pipeline.read_mask(path)
-            reduced = pipeline.resized(255 * mask, image_size, resize) / np.float32(255)
+            mask = data.read_mask(path)
+            reduced = data.resized(255 * mask, image_size, resize) / np.float32(255)
             yield resized_back(reduced, mask.shape) >= 0.5
 
     return per_image_dice(pairs, predictions()).mean()

@@ -39,13 +39,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from unet_tf import data, losses, pipeline, plot, scores
-from unet_tf.checkpoint import Checkpoint, made_of
+from unet_tf import data, pipeline, plot, scores
+from unet_tf.data import resized_back
 from unet_tf.files import atomically
-from unet_tf.losses import bce_dice_loss
-from unet_tf.metrics import hard_dice
-from unet_tf.predict import resized_back
-from unet_tf.toy import is_rendered
+from unet_tf.network import bce_dice_loss, hard_dice, pooled_dice_loss
+from unet_tf.rendered import is_rendered
+from unet_tf.training import Checkpoint, made_of
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -299,7 +298,7 @@ def share_matching(images, masks):
 # First the article's three layers, then the pair's way from notebook 02.
 
 # %%
-from unet_tf.augment import augment
+from unet_tf.pipeline import augment
 
 in_model = keras.Sequential(
     [
@@ -500,8 +499,8 @@ print("above the baseline by 0.05 at least:", dices.mean() > baseline.mean() + 0
 # %%
 chosen = np.argsort(dices)[[0, len(dices) // 2, -1]]
 plot.triplets(
-    [pipeline.read_image(parts.test[i].image) for i in chosen],
-    [pipeline.read_mask(parts.test[i].mask) for i in chosen],
+    [data.read_image(parts.test[i].image) for i in chosen],
+    [data.read_mask(parts.test[i].mask) for i in chosen],
     [predictions[i] for i in chosen],
     ["worst", "middle", "best"],
 )
@@ -521,7 +520,7 @@ plt.show()
 paths = data.unlabelled(folder)[:3]
 figure, axes = plt.subplots(1, 3, figsize=(5.8, 1.6), layout="constrained")
 for axis, path, mask in zip(axes, paths, predict(model, paths), strict=False):
-    axis.imshow(plot.overlay(pipeline.read_image(path), np.zeros_like(mask), mask))
+    axis.imshow(plot.overlay(data.read_image(path), np.zeros_like(mask), mask))
     axis.set(xticks=[], yticks=[])
 plt.show()
 
@@ -547,9 +546,9 @@ def dices_by_epoch(loss, learning_rate, seed, epochs=4):
     return trained.history["val_hard_dice"]
 
 
-alone = [dices_by_epoch(losses.pooled_dice_loss, 0.01, seed) for seed in (0, 1)]
-both = [dices_by_epoch(losses.bce_dice_loss, 0.01, seed) for seed in (0, 1)]
-gentle = [dices_by_epoch(losses.bce_dice_loss, 0.001, seed) for seed in (0, 1)]
+alone = [dices_by_epoch(pooled_dice_loss, 0.01, seed) for seed in (0, 1)]
+both = [dices_by_epoch(bce_dice_loss, 0.01, seed) for seed in (0, 1)]
+gentle = [dices_by_epoch(bce_dice_loss, 0.001, seed) for seed in (0, 1)]
 
 # %% [markdown]
 # Look for the runs that stay where they are.

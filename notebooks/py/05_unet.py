@@ -38,9 +38,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 
-from unet_tf import data, models, pipeline, plot, scores, train
+from unet_tf import data, pipeline, plot, scores
+from unet_tf.network import bce_dice_loss, unet
 from unet_tf.predict import predict
-from unet_tf.toy import is_rendered
+from unet_tf.rendered import is_rendered
+from unet_tf.training import fit, set_precision
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -64,9 +66,9 @@ print(f"{BASE} filters in the first level, {IMAGES} images, {EPOCHS} epochs, bat
 
 # %%
 pairs = data.pair(folder)[:IMAGES]
-mask = pipeline.read_mask(pairs[0].mask)
-coarse = pipeline.resized(pipeline.resized(mask * 255, (6, 8)), mask.shape)
-image = pipeline.read_image(pairs[0].image)
+mask = data.read_mask(pairs[0].mask)
+coarse = data.resized(data.resized(mask * 255, (6, 8)), mask.shape)
+image = data.read_image(pairs[0].image)
 plot.triplets([image], [mask], [coarse > 127], [pairs[0].image.stem])
 plt.show()
 
@@ -160,7 +162,7 @@ print(joined.shape, conv_block(joined, 8).shape)
 # hardware (notebook 04), so the next line depends on yours.
 
 # %% tags=["nbval-ignore-output"]
-policy = train.set_precision()
+policy = set_precision()
 
 
 # %%
@@ -210,7 +212,7 @@ for size, count in weights.items():
 # %%
 first = pipeline.dataset(pairs[:2], batch_size=2)
 images, masks = next(iter(first))
-full.compile(keras.optimizers.Adam(1e-4, epsilon=1e-6), train.bce_dice_loss)
+full.compile(keras.optimizers.Adam(1e-4, epsilon=1e-6), bce_dice_loss)
 losses_seen = [float(full.train_on_batch(images, masks)) for _ in range(3)]
 print("finite:", bool(np.isfinite(losses_seen).all()))
 print("lower after a step:", losses_seen[-1] < losses_seen[0])
@@ -219,11 +221,11 @@ del full
 # %% [markdown]
 # ## The same network from the module
 #
-# `unet_tf.models.unet` is built from the same blocks and has the switches that later chapters need. With
+# `unet_tf.network.unet` is built from the same blocks and has the switches that later chapters need. With
 # its defaults it is the article's network. Show it: give both the same weights and the same image.
 
 # %%
-ours, built = models.unet(filters=(8, 16, 32, 64, 128)), article_unet(8)
+ours, built = unet(filters=(8, 16, 32, 64, 128)), article_unet(8)
 ours.set_weights(built.get_weights())
 outputs = [network.predict(images, verbose=0) for network in (ours, built)]
 print("same outputs:", np.array_equal(*outputs))
@@ -281,7 +283,7 @@ print(f"{BASE} filters: {model.count_params():,} parameters")
 # Watch `val_hard_dice`, an epoch a line.
 
 # %% tags=["nbval-ignore-output"]
-history = train.fit(
+history = fit(
     model,
     training,
     validation,
@@ -323,8 +325,8 @@ print("above the baseline for at least nine images in ten:", np.mean(dices > bas
 # %%
 chosen = np.argsort(dices)[[0, len(dices) // 2, -1]]
 plot.triplets(
-    [pipeline.read_image(parts.test[i].image) for i in chosen],
-    [pipeline.read_mask(parts.test[i].mask) for i in chosen],
+    [data.read_image(parts.test[i].image) for i in chosen],
+    [data.read_mask(parts.test[i].mask) for i in chosen],
     [predictions[i] for i in chosen],
     ["worst", "middle", "best"],
 )
@@ -343,7 +345,7 @@ paths = data.unlabelled(folder)[:3]
 found = list(predict(model, paths))
 figure, axes = plt.subplots(1, 3, figsize=(5.8, 1.6), layout="constrained")
 for axis, path, mask in zip(axes, paths, found, strict=False):
-    axis.imshow(plot.overlay(pipeline.read_image(path), np.zeros_like(mask), mask))
+    axis.imshow(plot.overlay(data.read_image(path), np.zeros_like(mask), mask))
     axis.set(xticks=[], yticks=[])
 plt.show()
 

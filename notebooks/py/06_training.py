@@ -49,10 +49,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from unet_tf import data, models, pipeline, plot, recipes, train
-from unet_tf.augment import augment
-from unet_tf.metrics import hard_dice
-from unet_tf.toy import is_rendered
+from unet_tf import data, network, pipeline, plot, protocol
+from unet_tf.network import hard_dice
+from unet_tf.pipeline import augment
+from unet_tf.rendered import is_rendered
+from unet_tf.training import fit, set_precision
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -72,7 +73,7 @@ print(f"{kind} cars, settings: {SETTINGS}")
 # Precision follows the hardware (notebook 04), so the next line depends on yours.
 
 # %% tags=["nbval-ignore-output"]
-policy = train.set_precision()
+policy = set_precision()
 
 # %% [markdown]
 # ## The guide's U-Net
@@ -84,7 +85,7 @@ policy = train.set_precision()
 # %% tags=["lifted"]
 def guide_unet(input_shape, filters):
     """The guide's U-Net: batch norm, 2x2 transposed convolutions, no dropout."""
-    return models.unet(
+    return network.unet(
         input_shape,
         filters,
         dropout=0.0,
@@ -180,7 +181,7 @@ for value in (probability, probability.numpy()):
 first = pipeline.decoded(data.pair(folder)[3:4], (160, 240)).batch(1).map(pipeline.to_float)
 four = [tf.repeat(part, 4, axis=0) for part in next(iter(first))]
 ROWS = {
-    "as written": recipes.GUIDE_AUGMENTATION,
+    "as written": protocol.GUIDE_AUGMENTATION,
     "corrected": {},
     "outside=255": {"rotation": 0.05, "shift": 0.1, "outside": 255},
 }
@@ -194,7 +195,7 @@ for row, (name, amounts) in zip(axes, ROWS.items(), strict=True):
         axis.set(xticks=[], yticks=[])
     row[0].set_ylabel(name, fontsize=8)
 plt.show()
-print(f"as written: {recipes.GUIDE_AUGMENTATION}")
+print(f"as written: {protocol.GUIDE_AUGMENTATION}")
 print(f"labels in the last row: {np.unique(masks)}")
 
 # %% [markdown]
@@ -221,9 +222,9 @@ print("epoch 4, the same bits:", np.array_equal(drawn[0], drawn[2]))
 # them; `recipes.quick` makes one small, `recipes.changed` changes any. The last one here is yours.
 
 # %%
-guide = recipes.get("guide_unet")
-small = recipes.changed(recipes.quick(guide), images=96)
-recipe = recipes.get("guide_unet", **SETTINGS)
+guide = protocol.get("guide_unet")
+small = protocol.changed(protocol.quick(guide), images=96)
+recipe = protocol.get("guide_unet", **SETTINGS)
 for one in (guide, small, recipe):
     print(f"{one.filters}, {one.images} images, learning rate {one.learning_rate:.4f}")
 
@@ -233,7 +234,7 @@ for one in (guide, small, recipe):
 # %%
 for wrong in ({"learning_rat": 1e-3}, {"patience": 0}, {"augment": {"tilt": 0.1}}):
     try:
-        recipes.get("guide_unet", **wrong)
+        protocol.get("guide_unet", **wrong)
     except ValueError as error:
         print(error)
 
@@ -283,7 +284,7 @@ def training(recipe, folder, to, resume=False, callbacks=()):
     how = {"image_size": recipe.image_size, "batch_size": recipe.batch_size, "cache": "memory"}
     batches = pipeline.dataset(parts.train, shuffle=True, augment=recipe.augment, **how)
     model = recipe.build((*recipe.image_size, 3), recipe.filters)
-    history = train.fit(
+    history = fit(
         model,
         batches,
         pipeline.dataset(parts.validation, **how),
@@ -363,7 +364,7 @@ print(f"{state['epoch']} epochs are done; kept: {', '.join(state)}")
 print("early stopping:", ", ".join(state["early_stopping"]))
 trained = len(recipe.build((*recipe.image_size, 3), recipe.filters).trainable_weights)
 print("arrays:", Counter(name.partition("_")[0] for name in arrays), f"trained: {trained}")
-seeds = [v for v in models.unet(filters=(2, 4)).variables if "seed" in v.path]
+seeds = [v for v in network.unet(filters=(2, 4)).variables if "seed" in v.path]
 print(f"the U-Net of notebook 05 has {len(seeds)} more, the state of its two dropouts")
 
 # %% [markdown]
@@ -410,7 +411,7 @@ plt.show()
 
 # %%
 try:
-    training(recipes.changed(recipe, patience=2), folder, "runs/stopped", resume=True)
+    training(protocol.changed(recipe, patience=2), folder, "runs/stopped", resume=True)
 except ValueError as error:
     print(error)
 
@@ -457,7 +458,7 @@ print(f"scaled by {scale:.0f}: {float(scaled):.1e}, and back: {float(scaled) / s
 # %%
 def timed(policy, images, masks, steps=4):
     """Milliseconds a training step under a policy, and the dice of the batch after so many."""
-    train.set_precision(policy)
+    set_precision(policy)
     keras.utils.set_random_seed(0)
     model = guide_unet(images.shape[1:], [4 * width for width in SMALL["filters"]])
     model.compile(keras.optimizers.Adam(1e-3), recipe.loss)
@@ -474,7 +475,7 @@ batch = next(iter(pipeline.dataset(pairs, (80, 120), 8)))
 measured = {name: timed(name, *batch) for name in dict.fromkeys(["float32", policy])}
 for name, (milliseconds, dice) in measured.items():
     print(f"{name}: {milliseconds:.0f} ms a step, dice {dice:.4f} on this batch ({kind})")
-policy = train.set_precision(policy)
+policy = set_precision(policy)
 
 # %%
 dices = [dice for _, dice in measured.values()]
@@ -523,13 +524,13 @@ experiment = fresh("unet_tf")
 # the rest. Track the guide's augmentation as written and as corrected.
 
 # %% tags=["nbval-ignore-output"]
-from unet_tf import runs
+from unet_tf import protocol
 
 for variant in ("as written", "corrected"):
-    tracked = recipes.get("guide_unet", variant, **SETTINGS)
+    tracked = protocol.get("guide_unet", variant, **SETTINGS)
     to = f"runs/{tracked.slug}"
     shutil.rmtree(to, ignore_errors=True)
-    runs.run(tracked, folder, seed=0, to=to, precision=policy, verbose=0, mlflow=STORE)
+    protocol.run(tracked, folder, seed=0, to=to, precision=policy, verbose=0, mlflow=STORE)
 
 # %% [markdown]
 # Compare them from code. `search_runs` gives a table with a row for each run and a column for each setting and score.

@@ -41,9 +41,11 @@ import numpy as np
 from IPython.display import Markdown, display
 from PIL import Image
 
-from unet_tf import data, models, pipeline, plot, predict_files, run_lengths, scores, train
-from unet_tf.predict import probabilities, resized_back
-from unet_tf.toy import is_rendered
+from unet_tf import data, network, pipeline, plot, predict, run_lengths, scores
+from unet_tf.data import resized_back
+from unet_tf.predict import probabilities
+from unet_tf.rendered import is_rendered
+from unet_tf.training import fit, set_precision
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -73,10 +75,10 @@ training = pipeline.dataset(
 validation = pipeline.dataset(parts.validation, batch_size=BATCH, cache="memory")
 
 # %% tags=["nbval-ignore-output"]
-policy = train.set_precision()
-model = models.unet(filters=[BASE * width for width in (1, 2, 4, 8, 16)])
+policy = set_precision()
+model = network.unet(filters=[BASE * width for width in (1, 2, 4, 8, 16)])
 adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-6)
-history = train.fit(model, training, validation, epochs=EPOCHS, optimizer=adam, verbose=2)
+history = fit(model, training, validation, epochs=EPOCHS, optimizer=adam, verbose=2)
 
 # %% [markdown]
 # From here on nothing is trained. The model says its probabilities of each image once; what you do with them is
@@ -167,7 +169,7 @@ print("on each of them, never lower still:", each >= test_curve.max() - 1e-9)
 
 # %%
 pair, found = parts.validation[3], on_validation[3]
-image, mask = pipeline.read_image(pair.image), pipeline.read_mask(pair.mask)
+image, mask = data.read_image(pair.image), data.read_mask(pair.mask)
 height, width = mask.shape
 stairs = Image.fromarray(found >= 0.5).resize((width, height), Image.Resampling.NEAREST)
 smooth = resized_back(found, mask.shape) >= 0.5
@@ -270,7 +272,7 @@ print("blended:", (0 * first + 1 * second) / (first + second))
 # %%
 from unet_tf.predict import tiled
 
-whole = pipeline.read_image(parts.validation[0].image)[None].astype("float32") / 255
+whole = data.read_image(parts.validation[0].image)[None].astype("float32") / 255
 pixelwise = keras.layers.Conv2D(1, 1, dtype="float32")
 error = np.abs(tiled(pixelwise)(whole) - np.asarray(pixelwise(whole))).max()
 print("the same in tiles, to five digits:", error < 1e-5)
@@ -292,7 +294,7 @@ print("one tile is as good as none:", abs(by_size[0] - plain) < 0.005)
 print("at their own size worse by more than 0.1:", by_size[-1] < plain - 0.1)
 
 # %%
-image, mask = pipeline.read_image(some[0].image), pipeline.read_mask(some[0].mask)
+image, mask = data.read_image(some[0].image), data.read_mask(some[0].mask)
 figure, axes = plt.subplots(1, 3, figsize=(4.6, 1.4), dpi=100, layout="constrained")
 for axis, i in zip(axes, (0, 2, 3), strict=True):
     prediction = resized_back(in_tiles[i][0], mask.shape) >= 0.5
@@ -381,7 +383,7 @@ for text in (encode(mask), encode(mask | 1), encode(mask * 0), "1 2 6", "6 2 1 2
 table = next(iter(sorted(folder.glob("train_masks.csv*"))), None)
 theirs = dict(run_lengths.read(table)) if table else {}
 names = [image.name for image, _ in parts.test]
-ours = [encode(pipeline.read_mask(mask)) for _, mask in parts.test]
+ours = [encode(data.read_mask(mask)) for _, mask in parts.test]
 equal = sum(theirs.get(name) == text for name, text in zip(names, ours, strict=True))
 print(f"{equal} of {len(ours)} equal" if table else "no train_masks.csv lies beside these masks")
 
@@ -398,7 +400,7 @@ settings = {"model": "notebook 07"}
 options = {"threshold": threshold, "image_size": (96, 128), "batch_size": 16}
 for old in Path("runs").glob("submission*"):
     old.unlink()
-running = predict_files.to_submission(model, paths, "runs/submission.csv", settings, **options)
+running = predict.to_submission(model, paths, "runs/submission.csv", settings, **options)
 done = list(itertools.islice(running, len(paths) // 2))
 running.close()
 kept = [path.name for path in Path("runs").glob("submission*")]
@@ -410,12 +412,12 @@ print(f"{len(done)} of {len(paths)} done, kept in {kept}")
 # %%
 target, other = "runs/submission.csv", options | {"image_size": (192, 256)}
 try:
-    list(predict_files.to_submission(model, paths, target, settings, **other))
+    list(predict.to_submission(model, paths, target, settings, **other))
 except ValueError as error:
     print(error)
 unstopped = "runs/submission_unstopped.csv"
 for place in (target, unstopped):
-    list(predict_files.to_submission(model, paths, place, settings, **options))
+    list(predict.to_submission(model, paths, place, settings, **options))
 same = Path(target).read_bytes() == Path(unstopped).read_bytes()
 rows = dict(run_lengths.read(target))
 print(f"{len(rows)} rows, the same bytes as without a stop: {same}")
@@ -465,7 +467,7 @@ def boundary_f1(truth, prediction, tolerance=None):
 # 2 x 12 / (16 + 16) = 0.75; of 12 edge pixels 6 lie in both edges. Then larger squares, as much beside the mark.
 
 # %%
-from unet_tf.boundary import default_tolerance, thickened
+from unet_tf.scores import default_tolerance, thickened
 
 for side in (4, 40, 400):
     square = np.pad(np.ones((side, side), bool), 2)
@@ -573,7 +575,7 @@ others = sorted(of_car.values(), key=lambda i: dices[i])[1:4]
 figure, axes = plt.subplots(2, 3, figsize=(4.5, 2.7), dpi=100, layout="constrained")
 figure.suptitle(f"{kind} test cars", fontsize=9)
 for axis, i in zip(axes.flat, [*worst, *others], strict=True):
-    image, mask = pipeline.read_image(parts.test[i].image), pipeline.read_mask(parts.test[i].mask)
+    image, mask = data.read_image(parts.test[i].image), data.read_mask(parts.test[i].mask)
     axis.imshow(plot.overlay(image, mask, resized_back(on_test[i], mask.shape) >= threshold))
     axis.set(xticks=[], yticks=[])
     axis.set_title(f"{names[i][:6]} {names[i][13:15]}: {dices[i]:.3f}", fontsize=8)

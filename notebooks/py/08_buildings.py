@@ -45,22 +45,22 @@ from keras import ops
 from PIL import Image
 from sklearn.metrics import jaccard_score
 
-from unet_tf import classes, data, massachusetts, metrics, models, pipeline, plot, toy, train
-from unet_tf.augment import augment
-from unet_tf.data import size_of
-from unet_tf.losses import soft_dice
+from unet_tf import data, kaggle, network, pipeline, plot, rendered
+from unet_tf.data import read_mask, size_of
+from unet_tf.network import soft_dice
 from unet_tf.pipeline import (
     AUTOTUNE,
+    augment,
     augmented,
     decoded,
     each_epoch,
     fingerprint,
     fold_in,
-    read_mask,
     shuffled,
     to_float,
 )
 from unet_tf.predict import probabilities
+from unet_tf.training import fit, set_precision
 
 keras.utils.set_random_seed(42)
 folder = data.find(None, "town")
@@ -86,7 +86,7 @@ LEARNING_RATE = 5e-5 if FULL else 3e-3  # few steps need longer ones
 # %%
 DOWNLOAD = False
 if DOWNLOAD:
-    massachusetts.download("data/massachusetts-buildings")
+    kaggle.download_buildings("data/massachusetts-buildings")
     folder = data.find("data/massachusetts-buildings", "town")
 
 # %% [markdown]
@@ -99,7 +99,7 @@ for part in sorted(data.given(folder).iterdir()):
     names = sorted(file.name for file in part.iterdir())
     print(f"{part.parent.name}/{part.name:12} {len(names):3} files, the first {names[0]}")
 parts = data.parts(folder, images=IMAGES)
-kind = "rendered" if toy.is_rendered(folder) else "photographed"
+kind = "rendered" if rendered.is_rendered(folder) else "photographed"
 
 # %% [markdown]
 # The source makes the mask's name by cutting the last letter off the image's. That works for one spelling;
@@ -112,7 +112,7 @@ kind = "rendered" if toy.is_rendered(folder) else "photographed"
 
 # %%
 print((folder / "label_class_dict.csv").read_text().strip())
-table = classes.table_of(folder)
+table = data.table_of(folder)
 print(table)
 Path("runs").mkdir(exist_ok=True)  # for files that this notebook writes
 
@@ -135,7 +135,7 @@ def packed(colours):
 # %%
 painted = np.zeros((4, 4, 3), "uint8")
 painted[1:3, 1:3], painted[0, 3] = 255, 130
-ids = np.full((4, 4), classes.VOID, "uint8")  # 255: no class
+ids = np.full((4, 4), data.VOID, "uint8")  # 255: no class
 for number, code in enumerate(packed(table.colours)):
     ids[packed(painted) == code] = number
 print(ids)
@@ -179,7 +179,7 @@ for name, image in (("as it is", label), ("after JPEG", Image.open("runs/label.j
 # %%
 image, mask = parts.train[1]
 part = np.s_[-192:, :192]  # the lower left
-plot.class_masks([pipeline.read_image(image)[part]], [table.read(mask)[part]], None, table)
+plot.class_masks([data.read_image(image)[part]], [table.read(mask)[part]], None, table)
 plt.gcf().set_size_inches(3.3, 2.2)
 plt.show()
 
@@ -345,10 +345,10 @@ print(f"{updates} updates an epoch, {EPOCHS * updates} in {EPOCHS} epochs")
 # for the size in between, and for the one that comes out.
 
 # %% tags=["nbval-ignore-output"]
-policy = train.set_precision()
+policy = set_precision()
 
 # %%
-model = models.unet(
+model = network.unet(
     (None, None, 3),  # any height and width
     [BASE * width for width in (1, 2, 4, 8, 16)],
     dropout=0.0,
@@ -358,7 +358,7 @@ model = models.unet(
     num_classes=2,
     head="softmax",
 )
-print("1500 becomes", models.PadToMultiple(16).compute_output_shape((1, 1500, 1500, 3))[1])
+print("1500 becomes", network.PadToMultiple(16).compute_output_shape((1, 1500, 1500, 3))[1])
 odd = model(np.zeros((1, 100, 150, 3), "float32")).numpy()
 print(f"of 100x150: {odd.shape}, the classes sum to one: {np.allclose(odd.sum(axis=-1), 1)}")
 
@@ -473,14 +473,14 @@ def cross_entropy_dice_loss(y_true, y_pred, class_weights=None):
 
 # %% tags=["nbval-ignore-output"]
 falling = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * updates)
-history = train.fit(
+history = fit(
     model,
     training,
     pipeline.dataset(parts.validation, None, 1, cache="memory", read=table.read),
     epochs=EPOCHS,
     loss=cross_entropy_dice_loss,
     optimizer=keras.optimizers.Adam(falling),
-    metrics=[metrics.mean_iou(2)],
+    metrics=[network.mean_iou(2)],
     monitor="val_mean_iou",
     verbose=2,
 )
@@ -620,7 +620,7 @@ print("padding raises yours, too:", ious(counts + more)[1] > pooled)
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(3.6, 2.05), dpi=100, layout="constrained")
 for axis, i in zip(axes, (per_image.argmin(), per_image.argmax()), strict=True):
-    grey = pipeline.read_image(parts.test[i].image).mean(axis=2, keepdims=True) / 255
+    grey = data.read_image(parts.test[i].image).mean(axis=2, keepdims=True) / 255
     faint = np.repeat(0.5 + grey / 2, 3, axis=2)
     axis.imshow(plot.overlay(faint, truths[i], found[i])[part])
     axis.set(xticks=[], yticks=[])

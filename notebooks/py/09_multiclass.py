@@ -43,12 +43,12 @@ from keras import layers, ops
 from PIL import Image
 from sklearn import metrics as sklearn_metrics
 
-from unet_tf import class_scores, data, losses, models, pipeline, plot, train
-from unet_tf import classes as tables
-from unet_tf.explain import explain
-from unet_tf.losses import soft_dice
-from unet_tf.metrics import mean_iou
-from unet_tf.predict import probabilities, resized_back
+from unet_tf import data, network, pipeline, plot, scores
+from unet_tf.data import resized_back
+from unet_tf.doctor import explain
+from unet_tf.network import mean_iou, soft_dice
+from unet_tf.predict import probabilities
+from unet_tf.training import fit, set_precision
 
 keras.utils.set_random_seed(42)
 folder = data.find(None, "parts")
@@ -72,7 +72,7 @@ print(f"{BASE} filters in the first level, {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs"
 
 # %%
 parts = data.parts(folder, validation_size=1 / 6, test_size=1 / 4)
-classes = tables.of(folder, parts)
+classes = data.find_labels(folder, parts)
 number = len(classes.names)
 print(f"{number} classes:", ", ".join(f"{i} {name}" for i, name in enumerate(classes.names)))
 
@@ -118,9 +118,9 @@ plt.show()
 # %%
 print("divided by 255, then whole numbers again:", np.unique((ids / 255).astype("int64")))
 row = np.array([[0, 4]], "uint8")
-mixed = pipeline.resized(row, (1, 1), "area")[0, 0]
+mixed = data.resized(row, (1, 1), "area")[0, 0]
 print(f"{classes.names[0]} and {classes.names[4]}, averaged: {classes.names[mixed]}")
-print("nearest:", classes.names[pipeline.resized(row, (1, 1), "nearest")[0, 0]])
+print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 
 # %% [markdown]
 # The first line is what the source trains on: every pixel is background, but for void, which becomes class 1. The
@@ -269,7 +269,7 @@ counts = sum(
 shares = counts / counts.sum()
 by_hand = 1 / shares / np.mean(1 / shares)
 inverse, median = (
-    class_scores.frequency_weights(parts.train, classes, kind) for kind in ("inverse", "median")
+    scores.frequency_weights(parts.train, classes, kind) for kind in ("inverse", "median")
 )
 print("class        share  by hand  inverse  median")
 for row in zip(classes.names, shares, by_hand, inverse, median, strict=True):
@@ -401,7 +401,7 @@ def multiclass_unet(input_shape, filters, num_classes):
     x = layers.Normalization(
         mean=(0.485, 0.456, 0.406), variance=(0.229**2, 0.224**2, 0.225**2), name="imagenet"
     )(inputs)
-    outputs = models.unet(
+    outputs = network.unet(
         input_shape,
         filters,
         dropout=0.0,
@@ -435,7 +435,7 @@ def trained(loss):
     model = multiclass_unet((*SIZE, 3), [BASE * width for width in (1, 2, 4, 8, 8)], number)
     watch = {"metrics": [mean_iou(number)], "monitor": "val_mean_iou", "verbose": 2}
     adam = keras.optimizers.Adam(LEARNING_RATE)
-    train.fit(model, training, validation, EPOCHS, loss, adam, patience=EPOCHS, **watch)
+    fit(model, training, validation, EPOCHS, loss, adam, patience=EPOCHS, **watch)
     return model
 
 
@@ -444,9 +444,9 @@ def trained(loss):
 # epoch a line.
 
 # %% tags=["nbval-ignore-output"]
-policy = train.set_precision()
+policy = set_precision()
 plain = trained(cross_entropy)
-weighted = trained(losses.Weighted(losses.cross_entropy, median))
+weighted = trained(network.Weighted(network.cross_entropy, median))
 
 
 # %% [markdown]
@@ -477,8 +477,8 @@ def predicted(model):
 
 
 ids_of = {"plain": predicted(plain), "weighted": predicted(weighted)}
-reports = {name: class_scores.report(parts.test, ids, classes) for name, ids in ids_of.items()}
-reports["constant"] = class_scores.class_baseline(parts.train, parts.test, classes, SIZE)
+reports = {name: scores.class_report(parts.test, ids, classes) for name, ids in ids_of.items()}
+reports["constant"] = scores.class_baseline(parts.train, parts.test, classes, SIZE)
 
 # %% [markdown]
 # `report` adds up the confusion matrices of the test images. Beside both models stands the constant baseline: at
@@ -523,7 +523,7 @@ for name in ("plain", "weighted"):
 # %%
 shown = [0, 19, 38]
 plot.class_masks(
-    [pipeline.read_image(parts.test[i].image) for i in shown],
+    [data.read_image(parts.test[i].image) for i in shown],
     [classes.read(parts.test[i].mask) for i in shown],
     [ids_of["weighted"][i] for i in shown],
     classes,
@@ -542,7 +542,7 @@ plt.show()
 
 # %% tags=["nbval-ignore-output"]
 pair = parts.train[0]
-fed = pipeline.resized(pipeline.read_image(pair.image), SIZE).astype("float32")
+fed = data.resized(data.read_image(pair.image), SIZE).astype("float32")
 explained = explain(weighted, fed, pair.mask, classes=classes)
 print(explained)
 

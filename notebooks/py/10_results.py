@@ -45,9 +45,9 @@ import numpy as np
 from IPython.display import Markdown
 from scipy import stats
 
-from unet_tf import data, pipeline, plot, recipes, scores
-from unet_tf.ledger import table
-from unet_tf.toy import is_rendered
+from unet_tf import data, plot, scores
+from unet_tf.protocol import UNET, table
+from unet_tf.rendered import is_rendered
 
 folder = data.find()
 kind = "rendered" if is_rendered(folder) else "photographed"
@@ -391,7 +391,7 @@ print("By image:", data.described(by_image))
 # like it.
 
 # %%
-thumbs = {p: pipeline.resized(pipeline.read_image(p.image), (24, 32)) / 255 for p in pairs}
+thumbs = {p: data.resized(data.read_image(p.image), (24, 32)) / 255 for p in pairs}
 
 
 def nearest(pair, training):
@@ -406,7 +406,7 @@ found = {"validation": shown, "by image": sisters[0]}
 found["by car"] = nearest(shown, by_car.train)
 figure, axes = plt.subplots(1, 3, figsize=(4, 1.2), dpi=100, layout="constrained")
 for axis, (title, pair) in zip(axes, found.items(), strict=True):
-    axis.imshow(pipeline.read_image(pair.image))
+    axis.imshow(data.read_image(pair.image))
     axis.set(xticks=[], yticks=[])
     axis.set_title(f"{title}: {pair.image.stem[-2:]}", fontsize=8)
 plt.show()
@@ -423,7 +423,7 @@ plt.show()
 for name, parts in {"by image": by_image, "by car": by_car}.items():
     found = []
     for part in (parts.validation, parts.test):
-        copies = (pipeline.read_mask(nearest(pair, parts.train).mask) for pair in part)
+        copies = (data.read_mask(nearest(pair, parts.train).mask) for pair in part)
         found.append(scores.per_image_dice(part, copies).mean())
     print(f"{name:8} {found[0]:.3f} - {found[1]:.3f} = {found[0] - found[1]:+.3f} ({kind}, copied)")
 
@@ -495,7 +495,7 @@ def quick(recipe):
 
 
 # %%
-small, plain = quick(recipes.UNET), [run for run in effects if run["variant"] == "base"]
+small, plain = quick(UNET), [run for run in effects if run["variant"] == "base"]
 size = "x".join(map(str, small.image_size))
 protocol = (
     f"{small.filters[0]} filters, {small.images} rendered pairs, {size}, {small.epochs} epochs"

@@ -39,14 +39,14 @@ folder = data.find()
 import shutil
 import zipfile
 
-from unet_tf import carvana, toy
+from unet_tf import kaggle, rendered
 
-zips = folder if (folder / "train_hq.zip").is_file() else toy.write()
+zips = folder if (folder / "train_hq.zip").is_file() else rendered.write_cars()
 with zipfile.ZipFile(zips / "train_hq.zip") as opened:
     names = [Path(name).name for name in opened.namelist()]
 names = [name for name in names if name.endswith("_04.jpg")]
 shutil.rmtree("runs/view_04", ignore_errors=True)
-target = carvana.extract(zips / "train_hq.zip", "runs/view_04", names=names)
+target = kaggle.extract(zips / "train_hq.zip", "runs/view_04", names=names)
 print(f"{len(list(target.iterdir()))} files of view 04")
 
 # %% [markdown]
@@ -55,14 +55,14 @@ print(f"{len(list(target.iterdir()))} files of view 04")
 # %%
 from collections import defaultdict
 
-from unet_tf.pipeline import read_mask
+from unet_tf.data import read_mask
 
 pairs, shares = data.pair(folder), defaultdict(list)
 for image, mask in pairs[:640]:
     shares[image.stem[-2:]].append(read_mask(mask).mean())
 views = sorted(shares, key=lambda view: np.mean(shares[view]))
 most = [f"{view} ({np.mean(shares[view]):.3f})" for view in sorted(views[-2:])]
-kind = "rendered" if toy.is_rendered(folder) else "photographed"
+kind = "rendered" if rendered.is_rendered(folder) else "photographed"
 print(f"{kind}: most in views {' and '.join(most)}")
 print(f"{kind}: least in view {views[0]} ({np.mean(shares[views[0]]):.3f})")
 
@@ -90,7 +90,8 @@ print(f"{kind}: {beside} of {len(by_image.validation)} have a direct neighbour i
 # 1. Resize 480 antennas, one in each column, to 128 columns: in how many rows is any antenna left, by nearest and by area?
 
 # %%
-from unet_tf.pipeline import dataset, resized
+from unet_tf.data import resized
+from unet_tf.pipeline import dataset
 
 antennas = 255 * np.eye(480, dtype="uint8")
 for way in ("nearest", "area"):
@@ -148,7 +149,7 @@ print(f"pooled 2 * 945 / (1000 + 945)  = {dice(masks, found):.3f}")
 #    dice = 2 IoU / (1 + IoU) for IoU.
 
 # %%
-from unet_tf.losses import soft_dice
+from unet_tf.network import soft_dice
 
 
 def soft_iou(y_true, y_pred):
@@ -168,13 +169,13 @@ print(f"confident {confident:.4f}, hesitant {hesitant:.4f}")
 #    thresholds from 0.2 to 0.7 in steps of 0.05.
 
 # %%
-from unet_tf import pipeline
-from unet_tf.metrics import hard_dice
+from unet_tf import data
+from unet_tf.network import hard_dice
 
 
 def small_masks(pairs):
     """The masks of `pairs` at 96x128, float32 `(N, 96, 128, 1)`."""
-    masks = [pipeline.resized(pipeline.read_mask(path), (96, 128), "nearest") for _, path in pairs]
+    masks = [data.resized(data.read_mask(path), (96, 128), "nearest") for _, path in pairs]
     return np.stack(masks)[..., None].astype("float32")
 
 
@@ -202,28 +203,28 @@ print(f"per-image hard dice {scores[best]:.2f}, {scores[6]:.2f} at 0.5 ({origin}
 # 1. Parameters of `simple_fcn` with filters (32, 64, 128).
 
 # %%
-from unet_tf import models
+from unet_tf.network import simple_fcn, unet
 
-half = models.simple_fcn(filters=(32, 64, 128)).count_params()
-print(f"{half:,} parameters, {half / models.simple_fcn().count_params():.4f} of the article's")
+half = simple_fcn(filters=(32, 64, 128)).count_params()
+print(f"{half:,} parameters, {half / simple_fcn().count_params():.4f} of the article's")
 
 # %% [markdown]
 # 2. The size to which `simple_fcn((100, 150, 3))` pads.
 
 # %%
-padded = models.simple_fcn((100, 150, 3), filters=(4, 4, 4)).get_layer("pad").output
+padded = simple_fcn((100, 150, 3), filters=(4, 4, 4)).get_layer("pad").output
 print("{}x{}".format(*padded.shape[1:3]))
 
 # %% [markdown]
 # 3. Every pixel called car, where a fifth is car: dice 2 x 0.2 / (0.2 + 1), accuracy 0.2.
 
 # %%
-from unet_tf import scores
+from unet_tf.scores import bootstrap_interval, dice
 
 truth = np.zeros((10, 10))
 truth[:2] = 1
 everything = np.ones((10, 10))
-print(f"dice {scores.dice(truth, everything):.4f}, accuracy {np.mean(truth == everything):.4f}")
+print(f"dice {dice(truth, everything):.4f}, accuracy {np.mean(truth == everything):.4f}")
 
 # %% [markdown]
 # ## Notebook 05
@@ -232,7 +233,7 @@ print(f"dice {scores.dice(truth, everything):.4f}, accuracy {np.mean(truth == ev
 #    skip and w without it: 3 x 3 x w x w weights fewer a level.
 
 # %%
-full = models.unet().count_params()
+full = unet().count_params()
 fewer = sum(3 * 3 * width * width for width in (64, 128, 256, 512))
 print(f"{full:,} - {fewer:,} = {full - fewer:,}")
 
@@ -240,7 +241,7 @@ print(f"{full:,} - {fewer:,} = {full - fewer:,}")
 # 2. Strided convolutions in place of max pooling: at each width w a kernel of 3 x 3 x w x w and w biases.
 
 # %%
-strided = models.unet(downsampling="strided_conv").count_params()
+strided = unet(downsampling="strided_conv").count_params()
 by_hand = sum(3 * 3 * width * width + width for width in (64, 128, 256, 512))
 print(f"{strided - full:,} more, by hand {by_hand:,}")
 
@@ -248,7 +249,7 @@ print(f"{strided - full:,} more, by hand {by_hand:,}")
 # 3. Half of the filters.
 
 # %%
-half = models.unet(filters=(32, 64, 128, 256, 512)).count_params()
+half = unet(filters=(32, 64, 128, 256, 512)).count_params()
 print(f"{half:,} parameters, {half / full:.4f} of the article's")
 
 # %% [markdown]
@@ -257,9 +258,9 @@ print(f"{half:,} parameters, {half / full:.4f} of the article's")
 # 1. A bias in front of batch norm: one for each channel, and as many channels as moving means.
 
 # %%
-from unet_tf import recipes
+from unet_tf import protocol
 
-guide = recipes.guide_unet((160, 240, 3), (64, 128, 256, 512, 1024))
+guide = protocol.guide_unet((160, 240, 3), (64, 128, 256, 512, 1024))
 means = [weight for weight in guide.weights if weight.path.endswith("moving_mean")]
 print(f"{sum(weight.shape[0] for weight in means):,} parameters more")
 
@@ -296,12 +297,12 @@ print(run_lengths.encode(mask))
 #    8 edge pixels each, of which 2 lie in both: F1 2/8.
 
 # %%
-from unet_tf.boundary import boundary_f1
+from unet_tf.scores import boundary_f1
 
 plus = np.zeros((7, 8), bool)
 plus[3, 1:6] = plus[1:6, 3] = True
 shifted = np.roll(plus, 1, axis=1)
-print(f"dice {scores.dice(plus, shifted):.4f}")
+print(f"dice {dice(plus, shifted):.4f}")
 for tolerance in (0, 1):
     print(f"boundary F1 within {tolerance} px {boundary_f1(plus, shifted, tolerance):.4f}")
 
@@ -314,7 +315,7 @@ import itertools
 values = (0.99, 0.98, 0.90)
 draws = list(itertools.product(values, repeat=3))
 print(f"{len(draws)} draws, {np.mean([0.90 in draw for draw in draws]):.4f} hold the worst car")
-low, high = scores.bootstrap_interval(np.repeat(values, 16), np.repeat(["a", "b", "c"], 16))
+low, high = bootstrap_interval(np.repeat(values, 16), np.repeat(["a", "b", "c"], 16))
 print(f"{1 / len(draws):.4f} are three times one car: from {low:.4f} to {high:.4f}")
 
 # %% [markdown]
@@ -345,7 +346,7 @@ print(f"pooled {(1 - wrong) / (1 + wrong):.4f}, nothing but background {0.95 / 1
 #    ways is turned by 180 degrees.
 
 # %%
-from unet_tf.augment import augment
+from unet_tf.pipeline import augment
 
 corners = np.repeat(np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1), 4000, axis=0)
 amounts = {"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0, "contrast": 0.0}
@@ -362,9 +363,9 @@ print(f"the unchanged one within 0.02 of {2 / 16:.3f}:", abs(unchanged - 2 / 16)
 #    them, and the bottom then has 1024.
 
 # %%
-bilinear = recipes.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
+bilinear = protocol.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
 options = {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2", "final_conv": False}
-transposed = models.unet((128, 128, 3), num_classes=2, head="softmax", **options)
+transposed = unet((128, 128, 3), num_classes=2, head="softmax", **options)
 for name, network in {"bilinear": bilinear, "transposed": transposed}.items():
     print(f"{name}: {sum(weight.numpy().size for weight in network.trainable_weights):,} trainable")
 
@@ -372,7 +373,7 @@ for name, network in {"bilinear": bilinear, "transposed": transposed}.items():
 # 2. Class 0 has 4 hits, 8 pixels in its row and 4 in its column: 4/8. Class 1 has 8/8. Class 2 is absent.
 
 # %%
-from unet_tf.class_scores import scores_of
+from unet_tf.scores import scores_of
 
 scored = scores_of([[4, 0, 4], [0, 8, 0], [0, 0, 0]])
 as_zero = [iou or 0.0 for iou in scored["iou"]]
@@ -382,7 +383,7 @@ print(f"mean IoU {scored['mean_iou']:.4f}, with an absent class as 0 {np.mean(as
 # 3. 252 pixels lose -log 0.99 each and 4 lose -log 0.01. With weights 1 and 63 the four weigh as much as the rest.
 
 # %%
-from unet_tf.losses import class_dice_loss, cross_entropy
+from unet_tf.network import class_dice_loss, cross_entropy
 
 mask = np.zeros((1, 16, 16, 1))
 mask[0, :2, :2] = 1

@@ -1,0 +1,7 @@
+"""The command line: `python -m unet_tf data | check | train | predict | ui | reproduce`."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow: its start-up lines
+
+from unet_tf.cli.commands import main

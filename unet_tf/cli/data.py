@@ -1,0 +1,43 @@
+"""The commands `data` and `check`."""
+
+from pathlib import Path
+
+
+def run_data(arguments):
+    from unet_tf import data, kaggle, rendered
+
+    folder = arguments.data
+    kind = "town" if arguments.download_buildings else arguments.kind
+    if arguments.download:
+        folder = arguments.to or "data/carvana"
+        kaggle.download(arguments.download, folder)
+    elif arguments.download_buildings:
+        folder = kaggle.download_buildings(arguments.to or "data/massachusetts-buildings")
+    elif arguments.render:
+        write = rendered.WRITERS[kind]
+        cars = {"cars": arguments.cars} if arguments.cars and kind != "town" else {}
+        folder = write(arguments.to, size=arguments.render, seed=arguments.seed, **cars)
+    if arguments.download and data.layout(Path(folder)) is None:
+        return
+    folder = data.find(folder, kind)
+    if data.given(folder):
+        parts = data.parts(folder)
+        print(f"Folder: {folder}; {sum(map(len, parts))} pairs")
+        return
+    pairs = data.pair(folder)
+    cars = {data.car_of(image) for image, _ in pairs}
+    height, width = data.size_of(pairs[0].image)
+    print(f"Folder: {folder}")
+    print(f"{len(pairs)} pairs of {len(cars)} cars; the first is {width}x{height} pixels")
+
+
+def run_check(arguments):
+    from unet_tf import doctor
+
+    report = doctor.check(arguments.folder, arguments.classes)
+    print(report.text())
+    if arguments.picture:
+        Path(arguments.picture).parent.mkdir(parents=True, exist_ok=True)
+        report.picture(arguments.picture)
+        print(f"\nWritten to {arguments.picture}")
+    return report.status

@@ -1,0 +1,163 @@
+"""The commands `train` and `reproduce`."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+
+def adjusted(recipe, arguments):
+    """The recipe with the settings that the command line names."""
+    from unet_tf import protocol
+
+    names = {field.name for field in dataclasses.fields(recipe)}
+    asked = {name: value for name, value in vars(arguments).items() if name in names}
+    for name, value in arguments.set:
+        if name in asked:
+            raise ValueError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
+        if name.startswith("augment."):
+            before = asked.get("augment", recipe.augment)
+            amounts = before if isinstance(before, dict) else {}
+            name, value = "augment", {**amounts, name.removeprefix("augment."): value}
+        named_loss = name == "loss" and isinstance(value, str)
+        asked[name] = protocol.LOSSES.get(value, value) if named_loss else value
+    return protocol.changed(recipe, **asked)
+
+
+def verbosity():
+    """Keras's progress bars on a terminal, a line an epoch in a file."""
+    return 1 if sys.stdout.isatty() else 2
+
+
+def checked(arguments, folder):
+    """The folder's report, printed; ValueError where training cannot start."""
+    from unet_tf import doctor
+
+    report = doctor.check(folder, getattr(arguments, "class_names", None))
+    print(report.text(), end="\n\n")
+    if arguments.leave_out:
+        left_out = report.left_out()
+        print(f"Left out: {', '.join(left_out) or 'nothing'}", end="\n\n")
+        report = report.without_cured()
+    if report.status:
+        hint = "" if arguments.leave_out else "; or leave out what is no whole pair, by --leave-out"
+        raise ValueError(f"{folder}: mend what is named above, then run this again{hint}")
+    return report
+
+
+def fitting_recipe(report, arguments):
+    """`guide_unet` for black and white masks, `multiclass_unet` for all others."""
+    many = hasattr(arguments, "class_names") or not report.black_and_white()
+    return "multiclass_unet" if many else "guide_unet"
+
+
+def announced(recipe, to):
+    """One line of what is about to be trained."""
+    size = recipe.crop or recipe.image_size
+    what = "crops of " if recipe.crop else ""
+    shape = "x".join(map(str, size)) + " (height x width)" if size else "the images' own size"
+    return (
+        f"Training: {recipe.name}, {recipe.variant}; {what}{shape}, batches of "
+        f"{recipe.batch_size}, {recipe.filters[0]} filters, learning rate {recipe.learning_rate}, "
+        f"up to {recipe.epochs} epochs, best by {recipe.monitor}; into {to}"
+    )
+
+
+def run_train(arguments):
+    from unet_tf import data, protocol, scores
+
+    variant = "as written" if arguments.as_written else "corrected"
+    kind = protocol.get(arguments.recipe, variant).kind if arguments.recipe else "cars"
+    folder, report = data.find(arguments.data, kind), None
+    if arguments.no_check and (arguments.leave_out or not arguments.recipe):
+        raise ValueError("without a check nothing is left out and no recipe chosen: give --recipe")
+    if not arguments.no_check and (arguments.data or arguments.leave_out or not arguments.recipe):
+        report = checked(arguments, folder)
+    name = arguments.recipe
+    if name is None:
+        name = fitting_recipe(report, arguments)
+        print(f"Recipe: {name}, which suits these masks; another one by --recipe")
+    recipe = protocol.get(name, variant)
+    recipe = adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+    if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
+        raise ValueError(
+            f"these masks hold {len(report.classes.names)} classes, and {name} is for black and "
+            "white ones: leave --recipe out, or take multiclass_unet"
+        )
+    to = Path(arguments.to or f"runs/{recipe.slug}")
+    there = [file for file in ("result.json", "state.npz") if (to / file).exists()]
+    if there and not (arguments.resume or arguments.again):
+        raise ValueError(
+            f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
+            "--again, or choose another folder by --to"
+        )
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{to}: no folder can be made there ({error.strerror}). Choose another by --to"
+        ) from None
+    print(announced(recipe, to))
+    result = protocol.run(
+        recipe,
+        folder,
+        arguments.seed,
+        to,
+        arguments.precision,
+        verbosity(),
+        arguments.resume,
+        mlflow=arguments.mlflow,
+        pairs=report.whole_pairs() if arguments.leave_out and report else None,
+        again=arguments.again,
+    )
+    found = result["scores"]
+    print(
+        f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
+    )
+    files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
+    if recipe.classes:
+        print(scores.class_table(found, found["baseline_report"]))
+        print(
+            f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
+            f"place, whatever the image shows, has {found['baseline']:.4f}."
+        )
+        files += ["confusion.png", "classes.csv"]
+    else:
+        print(scores.table(found, found["baseline"]))
+    print(f"Written to {to}: {', '.join(files)}")
+
+
+def run_reproduce(arguments):
+    from unet_tf import data, protocol
+    from unet_tf.files import write_text
+
+    to = Path(arguments.to or "runs/reproduce")
+    chosen = [recipe for recipe in protocol.RECIPES if recipe.name in arguments.recipe]
+    if len({recipe.kind for recipe in chosen}) > 1:
+        raise ValueError("these recipes are for different data: reproduce them one by one")
+    folder = data.find(arguments.data, chosen[0].kind)
+    if not arguments.full:
+        chosen = [protocol.quick(recipe) for recipe in chosen if recipe.variant == "corrected"]
+    summaries = []
+    for recipe in chosen:
+        recipe = adjusted(recipe, arguments)
+        results = []
+        for seed in range(arguments.seeds):
+            print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
+            results.append(
+                protocol.run(
+                    recipe,
+                    folder,
+                    seed,
+                    to / recipe.slug / f"seed{seed}",
+                    arguments.precision,
+                    verbosity(),
+                    resume=True,
+                )
+            )
+        summaries.append(protocol.save_summary(results, to / f"{recipe.slug}.json"))
+    text = (protocol.class_table if chosen[0].classes else protocol.table)(summaries)
+    write_text(to / "table.md", text + "\n")
+    print(f"\n{text}\n")
+    if summaries[0]["data"] == "rendered":
+        print("These scores are of rendered images: the published ones are of photographs.")
+    print(f"Table and records: {to}; pictures: {to}/*/seed0/picture.png")

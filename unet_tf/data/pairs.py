@@ -1,0 +1,162 @@
+"""Pairs of an image and its mask, by name: the layouts of a folder, and what is wrong in it."""
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+from unet_tf import kaggle
+from unet_tf.data.images import SUFFIXES, size_of
+
+LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
+
+
+GIVEN = ("train", "val", "test")  # folders of given parts, each beside its `_labels`
+
+
+UNLABELLED = ("test_hq", "test")
+
+
+CARVANA = re.compile(r"([0-9a-f]{12})_\d\d")  # a name in the competition: car and view
+
+
+class Pair(NamedTuple):
+    """An image file and the file of its mask."""
+
+    image: Path
+    mask: Path
+
+
+def layout(folder):
+    """The layout of `folder`, such as `("train_hq", "train_masks")`, or None."""
+    for names in LAYOUTS:
+        if all((folder / name).is_dir() or (folder / f"{name}.zip").is_file() for name in names):
+            return names
+    return None
+
+
+def without_pairs(folder):
+    """The ValueError for a folder that is in none of the layouts."""
+    wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
+    return ValueError(
+        f"{folder}: no images and masks in this folder. Expected one of: {wanted}, "
+        "as folders or zips; or train + train_labels with val + val_labels. Give the "
+        "folder that holds them, or leave it out to work on rendered data."
+    )
+
+
+def unzipped(folder, name):
+    """The folder `name` in `folder`, extracted first from `name.zip` where that lies there.
+
+    A zip in a read-only folder (Kaggle's input) is extracted below `./data`, each such folder to
+    its own place. What was extracted whole is not touched again: a file that you mended stays.
+    """
+    archive = folder / f"{name}.zip"
+    if not archive.is_file():
+        return folder / name
+    target = folder
+    if not os.access(folder, os.W_OK):
+        digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+        target = Path("data") / f"{folder.name}-{digest}"
+    whole = target / f".{name}-extracted"
+    stat = archive.stat()
+    identity = f"{stat.st_size} {stat.st_mtime_ns}"
+    if not ((target / name).is_dir() and whole.is_file() and whole.read_text() == identity):
+        kaggle.extract(archive, target)
+        whole.write_text(identity)
+    return target / name
+
+
+def files_by_stem(folder, problems):
+    """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        stem = path.stem.removesuffix("_mask")
+        if stem in files:
+            problems["the same name twice"].append(f"{files[stem].name} and {path.name}")
+        files[stem] = path
+    return files
+
+
+def refuse(folder, problems):
+    """Raise one ValueError that lists all `problems`, `{what: [file names]}`, if there are any."""
+    found = {problem: cases for problem, cases in problems.items() if cases}
+    if found:
+        lines = [f"{folder}: mend or remove these files, then try again."]
+        for problem, cases in found.items():
+            more = f" and {len(cases) - 10} more" if len(cases) > 10 else ""
+            lines.append(f"  {problem} ({len(cases)}): {'; '.join(cases[:10])}{more}")
+        raise ValueError("\n".join(lines))
+
+
+def pair(folder):
+    """The pairs of `folder`, by name, sorted by name, each checked.
+
+    Parameters
+    ----------
+    folder : path
+        In one of the `LAYOUTS`; zips are extracted first.
+
+    Returns
+    -------
+    list of Pair
+
+    Raises
+    ------
+    ValueError
+        One error for all that is wrong: images without a mask and masks without an image, names
+        that occur twice, unreadable and truncated files, masks of another size than their image.
+    """
+    folder = Path(folder)
+    if layout(folder) is None:
+        raise without_pairs(folder)
+    return paired(folder, layout(folder))
+
+
+def paired(folder, names):
+    """The checked pairs of two folders, or zips, in `folder`: (images, masks). See `pair`."""
+    problems = defaultdict(list)
+    images, masks = (files_by_stem(unzipped(folder, name), problems) for name in names)
+    problems["images without a mask"] += [images[s].name for s in images if s not in masks]
+    problems["masks without an image"] += [masks[s].name for s in masks if s not in images]
+    pairs = [Pair(images[stem], masks[stem]) for stem in images if stem in masks]
+    for image, mask in pairs:
+        try:
+            image_size, mask_size = size_of(image), size_of(mask)
+        except ValueError as error:
+            problems["unreadable"].append(str(error))
+            continue
+        if image_size != mask_size:
+            problems["image and mask differ in size (height x width)"].append(
+                f"{image.name} {'x'.join(map(str, image_size))}, "
+                f"{mask.name} {'x'.join(map(str, mask_size))}"
+            )
+    refuse(folder, problems)
+    if not pairs:
+        raise ValueError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
+    return pairs
+
+
+def given(folder):
+    """The folder whose parts are given: `train` beside `train_labels`, `val` beside `val_labels`.
+
+    That is `folder`, or `tiff` or `png` in it (Massachusetts Buildings), or None.
+    """
+    for place in (Path(folder), Path(folder) / "tiff", Path(folder) / "png"):
+        names = [f"{part}{end}" for part in GIVEN[:2] for end in ("", "_labels")]
+        if all((place / name).is_dir() for name in names):
+            return place
+    return None
+
+
+def unlabelled(folder):
+    """The images of `folder` that have no masks (`test_hq` or `test`), sorted by name."""
+    folder = Path(folder)
+    for name in UNLABELLED:
+        if (folder / name).is_dir() or (folder / f"{name}.zip").is_file():
+            return list(files_by_stem(unzipped(folder, name), defaultdict(list)).values())
+    return []

@@ -1,0 +1,72 @@
+"""Where the data are: the argument, `$UNET_DATA`, Kaggle, Colab, `./data`; else rendered."""
+
+import os
+from pathlib import Path
+
+from unet_tf import kaggle, rendered
+from unet_tf.data.pairs import given, layout, without_pairs
+
+
+def find(data=None, kind="cars"):
+    """The folder to work on; prints one line that says which data it is.
+
+    Looks in the argument, `$UNET_DATA`, Kaggle's `/kaggle/input`, Colab's `/content`, `./data`,
+    and last renders the embedded data of that kind.
+
+    Parameters
+    ----------
+    data : path, optional
+    kind : "cars", "town" or "parts"
+        Black and white masks of cars, as Carvana's; aerial images of buildings, as Massachusetts
+        Buildings; the parts of cars, many classes. It decides where to look, and what to render.
+
+    Returns
+    -------
+    Path
+        A folder in one of the `LAYOUTS`, or with given parts (`given`).
+
+    Raises
+    ------
+    ValueError
+        When the argument or, for cars, `$UNET_DATA` names a folder without images and masks.
+    """
+    asked = data or (kind == "cars" and os.environ.get("UNET_DATA"))
+    if asked:
+        folder = Path(asked).expanduser()
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
+        if layout(folder) is None and given(folder) is None:
+            raise without_pairs(folder)
+    else:
+        folder = next(filter(None, found_by_itself(kind)), None)
+        folder = folder or rendered.WRITERS[kind]()
+    what = RENDERED[kind] if rendered.is_rendered(folder) else folder
+    print(f"Data: {what}")
+    return folder
+
+
+RENDERED = {
+    "cars": "the rendered car studio, no photographs",
+    "town": "the rendered town, no photographs",
+    "parts": "the parts of rendered cars, no photographs",
+}
+
+
+def found_by_itself(kind):
+    """Folders of that kind in the usual places, the likeliest first; None where nothing is."""
+    content, local = Path("/content"), Path("data")
+    if kind == "cars":
+        places = (
+            kaggle.mounted(),
+            content,
+            content / "data",
+            content / "data/carvana",
+            local,
+            local / "carvana",
+            *(Path("..") / local / place for place in (".", "carvana")),  # seen from notebooks/
+        )
+        yield from (place for place in places if place and layout(place))
+    if kind == "town":
+        name = local / "massachusetts-buildings"
+        places = (kaggle.mounted_buildings(), content / name, name, Path("..") / name)
+        yield from (place for place in places if place and given(place))

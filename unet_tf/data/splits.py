@@ -1,0 +1,153 @@
+"""Training, validation and test parts: by group, so that no group stands on both sides."""
+
+import math
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from unet_tf.data.pairs import CARVANA, GIVEN, given, pair, paired
+
+
+class Split(NamedTuple):
+    """Lists of `Pair`; `test` is empty unless it was asked for."""
+
+    train: list
+    validation: list
+    test: list
+
+
+def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
+    """The parts of a folder: those that are given there, or those of `split`.
+
+    Parameters
+    ----------
+    folder : path
+        In one of the `LAYOUTS`, or with given parts (`given`); `test` may be missing there.
+    images : int, optional
+        The first so many by name, of the whole or of the given training part.
+    by, validation_size, test_size, seed : as in `split`
+        By image where fewer than five cars or groups stand in the names, or one is more than half
+        of the images; that is printed.
+    pairs : dict of lists of Pair, optional
+        The pairs to take instead of all, each of which would have to be whole: "train", "val" and
+        "test" of given parts, else "all" (`unet_tf.doctor.Report.whole_pairs`).
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        As `pair` and `split`.
+    """
+    place = given(folder)
+    if place is not None:
+        there = [part for part in GIVEN if any((place / f"{part}_labels").glob("*"))]
+        found = pairs or {part: paired(place, (part, f"{part}_labels")) for part in there}
+        train, validation, test = (found.get(part, []) for part in GIVEN)
+        if not train or not validation:
+            raise ValueError(f"{place}: no whole pairs in train, or none in val: fill them first")
+        result = Split(train[:images], validation, test)
+        counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
+        print(f"Split as given: {', '.join(counts)}")
+        return result
+    every = pairs["all"] if pairs else pair(folder)
+    pairs = every[:images]
+    if len(pairs) < len(every):
+        print(f"The first {len(pairs)} of {len(every)} pairs, by name")
+    images = [image for image, _ in pairs]
+    if by == "car" and not groups_fit(images):
+        print("By their names these images are too few groups, or too unequal ones, to split by")
+        by = "image"
+    return split(pairs, by, validation_size, test_size, seed)
+
+
+def car_of(path):
+    """The car of a Carvana file name, its 12 hex digits. Of another name what stands before its
+    last number, if there is a digit in it: patient7 of `patient7_slice03`; else the whole name."""
+    stem = Path(path).stem.removesuffix("_mask")
+    car = re.fullmatch(r"([0-9a-f]{12})_\d\d|(.*\d.*?)[-_. ]+[A-Za-z]*\d+", stem)
+    return (car[1] or car[2]) if car else stem
+
+
+def groups_fit(paths):
+    """Can these images be split by the groups in their names? Carvana's cars always; others where
+    there are five groups or more, or an image a group, and none holds more than half of the images.
+    """
+    if all(CARVANA.fullmatch(Path(path).stem) for path in paths):
+        return True
+    groups = Counter(map(car_of, paths))
+    return len(groups) == len(paths) or (
+        len(groups) >= 5 and 2 * max(groups.values()) <= len(paths)
+    )
+
+
+def divide(pairs, by, count, seed):
+    """(rest, part): the part holds `count` cars (by "car") or images (by "image")."""
+    if not count:
+        return pairs, []
+    if by == "image":
+        return train_test_split(pairs, test_size=count, random_state=seed)
+    cars = [car_of(image) for image, _ in pairs]
+    splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
+    rest, part = next(splitter.split(pairs, groups=cars))
+    return [pairs[i] for i in rest], [pairs[i] for i in part]
+
+
+def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
+    """Training, validation and test parts; prints the counts and the cars on both sides.
+
+    Parameters
+    ----------
+    pairs : list of Pair
+    by : "car" or "image"
+        By car (scikit-learn's `GroupShuffleSplit`) no car stands on both sides. By image
+        (`train_test_split`) is the article's way: the views of one car fall on both sides.
+    validation_size, test_size : float
+        Shares of the whole, in [0, 1): of the cars, or of the images.
+    seed : int
+        scikit-learn's `random_state`.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        For an unknown `by`, or too few cars or images for the shares.
+    """
+    if by not in ("car", "image"):
+        raise ValueError(f'a split is by "car" or by "image", not by {by!r}')
+
+    cars = {car_of(image) for image, _ in pairs}
+    # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
+    whole = len(cars) if by == "car" else len(pairs)
+    counts = [math.ceil(round(share * whole, 6)) for share in (test_size, validation_size)]
+    try:
+        rest, test = divide(list(pairs), by, counts[0], seed)
+        train, validation = divide(rest, by, counts[1], seed)
+    except ValueError as error:
+        raise ValueError(
+            f"{len(pairs)} images of {len(cars)} cars cannot be split by {by} into shares of "
+            f"{validation_size} for validation and {test_size} for test: {error}"
+        ) from None
+    parts = Split(train, validation, test)
+    print(f"Split by {by}: {described(parts)}")
+    return parts
+
+
+def described(parts):
+    """The counts of a `Split`, and the number of cars that stand in more than one part."""
+    cars = [{car_of(image) for image, _ in part} for part in parts]
+    shared = (cars[0] & cars[1]) | (cars[0] & cars[2]) | (cars[1] & cars[2])
+    counts = [
+        f"{len(part)} {name} ({len(own)} cars)"
+        for name, part, own in zip(Split._fields, parts, cars, strict=True)
+        if part
+    ]
+    return f"{', '.join(counts)}; cars on both sides: {len(shared)}"

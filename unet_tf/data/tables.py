@@ -1,0 +1,97 @@
+"""Class tables: name and colour of each class, as a CSV file in the folder."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from unet_tf.data.labels import Labels
+from unet_tf.data.values import VOID
+from unet_tf.files import write_text
+
+VOID_NAMES = ("void", "ignore", "unlabelled", "unlabeled")
+
+
+TABLES = ("label_class_dict.csv", "class_dict.csv", "classes.csv")
+
+
+def read_table(path):
+    """The `Classes` of a CSV file with the columns name, r, g, b.
+
+    Raises
+    ------
+    ValueError
+        Names the file, and the row that is wrong.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8: save it so, or write plain letters") from None
+    rows = [
+        {str(key).strip().lower(): value for key, value in row.items()}
+        for row in csv.DictReader(lines)
+    ]
+    known = {}  # name -> colour
+    for number, row in enumerate(rows, start=2):
+        try:
+            name, colour = row["name"].strip(), tuple(int(row[channel]) for channel in "rgb")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ValueError(
+                f"{path}, line {number}: expected the columns name,r,g,b, such as road,128,64,128"
+            ) from None
+        if min(colour) < 0 or max(colour) > 255:
+            raise ValueError(f"{path}, line {number}: {colour} is no colour: 0 to 255 each")
+        name = "void" if name.lower() in VOID_NAMES else name
+        if colour in known.values() or name in known:
+            raise ValueError(f"{path}, line {number}: {name} {colour} is there twice: remove one")
+        known[name] = colour
+    void = known.pop("void", None)
+    if not 2 <= len(known) < VOID:
+        raise ValueError(f"{path}: {len(known)} classes; expected 2 to {VOID - 1}, a row each")
+    return Labels(tuple(known), tuple(known.values()), void)
+
+
+def write_table(path, classes):
+    """Write a class table that `read_table` reads; classes without colours get the palette's."""
+    palette = palette_of(classes).tolist()
+    rows = [[name, *colour] for name, colour in zip(classes.names, palette, strict=False)]
+    if palette[VOID] not in [colour for _, *colour in rows]:
+        rows.append(["void", *palette[VOID]])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["name", "r", "g", "b"], *rows])
+    write_text(Path(path), text.getvalue())
+
+
+def table_of(folder):
+    """The class table that lies in `folder`, or in or beside `tiff` or `png` there; or None."""
+    folder = Path(folder)
+    beside = [folder.parent] if folder.name in ("tiff", "png") else []
+    places = [folder, folder / "tiff", folder / "png", *beside]
+    paths = [place / name for place in places for name in TABLES]
+    return next((read_table(path) for path in paths if path.is_file()), None)
+
+
+def palette_of(classes):
+    """RGB of each possible value of a mask of ids, uint8 `(256, 3)`: the classes' own colours, or
+    PASCAL VOC's, in which void is a light beige."""
+    ids = np.arange(256)
+    palette = np.zeros((256, 3), "uint8")
+    for bit in range(8):  # PASCAL VOC: the bits of an id, spread over the three channels
+        for channel in range(3):
+            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype("uint8")
+    if classes.colours:
+        palette[: len(classes.colours)] = classes.colours
+    if classes.void:
+        palette[VOID] = classes.void
+    return palette
+
+
+def agreed_table(folder, names=None):
+    """`table_of(folder)`; ValueError where names are given and the table has others."""
+    table = table_of(folder)
+    if table and names is not None and tuple(names) != table.names:
+        raise ValueError(
+            f"{folder}: its table names the classes {', '.join(table.names)}: use these"
+        )
+    return table

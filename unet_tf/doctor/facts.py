@@ -1,0 +1,107 @@
+"""What is kept of a pair of files: a few facts, from which all findings come."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from unet_tf import data
+from unet_tf.doctor.findings import short
+
+KEPT = 256  # values of one mask: more are no classes
+
+
+ORIENTATION = 0x0112  # EXIF
+
+
+class Photo(NamedTuple):
+    """What is kept of an image."""
+
+    size: tuple  # (height, width)
+    mode: str  # Pillow's
+    digest: bytes
+    mean: float  # brightness, 0 to 255
+    constant: bool
+    turned: bool
+    alpha: bool
+
+
+class Mask(NamedTuple):
+    """What is kept of a mask; `values` are as in `classes.values_of`, `KEPT` of them at most."""
+
+    size: tuple
+    mode: str
+    jpeg: bool
+    values: np.ndarray  # (n,), or (n, 3) for RGB
+    counts: np.ndarray  # (n,), pixels
+    distinct: int  # values in all
+    palette: np.ndarray | None  # (n, 3): the colours of the values in the file's own palette
+
+
+class Facts(NamedTuple):
+    """A pair and what was found; for a file that cannot be read None, and a fault in words."""
+
+    part: str
+    pair: data.Pair
+    photo: Photo | None
+    mask: Mask | None
+    faults: list
+
+
+def photo_of(path):
+    """The `Photo` of an image file, wholly decoded."""
+    data.size_of(path)  # finds truncated files that Pillow decodes all the same
+    image = data.open_image(path)
+    if image.mode.startswith("I"):
+        levels = np.asarray(image, "int64") // 257  # as `pipeline.read_image` has them
+        mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
+    else:
+        histogram = np.array(image.convert("L").histogram())
+        mean = float(histogram @ np.arange(256) / histogram.sum())
+        constant = np.count_nonzero(histogram) == 1
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    turned = image.getexif().get(ORIENTATION, 1) != 1
+    alpha = "A" in image.mode.upper() or "transparency" in image.info
+    return Photo(image.size[::-1], image.mode, digest, mean, constant, turned, alpha)
+
+
+def mask_of(path):
+    """The `Mask` of a mask file, wholly decoded."""
+    data.size_of(path)
+    image = data.open_image(path)
+    values, counts = counted(image)
+    palette = None
+    if image.mode == "P":
+        own = np.array(image.getpalette("RGB"), "uint8").reshape(-1, 3)
+        palette = np.zeros((256, 3), "uint8")
+        palette[: len(own)] = own
+        palette = palette[values]
+    jpeg, size = image.format in ("JPEG", "MPO"), image.size[::-1]
+    return Mask(size, image.mode, jpeg, values[:KEPT], counts[:KEPT], len(values), palette)
+
+
+def counted(image):
+    """(values, counts): what `classes.values_of` has for a decoded mask, and in how many pixels."""
+    if image.mode in ("LA", "La", "PA"):
+        image = image.getchannel(0)
+    if image.mode in ("L", "P"):  # in a twentieth of np.unique's time
+        counts = np.array(image.histogram())
+        return np.flatnonzero(counts), counts[counts > 0]
+    if image.mode == "1" or image.mode.startswith("I"):
+        return np.unique(data.values_in(image), return_counts=True)
+    found = image.convert("RGB").getcolors(image.width * image.height)
+    return np.array([colour for _, colour in found]), np.array([count for count, _ in found])
+
+
+def facts_of(part, pair):
+    """The `Facts` of one pair."""
+    seen, faults = [], []
+    for look, path in zip((photo_of, mask_of), pair, strict=True):
+        try:
+            seen.append(look(path))
+        except ValueError as error:
+            seen.append(None)
+            reason = str(error).partition(f"{path.name}: ")[2].partition(". Replace")[0]
+            faults.append(f"{short(path)}: {reason}")
+    return Facts(part, pair, *seen, faults)

@@ -1,0 +1,216 @@
+"""A folder's doctor: what would stop or spoil a training, each finding with its remedy.
+
+One pass decodes every file and keeps a few facts of each pair (`facts_of`); all findings come from
+these facts (`unet_tf.doctor`).
+"""
+
+import os
+import textwrap
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+from tqdm import tqdm
+
+from unet_tf import data, rendered
+from unet_tf.data import VOID, Labels
+from unet_tf.doctor.facts import facts_of
+from unet_tf.doctor.findings import (
+    LEVELS,
+    by,
+    classes_of,
+    first,
+    keys,
+    of_classes,
+    of_groups,
+    of_images,
+    of_masks,
+    of_names,
+    pixels_of,
+)
+from unet_tf.doctor.pictures import first_pairs
+from unet_tf.files import atomically
+
+
+def check(folder, classes=None):
+    """Look at every file of a folder of images and masks.
+
+    Parameters
+    ----------
+    folder : path
+        In one of `data.LAYOUTS`, or with given parts (`data.given`).
+    classes : Classes, sequence of str, or None
+        The classes, or their names by id. None: the folder's table, else what the masks hold.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        No images and masks in this folder, or a class table that cannot be read.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
+    parts, findings, pairs, counts = parts_of(folder), [], [], {}
+    if not isinstance(classes, Labels):
+        table = data.agreed_table(folder, classes)
+        classes = table or (None if classes is None else Labels(tuple(classes)))
+    for part, *places in parts:
+        problems = defaultdict(list)
+        there = [place for place in places if place.is_dir()]
+        images, masks = (
+            data.files_by_stem(place, problems) if place in there else {} for place in places
+        )
+        findings += of_names(images, masks, problems["the same name twice"], there, places)
+        own = [data.Pair(images[stem], masks[stem]) for stem in images if stem in masks]
+        pairs += [(part, pair) for pair in own]
+        counts[part] = (len(images), len(masks), len(own))
+    # Threads do: Pillow lets go of Python's lock while it decodes.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        looks = pool.map(lambda job: facts_of(*job), pairs)
+        facts = list(tqdm(looks, total=len(pairs), desc="checking", unit=" pairs", disable=None))
+
+    limit = max(data.MOST, len(classes.names) if classes else 0) + 1  # and void
+    masks = [fact for fact in facts if fact.mask]
+    clean = [fact for fact in masks if fact.mask.distinct <= limit and not fact.mask.jpeg]
+    blurred = [fact for fact in masks if fact.mask.distinct > limit or fact.mask.jpeg]
+    if classes:
+        grey = [f.mask for f in clean if f.mask.values.ndim == 1 and f.mask.palette is None]
+        classes = data.with_greys(classes, [mask.values.tolist() for mask in grey])
+    findings += [*of_images(facts), *of_groups(facts), *of_masks(clean, blurred, classes)]
+    taken, more = classes_of(clean, classes)
+    pixels, strangers = pixels_of(clean, taken, counts)
+    findings += [*more, *of_classes(clean, taken, pixels, strangers, classes)]
+    findings = [finding for finding in findings if finding.cases]
+    findings.sort(key=lambda finding: LEVELS.index(finding.level))
+    return Report(folder, counts, facts, taken, pixels, findings)
+
+
+def parts_of(folder):
+    """`[(part, folder of images, folder of masks)]`; without given parts it is one, "all"."""
+    place = data.given(folder)
+    if place is not None:
+        there = [part for part in data.GIVEN if (place / f"{part}_labels").is_dir()]
+        return [(part, place / part, place / f"{part}_labels") for part in there]
+    names = data.layout(folder)
+    if names is None:
+        raise data.without_pairs(folder)
+    return [("all", *(data.unzipped(folder, name) for name in names))]
+
+
+class Report(NamedTuple):
+    """What `check` found.
+
+    `classes` are those of the masks, None where they cannot be told; `pixels` holds for each part
+    the pixels of each class id, int64 `(256,)`, with void at `VOID`.
+    """
+
+    folder: Path
+    counts: dict  # {part: (images, masks, pairs)}
+    facts: list
+    classes: Labels | None
+    pixels: dict
+    findings: list
+
+    @property
+    def status(self):
+        """The exit status of the command: 1 when there is an error, else 0."""
+        return int(any(finding.level == "error" for finding in self.findings))
+
+    def whole_pairs(self):
+        """`{part: [Pair]}` of what can be trained on: both files whole, and of one size."""
+        whole = {part: [] for part in self.counts}
+        for fact in self.facts:
+            if fact.photo and fact.mask and fact.photo.size == fact.mask.size:
+                whole[fact.part].append(fact.pair)
+        return whole
+
+    def left_out(self):
+        """The files that are not in `whole_pairs`, as far as they are images or masks."""
+        return [case for finding in self.findings if finding.cured for case in finding.cases]
+
+    def without_cured(self):
+        """The report without what leaving files out cures."""
+        return self._replace(findings=[one for one in self.findings if not one.cured])
+
+    def black_and_white(self):
+        """Are all masks black and one white, without a class table? A palette must show 0 black."""
+        black, white = (0, 0, 0), (255, 255, 255)
+        kinds = [{0, 1}, {0, 255}, {black, white}]
+        kinds += [{(0, black), (label, white)} for label in (1, 255)]
+
+        def values(mask):
+            found = keys(mask.values)
+            return set(
+                found if mask.palette is None else zip(found, keys(mask.palette), strict=True)
+            )
+
+        masks = [values(fact.mask) for fact in self.facts if fact.mask]
+        plain = all(any(mask <= kind for kind in kinds) for mask in masks)
+        return bool(masks) and plain and data.table_of(self.folder) is None
+
+    def text(self):
+        """The report to read: verdict, tables of counts, findings with their remedies."""
+        levels = Counter(finding.level for finding in self.findings)
+        tally = [
+            f"{levels[name]} {name}{'s' * (levels[name] > 1)}" for name in LEVELS if levels[name]
+        ]
+        note = " (rendered, no photographs)" if rendered.is_rendered(self.folder) else ""
+        verdict = "not ready for training" if self.status else "ready for training"
+        lines = [f"{self.folder}{note}: {verdict}; {', '.join(tally) or 'nothing to note'}", ""]
+        rows = [(part, *count) for part, count in self.counts.items()]
+        lines += [*aligned([("part", "images", "masks", "pairs"), *rows]), ""]
+        photos = [fact.photo for fact in self.facts if fact.photo]
+        masks = [fact.mask for fact in self.facts if fact.mask]
+        for what, cases in (
+            ("image sizes (height x width)", [by(photo.size) for photo in photos]),
+            ("modes of images", [photo.mode for photo in photos]),
+            ("modes of masks", [mask.mode for mask in masks]),
+        ):
+            counts = [f"{case}: {count}" for case, count in Counter(cases).most_common()]
+            lines.append(f"{what}: {first(counts)}")
+        if self.classes:
+            lines += ["", *aligned(self.class_rows())]
+        for number, (level, what, cases, remedy, _) in enumerate(self.findings, start=1):
+            count = f" ({len(cases)})" if len(cases) > 1 else ""
+            lines += ["", *wrapped(f"{number}. {level}: {what}{count}: {first(cases)}", "   ")]
+            lines += wrapped(f"   -> {remedy}", "      ")
+        return "\n".join(lines)
+
+    def class_rows(self):
+        """Rows of the classes: id, name, colour, share of the pixels in each part."""
+        coloured, palette = bool(self.classes.colours), data.palette_of(self.classes)
+        rows = [("id", "class", *["r,g,b"] * coloured, *self.pixels)]
+        for label, name in [*enumerate(self.classes.names), (VOID, "void")]:
+            shares = [counts[label] / max(1, counts.sum()) for counts in self.pixels.values()]
+            if label != VOID or any(shares):
+                colour = [",".join(map(str, palette[label]))] * coloured
+                rows.append((label, name, *colour, *(f"{share:.2%}" for share in shares)))
+        return rows
+
+    def picture(self, path):
+        """Write a picture of the first pairs: image, mask in the colours of its classes, both."""
+        figure = first_pairs([f.pair for f in self.facts if f.photo and f.mask][:4], self.classes)
+        with atomically(Path(path)) as partial:
+            figure.savefig(partial)
+        plt.close(figure)
+
+
+def aligned(rows):
+    """Lines of a table, its columns one below the other."""
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def wrapped(text, indent):
+    return textwrap.wrap(
+        text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

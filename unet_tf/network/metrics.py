@@ -1,0 +1,62 @@
+"""What training watches: the dice of each image's hard mask; for many classes the mean IoU.
+
+Pure Keras. A metric function that gives one value an image is averaged by Keras over images, not
+over batches: exact over an epoch, the short last batch counting as what it is.
+"""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("unet_tf")
+def hard_dice(y_true, y_pred, threshold=0.5):
+    """Per-image hard dice at the model's size, float32 `(B,)`.
+
+    Parameters
+    ----------
+    y_true, y_pred : tensor, `(B, H, W, 1)`
+        Mask in {0, 1}, and probability in [0, 1]; a pixel is car where the probability is at
+        least `threshold`.
+
+    NaN where a probability is NaN, so that such an epoch is never the best. Two empty masks give
+    1, as in the Carvana competition
+    (https://www.kaggle.com/c/carvana-image-masking-challenge/overview/evaluation).
+    """
+    truth = ops.cast(ops.cast(y_true, "float32") >= 0.5, "float32")
+    prediction = ops.cast(ops.cast(y_pred, "float32") >= threshold, "float32")
+    overlap = ops.sum(truth * prediction, axis=(1, 2, 3))
+    total = ops.sum(truth, axis=(1, 2, 3)) + ops.sum(prediction, axis=(1, 2, 3))
+    dice = ops.where(total > 0, 2 * overlap / ops.maximum(total, 1.0), 1.0)
+    return dice + 0 * ops.sum(ops.cast(y_pred, "float32"), axis=(1, 2, 3))
+
+
+@keras.saving.register_keras_serializable("unet_tf")
+class MeanIoU(keras.metrics.MeanIoU):
+    """Keras's, but NaN for an epoch with a NaN among its predictions: it is never the best."""
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(num_classes, **kwargs)
+        self.spoilt = self.add_weight(name="spoilt", initializer="zeros", dtype="float32")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        self.spoilt.assign_add(0 * ops.sum(ops.cast(y_pred, "float32")))
+
+    def reset_state(self):
+        super().reset_state()
+        self.spoilt.assign(0.0)
+
+    def result(self):
+        return super().result() + self.spoilt
+
+
+def mean_iou(num_classes):
+    """The metric of class ids `(B, H, W, 1)` and probabilities `(B, H, W, C)`: mean IoU.
+
+    Its counts are summed over the epoch; void, a label of 255, counts nowhere, and the mean is over
+    the classes that occur in truth or prediction. To choose an epoch by: scores come from
+    `unet_tf.scores`, which leaves out the classes that no truth holds.
+    """
+    return MeanIoU(
+        num_classes, ignore_class=255, sparse_y_true=True, sparse_y_pred=False, name="mean_iou"
+    )

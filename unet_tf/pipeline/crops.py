@@ -1,0 +1,87 @@
+"""Random crops of large images: for training at full resolution on what fits into memory."""
+
+import math
+
+import tensorflow as tf
+
+from unet_tf.data import read_mask, size_of
+from unet_tf.pipeline.batches import (
+    AUTOTUNE,
+    augmented,
+    decoded,
+    each_epoch,
+    fold_in,
+    shuffled,
+    to_float,
+)
+from unet_tf.pipeline.cache import fingerprint
+
+
+def random_crop(image, mask, crop, seed):
+    """The same part of image and mask, `crop` (height, width) large, at a place drawn by `seed`."""
+    spare = tf.shape(image)[:2] - crop
+    share = tf.random.stateless_uniform((2,), seed)
+    top, left = tf.unstack(tf.cast(share * tf.cast(spare + 1, tf.float32), tf.int32))
+    parts = [pixels[top : top + crop[0], left : left + crop[1]] for pixels in (image, mask)]
+    return tuple(
+        tf.ensure_shape(part, (*crop, channels))
+        for part, channels in zip(parts, (3, 1), strict=True)
+    )
+
+
+def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, read=read_mask):
+    """Batches of random crops, for training; `crops` of each image an epoch, drawn afresh.
+
+    An epoch passes over all images `crops` times, each time in another order, so that the crops of
+    a batch are of different images.
+
+    Parameters
+    ----------
+    pairs : list of (image path, mask path)
+        Of any sizes, none smaller than `crop`. They are kept in memory at full size, 4 bytes a
+        pixel: 1.2 GB for the 137 training images of Massachusetts Buildings.
+    crop : (height, width)
+    crops : int
+        Of each image in an epoch. The pixels of an image over those of a crop make an epoch one
+        in which each pixel is seen once on average.
+    batch_size, augment, seed, read :
+        As in `unet_tf.pipeline.dataset`; order and places, too, follow from seed and epoch.
+
+    Returns
+    -------
+    tf.data.Dataset
+        As `unet_tf.pipeline.dataset`, of `(B, *crop, 3)` and `(B, *crop, 1)`.
+
+    Raises
+    ------
+    ValueError
+        For no pairs, and for an image smaller than a crop, by its name.
+    """
+    if not pairs:
+        raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
+    for image, size in ((image, size_of(image)) for image, _ in pairs):
+        if size[0] < crop[0] or size[1] < crop[1]:
+            raise ValueError(
+                f"{image}: {size[0]}x{size[1]} pixels (height x width), smaller than a crop of "
+                f"{crop[0]}x{crop[1]}: take smaller crops, or leave the image out"
+            )
+    elements = decoded(pairs, None, read=read).cache()
+
+    def one_pass(number):
+        draw = tf.stack([seed, number])
+        places = fold_in(draw, -1)  # other numbers than the augmentation's
+        return (
+            shuffled(elements, len(pairs), draw)
+            .enumerate()
+            .map(lambda index, pair: random_crop(*pair, crop, fold_in(places, index)), AUTOTUNE)
+        )
+
+    def one_epoch(number):
+        passes = tf.data.Dataset.range(crops).flat_map(lambda k: one_pass(crops * number + k))
+        batches = passes.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
+        return augmented(batches, augment, tf.stack([seed, number]))
+
+    batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
+    how = {"crop": crop, "crops": crops, "batch_size": batch_size, "augment": augment, "seed": seed}
+    batches.made_of = {"files": fingerprint(pairs), **how}
+    return batches

@@ -1,0 +1,108 @@
+"""Models made of others: averaged over mirror images, or applied tile by tile."""
+
+import itertools
+
+import numpy as np
+
+AXES = {"vertical": 1, "horizontal": 2}
+
+
+def flipped(model, flips=("horizontal",)):
+    """A model that averages its probabilities over an image and its mirror images.
+
+    Parameters
+    ----------
+    model : callable, as in `predict`
+    flips : sequence of "horizontal" and "vertical"
+        Both: four predictions, mirrored either way and both ways. Cars do not stand on their
+        roofs: horizontal alone is theirs.
+
+    Returns
+    -------
+    callable
+        From `(B, H, W, C)` to float32 `(B, H, W, classes)`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown flip.
+    """
+    if unknown := set(flips) - set(AXES):
+        raise ValueError(f'flips are "horizontal" and "vertical", not {", ".join(unknown)}')
+    choices = itertools.product(*[((), (AXES[flip],)) for flip in flips])
+    mirrorings = [sum(choice, ()) for choice in choices]
+
+    def average(images, training=False):
+        images = np.asarray(images)
+        turned = [
+            np.flip(np.asarray(model(np.flip(images, axes), training=False), "float32"), axes)
+            for axes in mirrorings
+        ]
+        return np.mean(turned, axis=0)
+
+    return average
+
+
+def tiled(model, tile=(96, 128), overlap=0.5, batch_size=16):
+    """A model that takes images of any size, in overlapping tiles.
+
+    Where tiles overlap, the mean counts, each tile with a weight that falls from its middle to its
+    edges: there a network sees least of what is around. A model that looks at each pixel alone
+    gives the same tiled as on the whole image. An image smaller than a tile is filled up with
+    zeros, and cut back.
+
+    Parameters
+    ----------
+    model : callable, as in `predict`
+    tile : (height, width)
+        In pixels of the image; the size that the model was trained at, or another that it takes.
+    overlap : float
+        The least share of a tile that its neighbour covers too, in [0, 1).
+    batch_size : int
+        Tiles in memory at a time.
+
+    Returns
+    -------
+    callable
+        From `(B, H, W, C)` to float32 `(B, H, W, classes)`, image by image.
+
+    Raises
+    ------
+    ValueError
+        For an overlap out of range.
+    """
+    if not 0 <= overlap < 1:
+        raise ValueError(f"overlap is a share of the tile, from 0 to below 1, not {overlap}")
+    # A pyramid, above 0 also in the corners.
+    slopes = [1 - np.abs((np.arange(n) + 0.5) * 2 / n - 1) for n in tile]
+    weight = np.outer(*slopes).astype("float32")[..., None]
+
+    def starts(length, size):
+        """Where tiles start: evenly spread, the first at 0, the last at the image's end."""
+        steps = int(np.ceil((length - size) / max(1, int(size * (1 - overlap)))))
+        return np.linspace(0, length - size, steps + 1).round().astype(int)
+
+    def blend(image):
+        height, width = image.shape[:2]
+        missing = [(0, max(0, n - length)) for n, length in zip(tile, image.shape, strict=False)]
+        image = np.pad(image, [*missing, (0, 0)])
+        corners = list(itertools.product(*map(starts, image.shape[:2], tile)))
+        for first in range(0, len(corners), batch_size):
+            places = [
+                np.s_[top : top + tile[0], left : left + tile[1]]
+                for top, left in corners[first : first + batch_size]
+            ]
+            tiles = np.stack([image[place] for place in places])
+            probabilities = np.asarray(model(tiles, training=False), "float32")
+            if not first:
+                total = np.zeros((*image.shape[:2], probabilities.shape[-1]), "float32")
+                weights = np.zeros((*image.shape[:2], 1), "float32")
+            for place, probability in zip(places, probabilities, strict=True):
+                total[place] += weight * probability
+                weights[place] += weight
+        return (total / weights)[:height, :width]
+
+    def whole(images, training=False):
+        return np.stack([blend(image) for image in np.asarray(images)])
+
+    return whole

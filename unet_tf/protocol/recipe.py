@@ -1,0 +1,235 @@
+"""What a recipe is: settings, each checked."""
+
+import dataclasses
+import difflib
+import inspect
+import math
+from collections.abc import Callable
+
+import keras
+
+from unet_tf import data, network, pipeline
+
+LOSSES_OF_ONE = (
+    network.bce_dice_loss,
+    network.dice_loss,
+    network.pooled_dice_loss,
+    keras.losses.binary_crossentropy,
+)
+
+
+LOSSES_OF_MANY = (
+    network.cross_entropy,
+    network.class_dice_loss,
+    network.cross_entropy_dice_loss,
+    network.pooled_class_dice_loss,
+)
+
+
+LOSSES = {loss.__name__: loss for loss in (*LOSSES_OF_ONE, *LOSSES_OF_MANY)}
+
+
+WEIGHTABLE = (network.cross_entropy, network.cross_entropy_dice_loss)
+
+
+MONITORS = ("val_hard_dice", "val_mean_iou", "val_loss", "hard_dice", "mean_iou", "loss")
+
+
+FIXED = ("name", "variant", "source", "published", "kind")  # what makes a recipe this one
+
+
+AMOUNTS = tuple(inspect.signature(pipeline.augment).parameters)[3:]
+
+
+def counts(value):
+    """Is it a whole number of at least 1?"""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def known_augmentation(value):
+    """Is it a bool, or a dict of amounts for `unet_tf.pipeline.augment`?"""
+    if not isinstance(value, dict):
+        return isinstance(value, bool)
+    return all(map(known_amount, value, value.values()))
+
+
+def known_amount(name, value):
+    """Is it an amount that this part of the augmentation takes?"""
+    if name == "outside" and value is None:
+        return True
+    number = isinstance(value, float | int) and not isinstance(value, bool)
+    if name not in AMOUNTS or not number or not 0 <= value < math.inf:
+        return False
+    probability = name in ("horizontal_flip", "vertical_flip", "quarter_turn")
+    return value <= 1 if probability else value < 1 or name != "scale"
+
+
+def known_weights(value):
+    """Are they class weights: none, counted, or a number a class?"""
+    return value in (None, "inverse", "median") or (
+        len(value) > 1 and all(0 <= weight < math.inf for weight in value) and any(value)
+    )
+
+
+def known_names(value):
+    """Are they names of classes?"""
+    own = [name.lower() for name in value]
+    return not isinstance(value, str) and 1 < len(own) == len(set(own)) and not set(own) & VOIDS
+
+
+VOIDS = set(data.VOID_NAMES)
+
+
+WHOLE = "a whole number of at least 1"
+
+
+CHECKS = (  # setting, what it has to fulfil, the same in words
+    ("build", callable, "a function of input shape and filters"),
+    ("filters", lambda value: value and all(map(counts, value)), f"a tuple, each {WHOLE}"),
+    ("images", lambda value: value is None or counts(value), f"{WHOLE}, or None for all"),
+    (
+        "image_size",
+        lambda value: value is None or (len(value) == 2 and all(map(counts, value))),
+        "(height, width), or None for the images' own",
+    ),
+    ("resize", lambda value: value in ("area", "nearest"), '"area" or "nearest"'),
+    (
+        "split_seed",
+        lambda value: isinstance(value, int) and 0 <= value < 2**32,
+        "a whole number from 0 to 2**32 - 1",
+    ),
+    ("shuffle", lambda value: isinstance(value, bool), "a bool: true or false"),
+    ("split_by", lambda value: value in ("car", "image"), '"car" or "image"'),
+    ("validation_size", lambda value: 0 < value < 1, "a number between 0 and 1"),
+    ("test_size", lambda value: 0 <= value < 1, "a number from 0 to below 1"),
+    (
+        "augment",
+        known_augmentation,
+        f"a bool, or a dict of {', '.join(AMOUNTS)}: numbers of at least 0, the flips' and "
+        "quarter_turn's probabilities, scale below 1",
+    ),
+    ("batch_size", counts, WHOLE),
+    ("loss", callable, f"a function, or one of {', '.join(LOSSES)}"),
+    ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),
+    ("epsilon", lambda value: 0 < value < math.inf, "a number above 0"),
+    ("epochs", counts, WHOLE),
+    ("monitor", lambda value: value in MONITORS, f"one of {', '.join(MONITORS)}"),
+    ("patience", counts, WHOLE),
+    (
+        "crop",
+        lambda value: value is None or (len(value) == 2 and all(map(counts, value))),
+        "(height, width), or None for whole images",
+    ),
+    ("crops", counts, WHOLE),
+    ("class_weights", known_weights, 'None, "inverse", "median", or a number a class'),
+    (
+        "class_names",
+        lambda value: value is None or known_names(value),
+        "two names or more, by class id, all different and none called void; or None",
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A protocol: model, data, loss, optimizer, epochs, and the number it was published with."""
+
+    name: str
+    variant: str  # "as written" or "corrected"
+    source: str
+    published: float | None  # the source's dice, scored its way (`mean_over_batches`)
+    build: Callable  # (input_shape, filters) -> keras.Model
+    filters: tuple
+    images: int | None = 1000  # the first of the files sorted by name; None: all
+    image_size: tuple | None = (96, 128)  # height, width; None: the images' own
+    resize: str = "area"
+    split_by: str = "car"
+    validation_size: float = 0.2
+    test_size: float = 0.2
+    split_seed: int = 42
+    shuffle: bool = True
+    augment: bool | dict = True  # a dict: arguments of `unet_tf.pipeline.augment`
+    batch_size: int = 32
+    loss: Callable = network.bce_dice_loss
+    learning_rate: float = 3e-4
+    epsilon: float = 1e-6
+    epochs: int = 20  # at most; the article allows 20, its published runs took 10 and 16
+    monitor: str = "val_hard_dice"
+    patience: int = 5
+    kind: str = "cars"  # the data it is for, as `unet_tf.data.find` names them
+    crop: tuple | None = None  # train on random parts of this size, (height, width)
+    crops: int = 1  # of each image in an epoch
+    class_weights: str | tuple | None = None  # "inverse" and "median" are counted in training masks
+    class_names: tuple | None = None  # for masks of ids without a class table
+
+    @property
+    def classes(self):
+        """Is it one of class ids and a softmax, not of black and white masks?"""
+        return self.kind != "cars"
+
+    def __post_init__(self):
+        """Raise ValueError for a setting that makes no sense, by its name."""
+        for name, good, wanted in CHECKS:
+            value = getattr(self, name)
+            try:
+                fits = good(value)
+            except TypeError:
+                fits = False
+            if not fits:
+                raise ValueError(f"{name} is {value!r}, but has to be {wanted}")
+        if self.validation_size + self.test_size >= 1:
+            raise ValueError(
+                f"validation_size is {self.validation_size} and test_size {self.test_size}: "
+                "nothing is left for training, make one of them smaller"
+            )
+        kinds = (LOSSES_OF_MANY, LOSSES_OF_ONE)
+        own, others = kinds if self.classes else kinds[::-1]
+        if self.loss in others:
+            fitting = ", ".join(loss.__name__ for loss in own)
+            what = "many classes" if self.classes else "black and white masks"
+            raise ValueError(
+                f"loss is {self.loss.__name__}, but {self.name} is for {what}: one of {fitting}"
+            )
+        if len(self.filters) < 2 and self.name != "article_simple":
+            raise ValueError(f"filters is {self.filters}, but a U-Net has at least two levels")
+        if isinstance(self.augment, dict) and self.augment.get("outside") and not self.classes:
+            raise ValueError(
+                f"augment.outside is {self.augment['outside']}, but black and white masks know no "
+                "void: 0 for background, or None to mirror the image at its edge"
+            )
+        turned = isinstance(self.augment, dict) and self.augment.get("quarter_turn")
+        if self.crop and self.image_size:
+            raise ValueError("crops are of images at their own size: image_size has to be None")
+        if self.crop and turned and self.crop[0] != self.crop[1]:
+            raise ValueError(f"quarter turns want square crops, not {self.crop}")
+        if self.crops > 1 and not self.crop:
+            raise ValueError(f"{self.crops} crops of an image, but no crop, (height, width)")
+        if self.class_names and not self.classes:
+            raise ValueError(f"class_names are for many classes, which {self.name} does not know")
+        if self.class_weights and self.loss not in WEIGHTABLE:
+            takers = " or ".join(loss.__name__ for loss in WEIGHTABLE)
+            raise ValueError(f"class_weights are for the loss {takers}, not {self.loss.__name__}")
+
+    @property
+    def slug(self):
+        """Name and variant as the name of a file or folder, such as `article_unet-as-written`."""
+        return f"{self.name}-{self.variant.replace(' ', '-')}"
+
+
+def changed(recipe, **changes):
+    """The recipe with other settings, each by its name; ValueError for those that make no sense."""
+    names = [f.name for f in dataclasses.fields(Recipe) if f.name not in FIXED]
+    for name in changes:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+            raise ValueError(f"no setting {name!r}: {hint}")
+    return dataclasses.replace(recipe, **changes)
+
+
+def quick(recipe):
+    """A small size of a recipe, for two CPU cores: a quarter of the filters, 320 images, at most 4
+    crops of each, 8 epochs, batches of 16, and the learning rate that so few steps need."""
+    filters, crops = tuple(width // 4 for width in recipe.filters), min(recipe.crops, 4)
+    small = {"images": 320, "epochs": 8, "batch_size": 16, "learning_rate": 1e-3}
+    return dataclasses.replace(recipe, filters=filters, crops=crops, **small)

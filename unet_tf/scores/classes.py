@@ -1,0 +1,208 @@
+"""Scores of many classes: plain NumPy, whole numbers of pixels summed over the set, original size.
+
+Rules: void pixels count nowhere. A class that no truth holds is absent: its IoU and dice are None,
+and no mean counts it; where it was predicted all the same, the class that was there has the error.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from unet_tf import data
+from unet_tf.data import ids_at, size_of
+
+# What `report` calls it: its name in words, and who scores so.
+CLASS_USED_BY = {
+    "mean_iou": (
+        "mean IoU of the classes, counts summed over all images",
+        "PASCAL VOC, Cityscapes",
+    ),
+    "mean_dice": ("mean dice of the classes, counts summed over all images", ""),
+    "frequency_weighted_iou": ("IoU of the classes, weighted by their pixels", "Long et al., 2015"),
+    "pixel_accuracy": ("pixel accuracy", "Long et al., 2015"),
+    "pooled_iou": (
+        "IoU of all classes as one: hits over hits and misses",
+        "*U-Net for Image Segmentation* (Rudzki), padding included",
+    ),
+}
+
+
+def confusion_matrix(truth, prediction, num_classes):
+    """How many pixels of each class were called which: int64 `(C, C)`, a row a class of the truth.
+
+    Parameters
+    ----------
+    truth, prediction : integer arrays of one shape
+        Class ids; a truth of `num_classes` or more, such as 255, is void and left out.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or a prediction outside void is no class.
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    if truth.shape != prediction.shape:
+        raise ValueError(f"a mask of {truth.shape} cannot be scored with one of {prediction.shape}")
+    valid = truth < num_classes
+    rows, columns = truth[valid].astype("int64"), prediction[valid].astype("int64")
+    if columns.size and not 0 <= columns.min() <= columns.max() < num_classes:
+        raise ValueError(f"a prediction holds {columns.max()}: ids are 0 to {num_classes - 1}")
+    counts = np.bincount(num_classes * rows + columns, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def scores_of(confusion):
+    """Every score of a confusion matrix, int64 `(C, C)`; counts may go beyond 2^31.
+
+    Returns
+    -------
+    dict
+        `iou` and `dice`, lists with None for absent classes; `mean_iou` and `mean_dice` over the
+        present ones; `frequency_weighted_iou`, `pixel_accuracy`, `pooled_iou`.
+
+    Raises
+    ------
+    ValueError
+        When no pixel counts: all is void.
+    """
+    confusion = np.asarray(confusion, "int64")
+    hits, truth, prediction = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    pixels, right = int(truth.sum()), int(hits.sum())
+    if not pixels:
+        raise ValueError("no pixels to score: all of the masks is void")
+    present = truth > 0
+    iou = hits[present] / (truth + prediction - hits)[present]
+    dice = 2 * hits[present] / (truth + prediction)[present]
+
+    def by_class(values):
+        found = iter(values.tolist())
+        return [next(found) if there else None for there in present]
+
+    return {
+        "iou": by_class(iou),
+        "dice": by_class(dice),
+        "mean_iou": float(iou.mean()),
+        "mean_dice": float(dice.mean()),
+        "frequency_weighted_iou": float((truth[present] / pixels * iou).sum()),
+        "pixel_accuracy": right / pixels,
+        "pooled_iou": right / (2 * pixels - right),
+    }
+
+
+def class_report(pairs, predictions, classes):
+    """Every score of one set of predictions, in one pass.
+
+    Parameters
+    ----------
+    pairs : list of (image path, mask path)
+    predictions : iterable of uint8 arrays of class ids, in the same order
+        At the size of the masks (`unet_tf.data.ids_at`).
+    classes : unet_tf.data.Labels
+
+    Returns
+    -------
+    dict
+        Ready for JSON: what `scores_of` gives; `classes`, their names; `images`; `shares`, of the
+        truth's pixels that are not void; `void_share`; `absent`, names; `confusion`; and `worst`,
+        the ten images with the lowest mean IoU of the classes in their own masks.
+
+    Raises
+    ------
+    ValueError
+        For no images, and as `confusion_matrix` and `scores_of`.
+    """
+    if not pairs:
+        raise ValueError("no images to score: is this part of the split empty?")
+    total, void, worst = 0, 0, []
+    for (image, mask), prediction in zip(pairs, predictions, strict=True):
+        truth = classes.read(mask)
+        own = confusion_matrix(truth, prediction, len(classes.names))
+        total, void = total + own, void + truth.size - int(own.sum())
+        if own.any():
+            worst.append((scores_of(own)["mean_iou"], Path(image).name))
+    pixels = total.sum(axis=1)
+    return {
+        "images": len(pairs),
+        "classes": list(classes.names),
+        **scores_of(total),
+        "shares": (pixels / pixels.sum()).tolist(),
+        "void_share": void / (void + int(pixels.sum())),
+        "absent": [name for name, count in zip(classes.names, pixels, strict=True) if not count],
+        "confusion": total.tolist(),
+        "worst": [{"image": name, "mean_iou": iou} for iou, name in sorted(worst)[:10]],
+    }
+
+
+def class_baseline(train, scored, classes, image_size=(128, 128)):
+    """The `report` of a prediction that never looks at an image: the most frequent class of each
+    place in the training masks, at `image_size`, enlarged to each mask's own."""
+    counts = np.zeros((*image_size, len(classes.names)), "int64")
+    for _, mask in train:
+        ids = data.resized(classes.read(mask), image_size, "nearest")
+        counts += ids[..., None] == np.arange(len(classes.names))
+    shares = (counts / max(1, len(train))).astype("float32")
+
+    def predictions():
+        for _, mask in scored:
+            yield ids_at(shares, size_of(mask))
+
+    return class_report(scored, predictions(), classes)
+
+
+def frequency_weights(pairs, classes, kind="median"):
+    """Class weights counted from training masks, a float a class; absent classes get 0.
+
+    Parameters
+    ----------
+    kind : "inverse" or "median"
+        "inverse": 1 / share of the pixels, scaled so that the mean over present classes is 1.
+        "median": the median of the shares / the own share, each share taken in the images that
+        hold the class (Eigen and Fergus, 2015, https://arxiv.org/abs/1411.4734).
+    """
+    if kind not in ("inverse", "median"):
+        raise ValueError(f'class weights are "inverse", "median" or numbers, not {kind!r}')
+    number = len(classes.names)
+    pixels, around = np.zeros(number, "int64"), np.zeros(number, "int64")
+    for _, mask in pairs:
+        ids = classes.read(mask)
+        own = np.bincount(ids[ids < number], minlength=number)
+        pixels += own
+        around += np.where(own > 0, own.sum(), 0)
+    present = pixels > 0
+    if not present.any():
+        raise ValueError("no pixels to count class weights from: all of the masks is void")
+    weights = np.zeros(number)
+    if kind == "inverse":
+        weights[present] = pixels.sum() / pixels[present]
+        weights[present] /= weights[present].mean()
+    else:
+        shares = pixels[present] / around[present]
+        weights[present] = np.median(shares) / shares
+    return weights.tolist()
+
+
+def class_table(report, baseline=None):
+    """A Markdown table of one report, a line a class, then the means.
+
+    Parameters
+    ----------
+    report : dict, as `report` returns it
+    baseline : dict, optional
+        The constant baseline's report: gets a column.
+    """
+
+    def line(name, own, key, number=None):
+        cells = []
+        for found in [report] + ([baseline] if baseline else []):
+            value = found[key] if number is None else found[key][number]
+            cells.append("absent" if value is None else f"{value:.4f}")
+        return f"| {name} | {' | '.join(cells)} | {own} |"
+
+    columns = "score | value |" + (" constant baseline |" if baseline else "")
+    lines = [f"| {columns} share of pixels, or who scores so |"]
+    lines.append("|" + " --- |" * (4 if baseline else 3))
+    for number, name in enumerate(report["classes"]):
+        share = f"{report['shares'][number]:.2%} of the pixels"
+        lines.append(line(f"IoU of {name}", share, "iou", number))
+    lines += [line(name, who, key) for key, (name, who) in CLASS_USED_BY.items()]
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""The precision that suits the hardware."""
+
+import os
+import platform
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+
+def precision_policy():
+    """The dtype policy that suits this hardware, and why.
+
+    Returns
+    -------
+    (policy, reason) : tuple of str
+        `mixed_bfloat16` where CPU or GPU computes it in hardware, `mixed_float16` on older
+        tensor-core GPUs (Keras then scales the loss by itself), else `float32`.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        name = details.get("device_name", "GPU")
+        capability = details.get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return "mixed_bfloat16", f"{name} computes bfloat16"
+        if capability >= (7, 0):
+            return "mixed_float16", f"{name} has float16 tensor cores"
+        return "float32", f"{name} has no tensor cores"
+    if cpu_flags() & {"avx512_bf16", "amx_bf16"}:
+        return "mixed_bfloat16", "this CPU computes bfloat16"
+    return "float32", "this CPU has no bfloat16 instructions"
+
+
+def cpu_flags():
+    """The CPU's instruction sets as Linux names them; empty on other systems."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return set()
+    return set(next((line for line in text.splitlines() if line.startswith("flags")), "").split())
+
+
+def set_precision(policy="auto"):
+    """Set Keras's dtype policy for the models built from now on; prints it.
+
+    Parameters
+    ----------
+    policy : "auto", "float32", "mixed_bfloat16" or "mixed_float16"
+
+    Returns
+    -------
+    str
+        The policy that was set.
+    """
+    reason = "as asked"
+    if policy == "auto":
+        policy, reason = precision_policy()
+    keras.config.set_dtype_policy(policy)
+    print(f"Precision: {policy} ({reason})")
+    return policy
+
+
+def hardware():
+    """One line on the hardware: the GPUs, or the CPU's model and its cores."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        names = [tf.config.experimental.get_device_details(g).get("device_name", "") for g in gpus]
+        return ", ".join(names)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores"
