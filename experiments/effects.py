@@ -103,7 +103,7 @@ def parts_of(variant, pairs):
     """
     recipe = dataclasses.replace(BASE, **variant.recipe)
     base = pairs[: BASE.images]
-    parts = data.split(base, "car", BASE.validation_size, BASE.test_size, BASE.split_seed)
+    parts = data.split(base, "group", BASE.validation_size, BASE.test_size, BASE.split_seed)
     if recipe.split_by == "image":
         seen = [pair for pair in base if pair not in parts.test]
         count = len(parts.validation)
@@ -111,8 +111,8 @@ def parts_of(variant, pairs):
         parts = parts._replace(train=training, validation=validation)
     if variant.cars:  # fewer: the first of the training cars; more: also the next beyond the base
         ordered = sorted(parts.train) + pairs[BASE.images :]
-        cars = list(dict.fromkeys(data.car_of(image) for image, _ in ordered))[: variant.cars]
-        training = [pair for pair in ordered if data.car_of(pair.image) in cars]
+        cars = list(dict.fromkeys(data.group_of(image) for image, _ in ordered))[: variant.cars]
+        training = [pair for pair in ordered if data.group_of(pair.image) in cars]
         parts = parts._replace(train=training)
     return parts
 

@@ -78,8 +78,8 @@ def main():
             shutil.rmtree(folder / "killed")  # done before the kill: begin again, to have them all
             continue
         kills += 1
-        partial = folder / "killed/.partial-state.npz"
-        during_write += partial.exists() and partial.stat().st_mtime > started
+        partials = (folder / "killed").glob(".partial-*-state.npz")
+        during_write += any(partial.stat().st_mtime > started for partial in partials)
         state, epochs = folder / "killed/state.npz", 0
         if state.exists():
             with np.load(state, allow_pickle=False) as file:

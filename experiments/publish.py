@@ -53,6 +53,8 @@ def results_of(record):
 def kind(result):
     """What all seeds of a record share."""
     settings = {**LATER, **result["settings"]}
+    if settings.get("split_by") == "car":  # what records before the rooms call a group
+        settings["split_by"] = "group"
     return settings, *(result[key] for key in ("split", "precision", "original_size"))
 
 

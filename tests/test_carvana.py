@@ -131,14 +131,14 @@ def test_colab(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
 
     forget()
-    assert client._credentials(carvana.CARVANA) == "Colab's secrets"
+    assert client._credentials(carvana.SOURCE) == "Colab's secrets"
     assert os.environ["KAGGLE_API_TOKEN"] == TOKEN
     forget()
     secrets.clear()
     with pytest.raises(kaggle.KaggleError, match="Colab's secrets"):
-        client._credentials(carvana.CARVANA)
+        client._credentials(carvana.SOURCE)
     (tmp_path / "kaggle.json").write_text(json.dumps({"username": "learner", "key": KEY}))
-    assert client._credentials(carvana.CARVANA) == "the uploaded kaggle.json"
+    assert client._credentials(carvana.SOURCE) == "the uploaded kaggle.json"
     assert os.environ["KAGGLE_KEY"] == KEY
 
 

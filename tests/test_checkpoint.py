@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from unet_tf import data, network, pipeline
-from unet_tf.training import VERSIONS, Checkpoint, architecture, differences, fit, loss_settings
+from unet_tf.files import differences
+from unet_tf.training import VERSIONS, Checkpoint, architecture, fit, loss_settings
 
 
 @pytest.fixture
@@ -306,7 +307,7 @@ def test_differences_by_hand():
     assert differences(there, here) == (
         "a.c.1: 2 there, 3 here; d: None there, nothing here; e: nothing there, 0 here"
     )
-    assert differences({}, dict.fromkeys("abcd", 1)).endswith("; ...")
+    assert differences({}, dict.fromkeys("abcd", 1)).endswith("; and 1 more")
 
 
 def test_a_name_that_keras_counted_up_is_no_difference():

@@ -192,9 +192,9 @@ def test_read_only_folders_do_not_mix(tmp_path, monkeypatch):
 
 
 def test_car_of():
-    assert data.car_of("train_hq/0cdf5b5d0ce1_04.jpg") == "0cdf5b5d0ce1"
-    assert data.car_of("0cdf5b5d0ce1_16_mask.gif") == "0cdf5b5d0ce1"
-    assert data.car_of("holiday_04.jpg") == "holiday_04"
+    assert data.group_of("train_hq/0cdf5b5d0ce1_04.jpg") == "0cdf5b5d0ce1"
+    assert data.group_of("0cdf5b5d0ce1_16_mask.gif") == "0cdf5b5d0ce1"
+    assert data.group_of("holiday_04.jpg") == "holiday_04"
 
 
 def names(part):
@@ -210,7 +210,7 @@ def test_split_by_image_is_the_article_s(tmp_path, capsys):
     assert parts.train == list(zip(x_train, y_train, strict=True))
     assert parts.validation == list(zip(x_val, y_val, strict=True))
     assert parts.test == []
-    cars = [{data.car_of(image) for image, _ in part} for part in parts]
+    cars = [{data.group_of(image) for image, _ in part} for part in parts]
     assert len(cars[0] & cars[1]) > 0
     assert capsys.readouterr().out == (
         f"Split by image: 16 train (5 cars), 4 validation ({len(cars[1])} cars); "
@@ -218,7 +218,7 @@ def test_split_by_image_is_the_article_s(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("by", ["car", "image"])
+@pytest.mark.parametrize("by", ["group", "image"])
 def test_parts_are_disjoint_whole_and_repeat(tmp_path, by, capsys):
     pairs = data.pair(carvana_like(tmp_path, cars=10))
     parts = data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=7)
@@ -226,15 +226,15 @@ def test_parts_are_disjoint_whole_and_repeat(tmp_path, by, capsys):
     assert sorted(itertools.chain(*parts)) == sorted(pairs)
     assert data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=7) == parts
     assert data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=8) != parts
-    if by == "car":
-        cars = [{data.car_of(image) for image, _ in part} for part in parts]
+    if by == "group":
+        cars = [{data.group_of(image) for image, _ in part} for part in parts]
         assert not (cars[0] & cars[1] or cars[0] & cars[2] or cars[1] & cars[2])
         assert "cars on both sides: 0" in capsys.readouterr().out
 
 
 def test_splits_that_cannot_be(tmp_path):
     pairs = data.pair(carvana_like(tmp_path, cars=1))
-    with pytest.raises(ValueError, match="4 images of 1 cars cannot be split by car"):
+    with pytest.raises(ValueError, match="4 images of 1 cars cannot be split by group"):
         data.split(pairs)
     with pytest.raises(ValueError, match="view"):
         data.split(pairs, by="view")

@@ -124,7 +124,7 @@ def test_parts_have_their_sizes_and_no_test_car_is_ever_seen():
     test = effects.parts_of(effects.VARIANTS["base"], pairs).test
     for name, variant in effects.VARIANTS.items():
         parts = effects.parts_of(variant, pairs)
-        cars = [{data.car_of(image) for image, _ in part} for part in parts]
+        cars = [{data.group_of(image) for image, _ in part} for part in parts]
         assert (len(parts.train), len(cars[0])) == counts.get(name, (192, 12)), name
         assert (len(parts.validation), len(parts.test)) == (64, 64), name
         assert len(cars[1]) == (16 if name == "split_by_image" else 4), name

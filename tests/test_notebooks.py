@@ -144,9 +144,11 @@ def defined(statement):
 
 
 def undocumented(statement):
-    """A copy without docstrings."""
+    """A copy without docstrings; the module's `UserError` is the notebooks' `ValueError`."""
     statement = copy.deepcopy(statement)
     for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and node.id == "UserError":
+            node.id = "ValueError"
         documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
         if isinstance(node, documented) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]

@@ -257,7 +257,7 @@ def test_recipes_are_the_published_protocols():
         assert (recipe.learning_rate, recipe.epsilon) == (1e-4, 1e-6)
     for name in ("article_simple", "article_unet"):
         corrected = protocol.get(name)
-        assert (corrected.split_by, corrected.resize) == ("car", "area")
+        assert (corrected.split_by, corrected.resize) == ("group", "area")
         assert corrected.augment
         assert corrected.test_size > 0
     with pytest.raises(ValueError, match="article_simple, article_unet, guide_unet"):
@@ -453,7 +453,7 @@ def test_which_part_reaches_what(folder, monkeypatch):
     spy(runs, "fit")
     recipe = small(epochs=1, resize="nearest", learning_rate=0.002, epsilon=0.5)
     result = protocol.run(recipe, folder, verbose=0)
-    parts = data.split(data.pair(folder), "car", 0.2, 0.2, 42)
+    parts = data.split(data.pair(folder), "group", 0.2, 0.2, 42)
     (training, training_settings), (validation, validation_settings) = seen["dataset"]
     assert training[0] == parts.train
     assert training_settings["augment"]

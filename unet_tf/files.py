@@ -1,24 +1,42 @@
-"""Writing files so that a kill or a full disk leaves the old file or the new one, never half."""
+"""Files written whole or not at all, folders held by one process, and what differs in records."""
 
 import contextlib
+import json
 import os
+import socket
+import uuid
+import zipfile
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows: folders are not held
+    fcntl = None
 
-def partial_of(path):
-    """Where `path` is written before it is whole: hidden, as no image of a folder's is."""
-    path = Path(path)
-    return path.with_name(f".partial-{path.name}")
+
+class UserError(ValueError):
+    """What the user can mend: one sentence that names the file or setting, and the remedy.
+
+    The command line prints it as it is; every other error is a fault of the code and keeps its
+    traceback.
+    """
+
+
+def partials_of(path):
+    """What earlier, killed writers of `path` left beside it."""
+    return list(path.parent.glob(f".partial-*-{path.name}"))
 
 
 @contextlib.contextmanager
 def atomically(path, durable=False):
     """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.
 
-    It is renamed to `path` at the end, and removed after an error. `durable` waits until it is on
-    the disk: then a machine that stops, too, leaves the old file or the new one.
+    It is renamed to `path` at the end, and removed after an error. Its name is this writer's own:
+    two at once leave the file of one of them, whole. `durable` waits until it is on the disk: then
+    a machine that stops, too, leaves the old file or the new one.
     """
-    partial = partial_of(path)
+    path = Path(path)
+    partial = path.with_name(f".partial-{uuid.uuid4().hex[:12]}-{path.name}")
     try:
         yield partial
         if durable:
@@ -32,6 +50,99 @@ def atomically(path, durable=False):
 
 def write_text(path, text):
     """Write a text whole or not at all; missing folders are made."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomically(path, durable=True) as partial:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path, record):
+    """Write a record as JSON, whole or not at all."""
+    write_text(path, json.dumps(record, indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def held(folder):
+    """Hold a folder while writing into it: a second process is told who does.
+
+    The system lets go of it when the process ends, however it ends. Where a file system knows no
+    locks (some network drives), nothing is held.
+
+    Raises
+    ------
+    UserError
+        Another process holds it; names the process.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "a+", encoding="utf-8") as lock:
+        if fcntl:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                who = lock.read().strip() or "another process"
+                raise UserError(
+                    f"{folder}: {who} writes into this folder: wait until it has ended, or choose "
+                    "another folder"
+                ) from None
+            except OSError:
+                pass  # no locks here
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        lock.flush()
+        yield
+
+
+def flat(nested, prefix=""):
+    """`{"a": [{"b": 1}]}` -> `{"a.0.b": 1}`."""
+    if not isinstance(nested, dict | list):
+        return {prefix: nested}
+    entries = {}
+    for name, value in nested.items() if isinstance(nested, dict) else enumerate(nested):
+        entries |= flat(value, f"{prefix}.{name}" if prefix else str(name))
+    return entries
+
+
+def differences(there, here, most=3):
+    """The first entries in which two records differ, as a phrase; empty if in none.
+
+    Parameters
+    ----------
+    there, here : dict
+        Nested as they may be; compared as JSON would give them back (a tuple is a list).
+    """
+    there, here = (flat(json.loads(json.dumps(one, default=float))) for one in (there, here))
+
+    def shown(entries, name):
+        value = entries.get(name, "nothing")
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+    found = [
+        f"{name}: {shown(there, name)} there, {shown(here, name)} here"
+        for name in dict.fromkeys([*there, *here])
+        if there.get(name, here) != here.get(name, there)  # a dict is no entry: that is missing
+    ]
+    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    return "; ".join([*found[:most], *more])
+
+
+def add_to_zip(path, name, record):
+    """Put a record as the JSON file `name` into a zip, such as a `.keras` file is."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, json.dumps(record, indent=1))
+
+
+def in_zip(path, name):
+    """The record in the JSON file `name` of a zip, or None where there is none.
+
+    Raises
+    ------
+    UserError
+        Names a zip that is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(name)) if name in archive.namelist() else None
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise UserError(f"{path}: damaged ({error}). Bring back a whole one") from None

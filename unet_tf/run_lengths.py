@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from unet_tf.files import UserError
+
 HEADER = "img,rle_mask\n"
 
 
@@ -43,18 +45,16 @@ def decode(text, size):
     try:
         numbers = np.array(text.split(), dtype="int64")
     except (ValueError, OverflowError):
-        raise ValueError(
-            f"run lengths are numbers with spaces between, not {text[:40]!r}"
-        ) from None
+        raise UserError(f"run lengths are numbers with spaces between, not {text[:40]!r}") from None
     height, width = size
     starts, lengths = numbers[::2] - 1, numbers[1::2]
     if len(starts) != len(lengths):
-        raise ValueError(f"{len(numbers)} numbers: run lengths are pairs of start and length")
+        raise UserError(f"{len(numbers)} numbers: run lengths are pairs of start and length")
     ends = starts + lengths
     if (lengths < 1).any() or (ends < starts).any() or (starts[1:] < ends[:-1]).any():
-        raise ValueError("run lengths must be in order, of 1 or more, and must not overlap")
+        raise UserError("run lengths must be in order, of 1 or more, and must not overlap")
     if len(starts) and (starts[0] < 0 or max(starts[-1], ends[-1]) > height * width):
-        raise ValueError(
+        raise UserError(
             f"run lengths from pixel {starts[0] + 1} to {ends[-1]} leave an image of "
             f"{height}x{width}, whose pixels are 1 to {height * width}: is it of another size?"
         )
@@ -84,9 +84,9 @@ def read(path):
                 binary = stack.enter_context(opener(path, "rb"))
             lines = io.TextIOWrapper(binary, encoding="utf-8")
             if next(lines, "") != HEADER:
-                raise ValueError(f"a file of run lengths starts with {HEADER.strip()}")
+                raise UserError(f"a file of run lengths starts with {HEADER.strip()}")
             for line in lines:
                 name, _, text = line.rstrip("\n").partition(",")
                 yield name, text
         except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-            raise ValueError(f"{path}: cannot be read ({error})") from None
+            raise UserError(f"{path}: cannot be read ({error})") from None

@@ -203,7 +203,7 @@ print(f"{len(list(images_folder.iterdir()))} images, {len(list(masks_folder.iter
 
 
 # %% tags=["lifted"]
-def car_of(path):
+def group_of(path):
     """The car of a Carvana file name, its 12 hex digits. Of another name what stands before its
     last number, if there is a digit in it: patient7 of `patient7_slice03`; else the whole name."""
     stem = Path(path).stem.removesuffix("_mask")
@@ -222,8 +222,8 @@ for name in (
     "patient7_slice03.png",
     "beach_2.png",
 ):
-    print(f"{name} -> {car_of(name)}")
-views = Counter(car_of(member.filename) for member in members if not member.is_dir())
+    print(f"{name} -> {group_of(name)}")
+views = Counter(group_of(member.filename) for member in members if not member.is_dir())
 print(f"{views.total()} images of {len(views)} cars; views a car: {sorted(set(views.values()))}")
 
 # %% [markdown]
@@ -656,7 +656,7 @@ except ValueError as error:
 # %%
 pairs = pair(folder)
 kind = "rendered" if rendered.is_rendered(folder) else "photographed"
-print(f"{len(pairs)} pairs of {len({car_of(image) for image, _ in pairs})} cars, {kind}")
+print(f"{len(pairs)} pairs of {len({group_of(image) for image, _ in pairs})} cars, {kind}")
 print(f"{pairs[3].image.name} belongs to {pairs[3].mask.name}")
 
 # %% [markdown]
@@ -703,36 +703,37 @@ plt.show()
 
 
 # %% tags=["lifted"]
-class Split(NamedTuple):
-    """Lists of `Pair`; `test` is empty unless it was asked for."""
+CARVANA = re.compile(r"([0-9a-f]{12})_\d\d")  # a name in the competition: car and view
 
-    train: list
-    validation: list
-    test: list
+
+def word_of(paths):
+    """What a group is called: `car` where all names are Carvana's, else `group`."""
+    return "car" if all(CARVANA.fullmatch(Path(path).stem) for path in paths) else "group"
 
 
 def divide(pairs, by, count, seed):
-    """(rest, part): the part holds `count` cars (by "car") or images (by "image")."""
+    """(rest, part): the part holds `count` groups, or images, as `by` says."""
     if not count:
         return pairs, []
     if by == "image":
         return train_test_split(pairs, test_size=count, random_state=seed)
-    cars = [car_of(image) for image, _ in pairs]
+    groups = [group_of(image) for image, _ in pairs]
     splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
-    rest, part = next(splitter.split(pairs, groups=cars))
+    rest, part = next(splitter.split(pairs, groups=groups))
     return [pairs[i] for i in rest], [pairs[i] for i in part]
 
 
 def described(parts):
     """The counts of a `Split`, and the number of cars that stand in more than one part."""
-    cars = [{car_of(image) for image, _ in part} for part in parts]
-    shared = (cars[0] & cars[1]) | (cars[0] & cars[2]) | (cars[1] & cars[2])
+    groups = [{group_of(image) for image, _ in part} for part in parts]
+    shared = (groups[0] & groups[1]) | (groups[0] & groups[2]) | (groups[1] & groups[2])
+    word = word_of([image for part in parts for image, _ in part])
     counts = [
-        f"{len(part)} {name} ({len(own)} cars)"
-        for name, part, own in zip(Split._fields, parts, cars, strict=True)
+        f"{len(part)} {name} ({len(own)} {word}s)"
+        for name, part, own in zip(Split._fields, parts, groups, strict=True)
         if part
     ]
-    return f"{', '.join(counts)}; cars on both sides: {len(shared)}"
+    return f"{', '.join(counts)}; {word}s on both sides: {len(shared)}"
 
 
 # %% [markdown]
@@ -742,25 +743,34 @@ def described(parts):
 
 
 # %% tags=["lifted"]
-def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
-    """Training, validation and test parts; prints the counts and the cars on both sides."""
-    if by not in ("car", "image"):
-        raise ValueError(f'a split is by "car" or by "image", not by {by!r}')
+class Split(NamedTuple):
+    """Lists of `Pair`; `test` is empty unless it was asked for."""
 
-    cars = {car_of(image) for image, _ in pairs}
+    train: list
+    validation: list
+    test: list
+
+
+def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
+    """Training, validation and test parts; prints the counts and the cars on both sides."""
+    if by not in ("group", "image"):
+        raise ValueError(f'a split is by "group" or by "image", not by {by!r}')
+
+    groups = {group_of(image) for image, _ in pairs}
+    word = word_of([image for image, _ in pairs])
     # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
-    whole = len(cars) if by == "car" else len(pairs)
+    whole = len(groups) if by == "group" else len(pairs)
     counts = [math.ceil(round(share * whole, 6)) for share in (test_size, validation_size)]
     try:
         rest, test = divide(list(pairs), by, counts[0], seed)
         train, validation = divide(rest, by, counts[1], seed)
     except ValueError as error:
         raise ValueError(
-            f"{len(pairs)} images of {len(cars)} cars cannot be split by {by} into shares of "
+            f"{len(pairs)} images of {len(groups)} {word}s cannot be split by {by} into shares of "
             f"{validation_size} for validation and {test_size} for test: {error}"
         ) from None
     parts = Split(train, validation, test)
-    print(f"Split by {by}: {described(parts)}")
+    print(f"Split by {word if by == 'group' else by}: {described(parts)}")
     return parts
 
 
@@ -783,8 +793,8 @@ except ValueError as error:
 
 # %%
 by_image = split(pairs[:1000], by="image")
-by_car = split(pairs[:1000], by="car")
-three = split(pairs, by="car", test_size=0.1)
+by_car = split(pairs[:1000], by="group")
+three = split(pairs, by="group", test_size=0.1)
 
 # %% [markdown]
 # By image, every car of the validation part is also in training. By car, none is. The third line is
@@ -795,7 +805,7 @@ three = split(pairs, by="car", test_size=0.1)
 
 # %%
 seen = by_image.validation[0].image
-sisters = [image for image, _ in by_image.train if car_of(image) == car_of(seen)]
+sisters = [image for image, _ in by_image.train if group_of(image) == group_of(seen)]
 sisters.sort(key=lambda path: abs(int(path.stem[-2:]) - int(seen.stem[-2:])))
 pictures = {f"validation: view {seen.stem[-2:]}": read_image(seen)}
 pictures |= {f"training: view {path.stem[-2:]}": read_image(path) for path in sisters[:2]}

@@ -187,7 +187,7 @@ for again in (True, True, False):
 # %%
 for size in (16, len(images)):
     (first, *_) = paths.shuffle(size, seed=1).batch(32).as_numpy_iterator()
-    cars = {data.car_of(path.decode()) for path in first}
+    cars = {data.group_of(path.decode()) for path in first}
     print(f"a buffer of {size}: {len(cars)} cars in the first batch")
 
 # %% [markdown]

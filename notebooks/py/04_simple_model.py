@@ -270,7 +270,7 @@ print(odd(np.zeros((1, 31, 47, 3), "float32")).shape)
 
 # %%
 pairs = data.pair(folder)[:IMAGES]
-parts = data.split(pairs, by="car", validation_size=0.2, test_size=0.2)
+parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
 training = pipeline.dataset(
     parts.train, batch_size=BATCH, shuffle=True, augment=True, cache="memory"
 )

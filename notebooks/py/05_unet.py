@@ -269,7 +269,7 @@ for name, start in (("augmented tensor", augmented), ("input", inputs)):
 # notebook 04, which ends with the weights of the best epoch.
 
 # %%
-parts = data.split(pairs, by="car", validation_size=0.2, test_size=0.2)
+parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
 training = pipeline.dataset(
     parts.train, batch_size=BATCH, shuffle=True, augment=True, cache="memory"
 )

@@ -326,7 +326,7 @@ def killed_after(steps):
 
 # %%
 pairs = data.pair(folder)[: recipe.images]
-in_training = len(data.split(pairs, "car", recipe.validation_size, recipe.test_size).train)
+in_training = len(data.split(pairs, "group", recipe.validation_size, recipe.test_size).train)
 steps = math.ceil(in_training / recipe.batch_size)  # an epoch
 script = f"""
 import os, keras, tensorflow as tf

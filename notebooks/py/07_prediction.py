@@ -68,7 +68,7 @@ print(f"{kind} cars: {IMAGES} images, {BASE} filters, {EPOCHS} epochs, batches o
 # to choose by, one to score.
 
 # %%
-parts = data.split(data.pair(folder)[:IMAGES], by="car", validation_size=0.2, test_size=0.2)
+parts = data.split(data.pair(folder)[:IMAGES], by="group", validation_size=0.2, test_size=0.2)
 training = pipeline.dataset(
     parts.train, batch_size=BATCH, shuffle=True, augment=True, cache="memory"
 )
@@ -142,7 +142,7 @@ plt.show()
 honest = test_curve[scores.THRESHOLDS.index(threshold)]
 by_car = {}
 for pair, found in zip(parts.test, on_test, strict=True):
-    by_car.setdefault(data.car_of(pair.image), []).append((pair, found))
+    by_car.setdefault(data.group_of(pair.image), []).append((pair, found))
 tops = [scores.best_threshold(*zip(*car, strict=True))[1].max() for car in by_car.values()]
 each = np.average(tops, weights=[len(car) for car in by_car.values()])
 print(f"{kind} test cars, threshold chosen")

@@ -152,7 +152,7 @@ for train, validation in (([a, b], [c, d]), ([b, a], [c, d]), ([a], [b, c, d])):
 
 # %%
 pairs = data.pair(folder)[:320]
-by_car = data.split(pairs, by="car", validation_size=0.2, test_size=0.2)
+by_car = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
 digest = split_hash(by_car)
 same = [sum(r["split"]["hash"] == digest for r in some) for some in (ledger, effects)]
 print(f"{digest}, {kind}: so split {same[0]} records of the ledger and {same[1]} effects")
@@ -400,7 +400,7 @@ def nearest(pair, training):
 
 
 shown = next(pair for pair in by_car.validation if pair in by_image.validation)
-sisters = [p for p in by_image.train if data.car_of(p.image) == data.car_of(shown.image)]
+sisters = [p for p in by_image.train if data.group_of(p.image) == data.group_of(shown.image)]
 sisters.sort(key=lambda p: abs(int(p.image.stem[-2:]) - int(shown.image.stem[-2:])))
 found = {"validation": shown, "by image": sisters[0]}
 found["by car"] = nearest(shown, by_car.train)

@@ -25,7 +25,7 @@ def run_data(arguments):
         print(f"Folder: {folder}; {sum(map(len, parts))} pairs")
         return
     pairs = data.pair(folder)
-    cars = {data.car_of(image) for image, _ in pairs}
+    cars = {data.group_of(image) for image, _ in pairs}
     height, width = data.size_of(pairs[0].image)
     print(f"Folder: {folder}")
     print(f"{len(pairs)} pairs of {len(cars)} cars; the first is {width}x{height} pixels")

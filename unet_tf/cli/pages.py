@@ -1,5 +1,7 @@
 """The command `ui`."""
 
+from unet_tf.files import UserError
+
 
 def run_ui(arguments):
     from unet_tf import protocol
@@ -11,4 +13,4 @@ def run_ui(arguments):
     finally:
         server.terminate()
     if status:
-        raise ValueError(f"MLflow's server ended with status {status}: its words are above")
+        raise UserError(f"MLflow's server ended with status {status}: its words are above")

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from unet_tf.files import UserError
+
 
 def run_predict(arguments):
     import hashlib
@@ -12,13 +14,13 @@ def run_predict(arguments):
     from unet_tf import data, predict
 
     if arguments.overlays and arguments.rle:
-        raise ValueError("--overlays are pictures beside masks: they go with --to, not with --rle")
+        raise UserError("--overlays are pictures beside masks: they go with --to, not with --rle")
     paths = predict.images(arguments.files)
     model = predict.load(arguments.model)
     own = predict.size_of_model(model)
     number = model.output_shape[-1]
     if number > 1 and (arguments.rle or arguments.threshold is not None):
-        raise ValueError(
+        raise UserError(
             f"this model knows {number} classes: --rle and --threshold are for one, use --to alone"
         )
     table = data.table_of(Path(arguments.model).parent) if number > 1 else None
@@ -26,9 +28,9 @@ def run_predict(arguments):
         table = None  # of another model
     size = getattr(arguments, "image_size", own)
     if own and size != own:
-        raise ValueError(f"this model takes {own[0]}x{own[1]} alone: leave --image-size out")
+        raise UserError(f"this model takes {own[0]}x{own[1]} alone: leave --image-size out")
     if arguments.tiles and size is None:
-        raise ValueError("this model takes any size: say how large the tiles are by --image-size")
+        raise UserError("this model takes any size: say how large the tiles are by --image-size")
     flips = {"both": ("horizontal", "vertical")}.get(arguments.flips, (arguments.flips,))
     settings = {
         "model": hashlib.sha256(Path(arguments.model).read_bytes()).hexdigest()[:16],
@@ -68,7 +70,7 @@ def run_predict(arguments):
         bar.close()
     print(f"{len(paths) - broken} masks in {arguments.rle or arguments.to}")
     if broken:
-        raise ValueError(
+        raise UserError(
             f"{broken} of {len(paths)} images were skipped, named above. Replace them and run the "
             "same command again: what is there is kept"
         )

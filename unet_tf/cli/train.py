@@ -4,16 +4,18 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from unet_tf.files import UserError
+
 
 def adjusted(recipe, arguments):
     """The recipe with the settings that the command line names."""
     from unet_tf import protocol
 
-    names = {field.name for field in dataclasses.fields(recipe)}
+    names = {field.name for field in dataclasses.fields(recipe)} - {"data", "task"}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
     for name, value in arguments.set:
         if name in asked:
-            raise ValueError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
+            raise UserError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
         if name.startswith("augment."):
             before = asked.get("augment", recipe.augment)
             amounts = before if isinstance(before, dict) else {}
@@ -40,7 +42,7 @@ def checked(arguments, folder):
         report = report.without_cured()
     if report.status:
         hint = "" if arguments.leave_out else "; or leave out what is no whole pair, by --leave-out"
-        raise ValueError(f"{folder}: mend what is named above, then run this again{hint}")
+        raise UserError(f"{folder}: mend what is named above, then run this again{hint}")
     return report
 
 
@@ -66,10 +68,10 @@ def run_train(arguments):
     from unet_tf import data, protocol, scores
 
     variant = "as written" if arguments.as_written else "corrected"
-    kind = protocol.get(arguments.recipe, variant).kind if arguments.recipe else "cars"
+    kind = protocol.get(arguments.recipe, variant).data if arguments.recipe else "cars"
     folder, report = data.find(arguments.data, kind), None
     if arguments.no_check and (arguments.leave_out or not arguments.recipe):
-        raise ValueError("without a check nothing is left out and no recipe chosen: give --recipe")
+        raise UserError("without a check nothing is left out and no recipe chosen: give --recipe")
     if not arguments.no_check and (arguments.data or arguments.leave_out or not arguments.recipe):
         report = checked(arguments, folder)
     name = arguments.recipe
@@ -79,21 +81,21 @@ def run_train(arguments):
     recipe = protocol.get(name, variant)
     recipe = adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
     if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
-        raise ValueError(
+        raise UserError(
             f"these masks hold {len(report.classes.names)} classes, and {name} is for black and "
             "white ones: leave --recipe out, or take multiclass_unet"
         )
     to = Path(arguments.to or f"runs/{recipe.slug}")
     there = [file for file in ("result.json", "state.npz") if (to / file).exists()]
     if there and not (arguments.resume or arguments.again):
-        raise ValueError(
+        raise UserError(
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
         )
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"{to}: no folder can be made there ({error.strerror}). Choose another by --to"
         ) from None
     print(announced(recipe, to))
@@ -132,9 +134,9 @@ def run_reproduce(arguments):
 
     to = Path(arguments.to or "runs/reproduce")
     chosen = [recipe for recipe in protocol.RECIPES if recipe.name in arguments.recipe]
-    if len({recipe.kind for recipe in chosen}) > 1:
-        raise ValueError("these recipes are for different data: reproduce them one by one")
-    folder = data.find(arguments.data, chosen[0].kind)
+    if len({recipe.data for recipe in chosen}) > 1:
+        raise UserError("these recipes are for different data: reproduce them one by one")
+    folder = data.find(arguments.data, chosen[0].data)
     if not arguments.full:
         chosen = [protocol.quick(recipe) for recipe in chosen if recipe.variant == "corrected"]
     summaries = []

@@ -6,6 +6,7 @@ from PIL import Image
 from unet_tf.data.labels import Labels
 from unet_tf.data.tables import agreed_table
 from unet_tf.data.values import VOID, is_grey, packed, values_of
+from unet_tf.files import UserError
 
 MOST = 64  # classes that are taken from masks without a table: more are no classes
 
@@ -58,11 +59,11 @@ def from_masks(paths, names=None):
     for path in paths:
         values = values_of(path)
         if coloured not in (None, values.ndim == 3):
-            raise ValueError(f"{path}: some masks are coloured, others not: give them one kind")
+            raise UserError(f"{path}: some masks are coloured, others not: give them one kind")
         coloured = values.ndim == 3
         found |= set(np.unique(packed(values) if coloured else values).tolist())
         if len(found) > MOST + 1:
-            raise ValueError(
+            raise UserError(
                 f"{path}: more than {MOST} {'colours' if coloured else 'values'} so far: masks "
                 "with soft edges, or saved as JPEG, hold no classes. Save them as PNG, without "
                 "smoothing, or give a class table"
@@ -70,12 +71,12 @@ def from_masks(paths, names=None):
     values = sorted(found)
     largest = max([value for value in values if value != VOID], default=0)
     if not coloured and largest >= MOST:
-        raise ValueError(
+        raise UserError(
             f"masks hold the value {largest}: ids go from 0 to {MOST - 1} where no table names the "
             "classes. Renumber them, or write a class table"
         )
     if values == [0, VOID] and names is not None and len(names) != 2:
-        raise ValueError(
+        raise UserError(
             f"masks hold 0 and 255 alone, for {len(names)} classes: save the ids 0, 1, 2 and so on"
         )
     if coloured:
@@ -87,7 +88,7 @@ def from_masks(paths, names=None):
         own = tuple(map(str, range(largest + 1)))
         colours = None
     if names is not None and colours and len(names) != len(own):
-        raise ValueError(f"{len(names)} names for {len(own)} colours: {', '.join(own)}")
+        raise UserError(f"{len(names)} names for {len(own)} colours: {', '.join(own)}")
     return Labels(tuple(names or own), colours, greys=bool(colours) and not coloured)
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from unet_tf.files import UserError
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 
 
@@ -40,12 +42,12 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise ValueError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
+        raise UserError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name}: cannot be read ({error})") from None
+        raise UserError(f"{path.name}: cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
     if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
-        raise ValueError(f"{path.name}: the file is truncated")
+        raise UserError(f"{path.name}: the file is truncated")
     return height, width
 
 
@@ -106,7 +108,7 @@ def read_mask(path):
         found = np.unique(pixels)
     if found[-1] not in (0, 1, 255, 65535) or len(found) > 2 or (len(found) == 2 and found[0]):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
-        raise ValueError(
+        raise UserError(
             f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
             f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
         )
@@ -132,7 +134,7 @@ def open_image(path, at_least=None):
     except FileNotFoundError:
         raise
     except UNDECODABLE as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
         ) from None
     return image
@@ -191,7 +193,7 @@ def resized(pixels, image_size, resize="area", box=None):
             for new, old in zip(image_size, pixels.shape, strict=False)
         )
         return pixels[rows[:, None], columns]
-    raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
+    raise UserError(f'resize is "area" or "nearest", not {resize!r}')
 
 
 @functools.cache

@@ -1,21 +1,74 @@
-"""What the values of a mask mean."""
+"""What the values of a mask mean: one path for one foreground and for many classes."""
 
 from typing import NamedTuple
 
+import numpy as np
+
+from unet_tf.data.images import ids_at, read_mask, resized_back
 from unet_tf.data.values import ids_of, unknown_of, values_of
+from unet_tf.files import UserError
 
 
 class Labels(NamedTuple):
-    """Names of the classes by id; and, where masks are coloured, their colours `(r, g, b)`."""
+    """Names of the classes by id; and, where masks are coloured, their colours `(r, g, b)`.
+
+    Black and white masks are the case of one foreground (`foreground`): a model then has one
+    channel, a sigmoid's probability of it, and a mask holds 0 and 1. Else a model has a channel a
+    class, a softmax, and a mask holds class ids.
+    """
 
     names: tuple
     colours: tuple | None = None
     void: tuple | None = None  # the colour of void
     greys: bool = False  # grey masks hold greys of the table, not ids (`with_greys`)
+    binary: bool = False
+
+    @classmethod
+    def foreground(cls, name="foreground"):
+        """The labels of black and white masks."""
+        return cls(("background", name), ((0, 0, 0), (255, 255, 255)), binary=True)
+
+    @classmethod
+    def of_record(cls, record):
+        """The labels of what JSON made of `_asdict()`."""
+        fields = dict(record)
+        fields["names"] = tuple(fields["names"])
+        fields["colours"] = fields["colours"] and tuple(map(tuple, fields["colours"]))
+        fields["void"] = fields["void"] and tuple(fields["void"])
+        return cls(**fields)
+
+    @property
+    def task(self):
+        """`binary`: one foreground; `classes`: an id a class."""
+        return "binary" if self.binary else "classes"
+
+    @property
+    def channels(self):
+        """How many a model's head has."""
+        return 1 if self.binary else len(self.names)
 
     def read(self, path):
-        """`read_ids(path, self)`: what `unet_tf.pipeline.dataset` takes as `read`."""
-        return read_ids(path, self)
+        """A mask file as uint8 `(H, W)`: {0, 1}, or class ids (`read_mask`, `read_ids`)."""
+        return read_mask(path) if self.binary else read_ids(path, self)
+
+    def decide(self, probability, size, threshold=0.5):
+        """The mask that a model's answer means, at `size`.
+
+        Parameters
+        ----------
+        probability : float32 `(h, w)` or `(h, w, 1)` of a foreground; `(h, w, C)` of C classes
+        size : (height, width)
+            The probabilities are resized to it, bilinearly, before anything is decided.
+        threshold : float
+            A pixel is foreground from this probability on.
+
+        Returns
+        -------
+        uint8 array `size`: {0, 1}, or class ids
+        """
+        if not self.binary:
+            return ids_at(probability, size)
+        return (resized_back(np.squeeze(probability), size) >= threshold).astype("uint8")
 
 
 def read_ids(path, classes):
@@ -36,7 +89,7 @@ def read_ids(path, classes):
             for what, count, nearest in found[:3]
         )
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise ValueError(
+        raise UserError(
             f"{path}: {unknown.sum()} pixels are of none of the {len(classes.names)} classes: "
             f"{shown}{more}. Mend the mask, or the class table; `python -m unet_tf check` looks at "
             "all masks"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from unet_tf import kaggle
 from unet_tf.data.images import SUFFIXES, size_of
+from unet_tf.files import UserError
 
 LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
 
@@ -40,7 +41,7 @@ def layout(folder):
 def without_pairs(folder):
     """The ValueError for a folder that is in none of the layouts."""
     wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
-    return ValueError(
+    return UserError(
         f"{folder}: no images and masks in this folder. Expected one of: {wanted}, "
         "as folders or zips; or train + train_labels with val + val_labels. Give the "
         "folder that holds them, or leave it out to work on rendered data."
@@ -90,7 +91,7 @@ def refuse(folder, problems):
         for problem, cases in found.items():
             more = f" and {len(cases) - 10} more" if len(cases) > 10 else ""
             lines.append(f"  {problem} ({len(cases)}): {'; '.join(cases[:10])}{more}")
-        raise ValueError("\n".join(lines))
+        raise UserError("\n".join(lines))
 
 
 def pair(folder):
@@ -137,7 +138,7 @@ def paired(folder, names):
             )
     refuse(folder, problems)
     if not pairs:
-        raise ValueError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
+        raise UserError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
     return pairs
 
 

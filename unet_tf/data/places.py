@@ -5,6 +5,7 @@ from pathlib import Path
 
 from unet_tf import kaggle, rendered
 from unet_tf.data.pairs import given, layout, without_pairs
+from unet_tf.files import UserError
 
 
 def find(data=None, kind="cars"):
@@ -34,7 +35,7 @@ def find(data=None, kind="cars"):
     if asked:
         folder = Path(asked).expanduser()
         if not folder.is_dir():
-            raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
+            raise UserError(f"{folder}: there is no such folder. Give one that is there.")
         if layout(folder) is None and given(folder) is None:
             raise without_pairs(folder)
     else:

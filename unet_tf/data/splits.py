@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf.data.pairs import CARVANA, GIVEN, given, pair, paired
+from unet_tf.files import UserError
 
 
 class Split(NamedTuple):
@@ -19,7 +20,7 @@ class Split(NamedTuple):
     test: list
 
 
-def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
+def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
     """The parts of a folder: those that are given there, or those of `split`.
 
     Parameters
@@ -50,7 +51,7 @@ def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, see
         found = pairs or {part: paired(place, (part, f"{part}_labels")) for part in there}
         train, validation, test = (found.get(part, []) for part in GIVEN)
         if not train or not validation:
-            raise ValueError(f"{place}: no whole pairs in train, or none in val: fill them first")
+            raise UserError(f"{place}: no whole pairs in train, or none in val: fill them first")
         result = Split(train[:images], validation, test)
         counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
         print(f"Split as given: {', '.join(counts)}")
@@ -60,18 +61,24 @@ def parts(folder, images=None, by="car", validation_size=0.2, test_size=0.0, see
     if len(pairs) < len(every):
         print(f"The first {len(pairs)} of {len(every)} pairs, by name")
     images = [image for image, _ in pairs]
-    if by == "car" and not groups_fit(images):
+    if by == "group" and not groups_fit(images):
         print("By their names these images are too few groups, or too unequal ones, to split by")
         by = "image"
     return split(pairs, by, validation_size, test_size, seed)
 
 
-def car_of(path):
-    """The car of a Carvana file name, its 12 hex digits. Of another name what stands before its
-    last number, if there is a digit in it: patient7 of `patient7_slice03`; else the whole name."""
+def group_of(path):
+    """The group of a file, by its name. In Carvana's names the car, the 12 hex digits. In others
+    what stands before the last number, if there is a digit in it: patient7 of `patient7_slice03`;
+    else the whole name."""
     stem = Path(path).stem.removesuffix("_mask")
     car = re.fullmatch(r"([0-9a-f]{12})_\d\d|(.*\d.*?)[-_. ]+[A-Za-z]*\d+", stem)
     return (car[1] or car[2]) if car else stem
+
+
+def word_of(paths):
+    """What a group is called: `car` where all names are Carvana's, else `group`."""
+    return "car" if all(CARVANA.fullmatch(Path(path).stem) for path in paths) else "group"
 
 
 def groups_fit(paths):
@@ -80,35 +87,36 @@ def groups_fit(paths):
     """
     if all(CARVANA.fullmatch(Path(path).stem) for path in paths):
         return True
-    groups = Counter(map(car_of, paths))
+    groups = Counter(map(group_of, paths))
     return len(groups) == len(paths) or (
         len(groups) >= 5 and 2 * max(groups.values()) <= len(paths)
     )
 
 
 def divide(pairs, by, count, seed):
-    """(rest, part): the part holds `count` cars (by "car") or images (by "image")."""
+    """(rest, part): the part holds `count` groups, or images, as `by` says."""
     if not count:
         return pairs, []
     if by == "image":
         return train_test_split(pairs, test_size=count, random_state=seed)
-    cars = [car_of(image) for image, _ in pairs]
+    groups = [group_of(image) for image, _ in pairs]
     splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
-    rest, part = next(splitter.split(pairs, groups=cars))
+    rest, part = next(splitter.split(pairs, groups=groups))
     return [pairs[i] for i in rest], [pairs[i] for i in part]
 
 
-def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
-    """Training, validation and test parts; prints the counts and the cars on both sides.
+def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
+    """Training, validation and test parts; prints the counts and the groups on both sides.
 
     Parameters
     ----------
     pairs : list of Pair
-    by : "car" or "image"
-        By car (scikit-learn's `GroupShuffleSplit`) no car stands on both sides. By image
+    by : "group" or "image"
+        A group is what must not be split, by the names: a car, a patient, a flight (`group_of`).
+        By group (scikit-learn's `GroupShuffleSplit`) none stands on both sides. By image
         (`train_test_split`) is the article's way: the views of one car fall on both sides.
     validation_size, test_size : float
-        Shares of the whole, in [0, 1): of the cars, or of the images.
+        Shares of the whole, in [0, 1): of the groups, or of the images.
     seed : int
         scikit-learn's `random_state`.
 
@@ -119,35 +127,37 @@ def split(pairs, by="car", validation_size=0.2, test_size=0.0, seed=42):
     Raises
     ------
     ValueError
-        For an unknown `by`, or too few cars or images for the shares.
+        For an unknown `by`, or too few groups or images for the shares.
     """
-    if by not in ("car", "image"):
-        raise ValueError(f'a split is by "car" or by "image", not by {by!r}')
+    if by not in ("group", "image"):
+        raise UserError(f'a split is by "group" or by "image", not by {by!r}')
 
-    cars = {car_of(image) for image, _ in pairs}
+    groups = {group_of(image) for image, _ in pairs}
+    word = word_of([image for image, _ in pairs])
     # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
-    whole = len(cars) if by == "car" else len(pairs)
+    whole = len(groups) if by == "group" else len(pairs)
     counts = [math.ceil(round(share * whole, 6)) for share in (test_size, validation_size)]
     try:
         rest, test = divide(list(pairs), by, counts[0], seed)
         train, validation = divide(rest, by, counts[1], seed)
     except ValueError as error:
-        raise ValueError(
-            f"{len(pairs)} images of {len(cars)} cars cannot be split by {by} into shares of "
+        raise UserError(
+            f"{len(pairs)} images of {len(groups)} {word}s cannot be split by {by} into shares of "
             f"{validation_size} for validation and {test_size} for test: {error}"
         ) from None
     parts = Split(train, validation, test)
-    print(f"Split by {by}: {described(parts)}")
+    print(f"Split by {word if by == 'group' else by}: {described(parts)}")
     return parts
 
 
 def described(parts):
-    """The counts of a `Split`, and the number of cars that stand in more than one part."""
-    cars = [{car_of(image) for image, _ in part} for part in parts]
-    shared = (cars[0] & cars[1]) | (cars[0] & cars[2]) | (cars[1] & cars[2])
+    """The counts of a `Split`, and the number of groups that stand in more than one part."""
+    groups = [{group_of(image) for image, _ in part} for part in parts]
+    shared = (groups[0] & groups[1]) | (groups[0] & groups[2]) | (groups[1] & groups[2])
+    word = word_of([image for part in parts for image, _ in part])
     counts = [
-        f"{len(part)} {name} ({len(own)} cars)"
-        for name, part, own in zip(Split._fields, parts, cars, strict=True)
+        f"{len(part)} {name} ({len(own)} {word}s)"
+        for name, part, own in zip(Split._fields, parts, groups, strict=True)
         if part
     ]
-    return f"{', '.join(counts)}; cars on both sides: {len(shared)}"
+    return f"{', '.join(counts)}; {word}s on both sides: {len(shared)}"

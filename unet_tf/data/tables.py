@@ -8,7 +8,7 @@ import numpy as np
 
 from unet_tf.data.labels import Labels
 from unet_tf.data.values import VOID
-from unet_tf.files import write_text
+from unet_tf.files import UserError, write_text
 
 VOID_NAMES = ("void", "ignore", "unlabelled", "unlabeled")
 
@@ -27,7 +27,7 @@ def read_table(path):
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: not UTF-8: save it so, or write plain letters") from None
+        raise UserError(f"{path}: not UTF-8: save it so, or write plain letters") from None
     rows = [
         {str(key).strip().lower(): value for key, value in row.items()}
         for row in csv.DictReader(lines)
@@ -37,18 +37,18 @@ def read_table(path):
         try:
             name, colour = row["name"].strip(), tuple(int(row[channel]) for channel in "rgb")
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise ValueError(
+            raise UserError(
                 f"{path}, line {number}: expected the columns name,r,g,b, such as road,128,64,128"
             ) from None
         if min(colour) < 0 or max(colour) > 255:
-            raise ValueError(f"{path}, line {number}: {colour} is no colour: 0 to 255 each")
+            raise UserError(f"{path}, line {number}: {colour} is no colour: 0 to 255 each")
         name = "void" if name.lower() in VOID_NAMES else name
         if colour in known.values() or name in known:
-            raise ValueError(f"{path}, line {number}: {name} {colour} is there twice: remove one")
+            raise UserError(f"{path}, line {number}: {name} {colour} is there twice: remove one")
         known[name] = colour
     void = known.pop("void", None)
     if not 2 <= len(known) < VOID:
-        raise ValueError(f"{path}: {len(known)} classes; expected 2 to {VOID - 1}, a row each")
+        raise UserError(f"{path}: {len(known)} classes; expected 2 to {VOID - 1}, a row each")
     return Labels(tuple(known), tuple(known.values()), void)
 
 
@@ -91,7 +91,7 @@ def agreed_table(folder, names=None):
     """`table_of(folder)`; ValueError where names are given and the table has others."""
     table = table_of(folder)
     if table and names is not None and tuple(names) != table.names:
-        raise ValueError(
+        raise UserError(
             f"{folder}: its table names the classes {', '.join(table.names)}: use these"
         )
     return table

@@ -24,6 +24,7 @@ from unet_tf.doctor.causes import (
     of_training,
     swept,
 )
+from unet_tf.files import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +158,7 @@ def answer(model, fed):
     """What a model says of one image: float32 `(h, w, C)`."""
     said = np.asarray(model(fed[None].astype("float32"), training=False), "float32")
     if said.ndim != 4 or said.shape[:3] != (1, *fed.shape[:2]):
-        raise ValueError(
+        raise UserError(
             f"the model gave {said.shape} for an image of {fed.shape}: expected (1, height, width, "
             "classes) of the same height and width"
         )

@@ -107,10 +107,10 @@ def of_images(facts):
 
 
 def of_groups(facts):
-    """Findings on images that belong together: copies, and groups by name (`data.car_of`)."""
+    """Findings on images that belong together: copies, and groups by name (`data.group_of`)."""
     by_name, by_bytes = defaultdict(list), defaultdict(list)
     for fact in facts:
-        by_name[data.car_of(fact.pair.image)].append(fact)
+        by_name[data.group_of(fact.pair.image)].append(fact)
         if fact.photo:
             by_bytes[fact.photo.digest].append(fact)
 

@@ -31,7 +31,7 @@ from unet_tf.doctor.findings import (
     pixels_of,
 )
 from unet_tf.doctor.pictures import first_pairs
-from unet_tf.files import atomically
+from unet_tf.files import UserError, atomically
 
 
 def check(folder, classes=None):
@@ -55,7 +55,7 @@ def check(folder, classes=None):
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such folder. Give one that is there.")
+        raise UserError(f"{folder}: there is no such folder. Give one that is there.")
     parts, findings, pairs, counts = parts_of(folder), [], [], {}
     if not isinstance(classes, Labels):
         table = data.agreed_table(folder, classes)

@@ -55,7 +55,7 @@ def _download_file(api, name, folder):
     api.competition_download_file(COMPETITION, name, path=folder, quiet=False)
 
 
-CARVANA = Source("competition", COMPETITION, PAGE, DATA, _listed, _download_file, SENTENCES)
+SOURCE = Source("competition", COMPETITION, PAGE, DATA, _listed, _download_file, SENTENCES)
 
 
 def download(files=("train_hq.zip", "train_masks.zip"), folder="data/carvana"):
@@ -79,7 +79,7 @@ def download(files=("train_hq.zip", "train_masks.zip"), folder="data/carvana"):
         No or wrong credentials, rules not accepted, no such file, too little disk (before
         anything is downloaded), a full disk, a broken connection, a damaged zip.
     """
-    return fetch(CARVANA, [files] if isinstance(files, str) else list(files), Path(folder))
+    return fetch(SOURCE, [files] if isinstance(files, str) else list(files), Path(folder))
 
 
 def extract(archive, folder, names=None, limit=None):
@@ -110,7 +110,7 @@ def extract(archive, folder, names=None, limit=None):
         `names` that the zip does not hold.
     """
     archive = Path(archive)
-    return unpack(CARVANA, archive, Path(folder), archive.stem, IMAGES, names, limit)
+    return unpack(SOURCE, archive, Path(folder), archive.stem, IMAGES, names, limit)
 
 
 def mounted(root="/kaggle/input"):

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from unet_tf.files import UserError
+
 TOKENS = "https://www.kaggle.com/settings/api"
 
 
@@ -35,5 +37,5 @@ class Source(NamedTuple):
         return self.sentences[kind].format(page=self.page, data=self.data, **fields)
 
 
-class KaggleError(RuntimeError):
+class KaggleError(UserError):
     """A failure that the user can remedy: one sentence that says how, and never a token."""

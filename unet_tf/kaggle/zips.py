@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tqdm import tqdm
 
+from unet_tf.files import UserError
 from unet_tf.kaggle.source import KaggleError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
@@ -91,7 +92,7 @@ def _members(source, opened, archive, suffixes, names, limit):
     if names is not None:
         absent = sorted(set(names) - {path.name for path in members})
         if absent:
-            raise ValueError(f"{archive.name} does not hold {absent[0]} ({len(absent)} such names)")
+            raise UserError(f"{archive.name} does not hold {absent[0]} ({len(absent)} such names)")
         members = {path: member for path, member in members.items() if path.name in set(names)}
     return dict(sorted(members.items())[:limit])
 

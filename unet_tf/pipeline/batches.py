@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 
 from unet_tf.data import keep_freed_memory, read_mask, read_resized, resized
+from unet_tf.files import UserError
 from unet_tf.pipeline.augmentation import augment as augment_batch
 from unet_tf.pipeline.cache import cache_file, fingerprint
 
@@ -136,7 +137,7 @@ def dataset(
         names the file that could not be read.
     """
     if not pairs:
-        raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
+        raise UserError("no pairs to make a dataset of: is this part of the split empty?")
     elements = decoded(pairs, image_size, resize, read)
     if cache is not None:
         name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize, read)

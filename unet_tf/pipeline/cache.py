@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from unet_tf.data import read_mask
+from unet_tf.files import UserError
 
 READER = 2  # part of a cache's name: raised when what is made of a file changes
 
@@ -38,7 +39,7 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     files = [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
     name, classes = getattr(read, "__qualname__", "<none>"), str(getattr(read, "__self__", None))
     if "<" in name:  # two of them would share a cache
-        raise ValueError(f"{read}: give a function of a module, or no folder for the cache")
+        raise UserError(f"{read}: give a function of a module, or no folder for the cache")
     key = [files, image_size, resize, read.__module__, name, classes, READER, Image.__version__]
     path = Path(folder) / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from unet_tf.data import read_mask, size_of
+from unet_tf.files import UserError
 from unet_tf.pipeline.batches import (
     AUTOTUNE,
     augmented,
@@ -58,10 +59,10 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
         For no pairs, and for an image smaller than a crop, by its name.
     """
     if not pairs:
-        raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
+        raise UserError("no pairs to make a dataset of: is this part of the split empty?")
     for image, size in ((image, size_of(image)) for image, _ in pairs):
         if size[0] < crop[0] or size[1] < crop[1]:
-            raise ValueError(
+            raise UserError(
                 f"{image}: {size[0]}x{size[1]} pixels (height x width), smaller than a crop of "
                 f"{crop[0]}x{crop[1]}: take smaller crops, or leave the image out"
             )

@@ -9,7 +9,7 @@ from PIL import Image
 
 from unet_tf import data
 from unet_tf.data import Labels, palette_of, save_ids
-from unet_tf.files import atomically, partial_of
+from unet_tf.files import UserError, atomically, partials_of
 from unet_tf.predict.files import KEPT, places, predictions, require_same
 
 
@@ -58,14 +58,14 @@ def to_folder(
 
     sources = places(paths)
     if str(folder.resolve()) in sources:
-        raise ValueError(f"{folder} holds the images: give the masks a folder of their own")
+        raise UserError(f"{folder} holds the images: give the masks a folder of their own")
     settings = {**settings, "threshold": threshold, **options, "from": sources}
     record = folder / "predict.json"
     there = next((target for target in each_target() if target.exists()), None)
     if there and record.exists():
         require_same(settings, record.read_text(), record)
     elif there:
-        raise ValueError(f"{there} is there already, and not from here: choose another folder")
+        raise UserError(f"{there} is there already, and not from here: choose another folder")
     elif record.exists():
         require_same({}, record.read_text(), record)
     with atomically(record) as partial:
@@ -97,7 +97,8 @@ def to_folder(
             Image.fromarray(mask.astype("uint8") * 255).save(partial)
 
     for target in each_target():
-        partial_of(target).unlink(missing_ok=True)  # of a run that was killed
+        for partial in partials_of(target):  # of a run that was killed
+            partial.unlink(missing_ok=True)
     done = {path for path in paths if all(map(Path.exists, targets(path)))}
     yield from ((path, KEPT) for path in paths if path in done)
     for path, error in predictions(model, paths, finish, done=done, **options):

@@ -5,6 +5,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from unet_tf.files import UserError
+
 
 def load(path):
     """The Keras model of a `.keras` file, for prediction.
@@ -15,14 +17,14 @@ def load(path):
         Names the file that is missing, damaged, or no `.keras` file.
     """
     if Path(path).is_dir():
-        raise ValueError(f"{path}: that is a folder: give the .keras file in it")
+        raise UserError(f"{path}: that is a folder: give the .keras file in it")
     if not Path(path).is_file():
-        raise ValueError(f"{path}: there is no such file")
+        raise UserError(f"{path}: there is no such file")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:
         reason = str(error).split("\n")[0]
-        raise ValueError(
+        raise UserError(
             f"{path}: damaged, or no .keras file of this project ({type(error).__name__}: {reason})"
         ) from None
 
@@ -39,7 +41,7 @@ def size_of_model(model):
     if any(not isinstance(shape, tuple) or len(shape) != 4 for shape in shapes) or (
         shapes[0][3] != 3 or (shapes[0][1] is None) != (shapes[0][2] is None)
     ):
-        raise ValueError(
+        raise UserError(
             f"a model from {shapes[0]} to {shapes[1]}: expected (batch, height, width, 3) to "
             "(batch, height, width, classes)"
         )

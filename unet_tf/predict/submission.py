@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from unet_tf import run_lengths
-from unet_tf.files import atomically
+from unet_tf.files import UserError, atomically
 from unet_tf.predict.files import KEPT, places, predictions, require_same
 
 
@@ -38,13 +38,13 @@ def to_submission(model, paths, target, settings, threshold=0.5, **options):
     """
     target = Path(target)
     if not target.name.endswith((".csv", ".csv.gz")):
-        raise ValueError(f"{target}: a submission is a .csv or a .csv.gz")
+        raise UserError(f"{target}: a submission is a .csv or a .csv.gz")
     for path in paths:
         if re.search('[,"\r\n\ud800-\udfff]', path.name):  # the last: bytes that are no UTF-8
-            raise ValueError(f"{path!r}: a comma, quote or line break cannot stand in a submission")
+            raise UserError(f"{path!r}: a comma, quote or line break cannot stand in a submission")
     kept = target.with_name(f"{target.name}.partial")
     if target.exists() and not kept.exists():
-        raise ValueError(f"{target} is there already: remove it or give another name")
+        raise UserError(f"{target} is there already: remove it or give another name")
     target.parent.mkdir(parents=True, exist_ok=True)
     settings = {**settings, "threshold": threshold, **options, "from": places(paths)}
     head = f"# {json.dumps(settings)}\n".encode()

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 
+from unet_tf.files import UserError
+
 AXES = {"vertical": 1, "horizontal": 2}
 
 
@@ -28,7 +30,7 @@ def flipped(model, flips=("horizontal",)):
         For an unknown flip.
     """
     if unknown := set(flips) - set(AXES):
-        raise ValueError(f'flips are "horizontal" and "vertical", not {", ".join(unknown)}')
+        raise UserError(f'flips are "horizontal" and "vertical", not {", ".join(unknown)}')
     choices = itertools.product(*[((), (AXES[flip],)) for flip in flips])
     mirrorings = [sum(choice, ()) for choice in choices]
 
@@ -72,7 +74,7 @@ def tiled(model, tile=(96, 128), overlap=0.5, batch_size=16):
         For an overlap out of range.
     """
     if not 0 <= overlap < 1:
-        raise ValueError(f"overlap is a share of the tile, from 0 to below 1, not {overlap}")
+        raise UserError(f"overlap is a share of the tile, from 0 to below 1, not {overlap}")
     # A pyramid, above 0 also in the corners.
     slopes = [1 - np.abs((np.arange(n) + 0.5) * 2 / n - 1) for n in tile]
     weight = np.outer(*slopes).astype("float32")[..., None]

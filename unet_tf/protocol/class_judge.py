@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from unet_tf import data, network, plot, predict, scores
-from unet_tf.files import atomically
+from unet_tf.files import UserError, atomically
 
 
 def loss_of(recipe, parts, known):
@@ -17,7 +17,7 @@ def loss_of(recipe, parts, known):
     if isinstance(weights, str):
         weights = scores.frequency_weights(parts.train, known, weights)
     if len(weights) != len(known.names):
-        raise ValueError(f"{len(weights)} class weights for {len(known.names)} classes")
+        raise UserError(f"{len(weights)} class weights for {len(known.names)} classes")
     return network.Weighted(recipe.loss, weights)
 
 
@@ -27,7 +27,7 @@ def ids_of(model, recipe, pairs):
     sizes = recipe.image_size, recipe.resize, 1 if recipe.crop else recipe.batch_size
     for path, one in zip(paths, predict.probabilities(model, paths, *sizes), strict=True):
         if not np.isfinite(one).all():
-            raise ValueError(f"{path}: the model answers NaN: its training has diverged")
+            raise UserError(f"{path}: the model answers NaN: its training has diverged")
         found.append(data.ids_at(one, data.size_of(path)))
     return found
 

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from unet_tf import __version__, data, pipeline, rendered, training
+from unet_tf.files import UserError, differences
 from unet_tf.protocol import published
 from unet_tf.protocol.recipe import FIXED
-from unet_tf.training import flat
 
 
 def identity_of(recipe, folder, parts, seed, policy):
@@ -73,7 +73,7 @@ def result_in(folder):
     try:
         return json.loads(path.read_text()) if path and path.exists() else {}
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: damaged ({error}). Bring back a whole one, or remove it"
         ) from None
 
@@ -86,12 +86,10 @@ def same_run(identity, result):
 
 
 def differing(identity, result):
-    """What differs between a run and a result, in words."""
-    new = flat(json.loads(json.dumps({key: identity[key] for key in identity.keys() - FACTS})))
-    old = flat({key: result.get(key) for key in identity.keys() - FACTS})
-    keys = [key for key in sorted({*new, *old}) if new.get(key) != old.get(key)]
-    shown = [f"{key}: {old.get(key)} there, {new.get(key)} asked for" for key in keys[:4]]
-    return "; ".join(shown) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
+    """What differs between a result and a run, in words."""
+    keys = identity.keys() - FACTS
+    there, here = ({key: one.get(key) for key in sorted(keys)} for one in (result, identity))
+    return differences(there, here, most=4)
 
 
 def more_epochs(identity, result):

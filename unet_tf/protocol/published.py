@@ -13,6 +13,7 @@ import dataclasses
 import keras
 
 from unet_tf import network
+from unet_tf.files import UserError
 from unet_tf.protocol.networks import (
     article_unet,
     buildings_as_written,
@@ -49,6 +50,7 @@ SIMPLE = Recipe(
     network.simple_fcn,
     filters=(64, 128, 256),
     epochs=10,
+    levels=1,
 )
 
 
@@ -112,7 +114,8 @@ BUILDINGS = Recipe(
     epsilon=1e-7,
     epochs=15,
     monitor="val_mean_iou",
-    kind="town",
+    task="classes",
+    data="town",
     crop=(256, 256),
     crops=25,
 )
@@ -145,7 +148,8 @@ MULTICLASS = Recipe(
     epsilon=1e-7,
     epochs=25,
     monitor="val_mean_iou",
-    kind="parts",
+    task="classes",
+    data="parts",
 )
 
 
@@ -188,4 +192,4 @@ def get(name, variant="corrected", **changes):
     for recipe in RECIPES:
         if (recipe.name, recipe.variant) == (name, variant):
             return changed(recipe, **changes)
-    raise ValueError(f'no recipe {name!r} ("{variant}"): there are {", ".join(NAMES)}')
+    raise UserError(f'no recipe {name!r} ("{variant}"): there are {", ".join(NAMES)}')

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import keras
 
 from unet_tf import data, network, pipeline
+from unet_tf.files import UserError
 
 LOSSES_OF_ONE = (
     network.bce_dice_loss,
@@ -35,7 +36,8 @@ WEIGHTABLE = (network.cross_entropy, network.cross_entropy_dice_loss)
 MONITORS = ("val_hard_dice", "val_mean_iou", "val_loss", "hard_dice", "mean_iou", "loss")
 
 
-FIXED = ("name", "variant", "source", "published", "kind")  # what makes a recipe this one
+# What makes a recipe this one; all else are its settings.
+FIXED = ("name", "variant", "source", "published", "task", "data", "levels")
 
 
 AMOUNTS = tuple(inspect.signature(pipeline.augment).parameters)[3:]
@@ -99,7 +101,7 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
         "a whole number from 0 to 2**32 - 1",
     ),
     ("shuffle", lambda value: isinstance(value, bool), "a bool: true or false"),
-    ("split_by", lambda value: value in ("car", "image"), '"car" or "image"'),
+    ("split_by", lambda value: value in ("group", "image"), '"group" or "image"'),
     ("validation_size", lambda value: 0 < value < 1, "a number between 0 and 1"),
     ("test_size", lambda value: 0 <= value < 1, "a number from 0 to below 1"),
     (
@@ -143,7 +145,7 @@ class Recipe:
     images: int | None = 1000  # the first of the files sorted by name; None: all
     image_size: tuple | None = (96, 128)  # height, width; None: the images' own
     resize: str = "area"
-    split_by: str = "car"
+    split_by: str = "group"
     validation_size: float = 0.2
     test_size: float = 0.2
     split_seed: int = 42
@@ -156,7 +158,9 @@ class Recipe:
     epochs: int = 20  # at most; the article allows 20, its published runs took 10 and 16
     monitor: str = "val_hard_dice"
     patience: int = 5
-    kind: str = "cars"  # the data it is for, as `unet_tf.data.find` names them
+    task: str = "binary"  # one foreground, or "classes": an id a class (`unet_tf.data.Labels`)
+    data: str = "cars"  # the embedded data it is shown on, as `unet_tf.data.find` names them
+    levels: int = 2  # the fewest that its network has
     crop: tuple | None = None  # train on random parts of this size, (height, width)
     crops: int = 1  # of each image in an epoch
     class_weights: str | tuple | None = None  # "inverse" and "median" are counted in training masks
@@ -165,7 +169,7 @@ class Recipe:
     @property
     def classes(self):
         """Is it one of class ids and a softmax, not of black and white masks?"""
-        return self.kind != "cars"
+        return self.task == "classes"
 
     def __post_init__(self):
         """Raise ValueError for a setting that makes no sense, by its name."""
@@ -176,9 +180,9 @@ class Recipe:
             except TypeError:
                 fits = False
             if not fits:
-                raise ValueError(f"{name} is {value!r}, but has to be {wanted}")
+                raise UserError(f"{name} is {value!r}, but has to be {wanted}")
         if self.validation_size + self.test_size >= 1:
-            raise ValueError(
+            raise UserError(
                 f"validation_size is {self.validation_size} and test_size {self.test_size}: "
                 "nothing is left for training, make one of them smaller"
             )
@@ -187,28 +191,28 @@ class Recipe:
         if self.loss in others:
             fitting = ", ".join(loss.__name__ for loss in own)
             what = "many classes" if self.classes else "black and white masks"
-            raise ValueError(
+            raise UserError(
                 f"loss is {self.loss.__name__}, but {self.name} is for {what}: one of {fitting}"
             )
-        if len(self.filters) < 2 and self.name != "article_simple":
-            raise ValueError(f"filters is {self.filters}, but a U-Net has at least two levels")
+        if len(self.filters) < self.levels:
+            raise UserError(f"filters is {self.filters}, but a U-Net has at least two levels")
         if isinstance(self.augment, dict) and self.augment.get("outside") and not self.classes:
-            raise ValueError(
+            raise UserError(
                 f"augment.outside is {self.augment['outside']}, but black and white masks know no "
                 "void: 0 for background, or None to mirror the image at its edge"
             )
         turned = isinstance(self.augment, dict) and self.augment.get("quarter_turn")
         if self.crop and self.image_size:
-            raise ValueError("crops are of images at their own size: image_size has to be None")
+            raise UserError("crops are of images at their own size: image_size has to be None")
         if self.crop and turned and self.crop[0] != self.crop[1]:
-            raise ValueError(f"quarter turns want square crops, not {self.crop}")
+            raise UserError(f"quarter turns want square crops, not {self.crop}")
         if self.crops > 1 and not self.crop:
-            raise ValueError(f"{self.crops} crops of an image, but no crop, (height, width)")
+            raise UserError(f"{self.crops} crops of an image, but no crop, (height, width)")
         if self.class_names and not self.classes:
-            raise ValueError(f"class_names are for many classes, which {self.name} does not know")
+            raise UserError(f"class_names are for many classes, which {self.name} does not know")
         if self.class_weights and self.loss not in WEIGHTABLE:
             takers = " or ".join(loss.__name__ for loss in WEIGHTABLE)
-            raise ValueError(f"class_weights are for the loss {takers}, not {self.loss.__name__}")
+            raise UserError(f"class_weights are for the loss {takers}, not {self.loss.__name__}")
 
     @property
     def slug(self):
@@ -223,7 +227,7 @@ def changed(recipe, **changes):
         if name not in names:
             close = difflib.get_close_matches(name, names, 1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-            raise ValueError(f"no setting {name!r}: {hint}")
+            raise UserError(f"no setting {name!r}: {hint}")
     return dataclasses.replace(recipe, **changes)
 
 

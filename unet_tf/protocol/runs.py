@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from unet_tf import data, network, pipeline
-from unet_tf.files import write_text
+from unet_tf.files import UserError, write_text
 from unet_tf.protocol import class_judge, tracking
 from unet_tf.protocol.identity import (
     differing,
@@ -89,7 +89,7 @@ def run(
     if known:
         identity |= {"classes": known.names, "class_colours": [known.colours, known.void]}
     if mlflow and to is None:
-        raise ValueError("MLflow tracks what is in the folder of a run: give it one, by `to`")
+        raise UserError("MLflow tracks what is in the folder of a run: give it one, by `to`")
     there = result_in(to)
     if resume and same_run(identity, there):
         untracked = "; it is not tracked anew" if mlflow else ""
@@ -99,7 +99,7 @@ def run(
     if there and resume:
         longer = started and more_epochs(identity, there)
         if not (longer or again):
-            raise ValueError(
+            raise UserError(
                 f"{to} holds another run, which is done ({differing(identity, there)}). Choose "
                 "another folder, or replace it by --again"
             )
@@ -201,7 +201,7 @@ def common_size(pairs):
         sizes.setdefault(data.size_of(image), image.name)
     if len(sizes) > 1:
         shown = ", ".join(f"{name} {h}x{w}" for (h, w), name in list(sizes.items())[:3])
-        raise ValueError(
+        raise UserError(
             f"the images differ in size ({shown}; height x width): they cannot be trained at "
             "their native size in one batch, so give an --image-size, such as 96x128"
         )

@@ -19,8 +19,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unet_tf.files import write_text
-from unet_tf.training import flat
+from unet_tf.files import UserError, flat, write_text
 
 STORE = "sqlite:///mlflow.db"
 
@@ -252,7 +251,7 @@ def ui(uri=STORE, port=5000, tunnel=False):
         try:
             from pyngrok import ngrok
         except ModuleNotFoundError:
-            raise ValueError("a tunnel wants pyngrok: pip install pyngrok") from None
+            raise UserError("a tunnel wants pyngrok: pip install pyngrok") from None
         os.environ["NGROK_AUTHTOKEN"] = secret("NGROK_AUTHTOKEN")  # where pyngrok looks for it
         address = ngrok.connect(addr=str(port), bind_tls=True).public_url
         host = address.removeprefix("https://")
@@ -274,6 +273,6 @@ def secret(name):
         from kaggle_secrets import UserSecretsClient
 
         return UserSecretsClient().get_secret(name)
-    raise ValueError(
+    raise UserError(
         f"no {name}: set it in the environment, or among the secrets of Colab or Kaggle"
     )

@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from unet_tf import run_lengths
+from unet_tf.files import UserError
 from unet_tf.rendered.car_pictures import render
 from unet_tf.rendered.car_scene import VIEWS
 from unet_tf.rendered.car_shapes import make_car
@@ -25,7 +26,7 @@ from unet_tf.rendered.once import cache, written_once
 RENDER_VERSION = 2  # part of the default folder's name: raised when `cars` or `studio` change
 
 
-NOTE = "Rendered by unet_tf.rendered, not photographed: a stand-in for Kaggle's Carvana images."
+NOTE = "Rendered by unet_tf, not photographed: a stand-in for Kaggle's Carvana images."
 
 
 FILES = ("train_hq.zip", "train_masks.zip", "test_hq.zip", "train_masks.csv")
@@ -78,7 +79,7 @@ def write_cars(folder=None, cars=40, test_cars=4, size=(480, 320), seed=0, progr
     """
     cars, test_cars, seed, size = int(cars), int(test_cars), int(seed), tuple(map(int, size))
     if cars < 1 or test_cars < 0 or seed < 0 or len(size) != 2 or min(size) < 16:
-        raise ValueError(
+        raise UserError(
             f"cars={cars}, test_cars={test_cars}, size={size}, seed={seed}: expected 1 car or "
             "more, 0 test cars or more, width and height of 16 or more, a seed of 0 or more"
         )

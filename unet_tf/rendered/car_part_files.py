@@ -7,14 +7,13 @@ class ids, and a class table. `rendered.json` says that these are no photographs
 from PIL import Image
 from tqdm import tqdm
 
+from unet_tf.files import UserError
 from unet_tf.rendered import car_files, once
 from unet_tf.rendered.car_pictures import PARTS, VOID, render_with_parts
 from unet_tf.rendered.car_scene import VIEWS
 from unet_tf.rendered.car_shapes import make_car
 
-NOTE = (
-    "Rendered by unet_tf.rendered, not photographed: the car studio of unet_tf.rendered, in parts."
-)
+NOTE = "Rendered by unet_tf, not photographed: the car studio of unet_tf.rendered, in parts."
 
 
 COLOURS = {  # PASCAL VOC's, of ids 0 to 4 and of void
@@ -59,7 +58,7 @@ def write_car_parts(folder=None, cars=12, size=(240, 160), seed=0, progress=True
     """
     cars, seed, size = int(cars), int(seed), tuple(map(int, size))
     if cars < 1 or seed < 0 or len(size) != 2 or min(size) < 16:
-        raise ValueError(
+        raise UserError(
             f"cars={cars}, size={size}, seed={seed}: expected 1 car or more, width and height of "
             "16 or more, a seed of 0 or more"
         )

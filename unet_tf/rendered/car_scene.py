@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from unet_tf.files import UserError
 from unet_tf.rendered import car_shapes
 
 VIEWS = range(1, 17)
@@ -47,7 +48,7 @@ class _Scene:
 
     def __init__(self, car, view, size):
         if view not in VIEWS:
-            raise ValueError(f"view is {view}: expected 1 to 16")
+            raise UserError(f"view is {view}: expected 1 to 16")
         self.shape, self.paint, self.size, turn = car.shape, car.paint, size, (view - 1) * np.pi / 8
         ahead, left = (-np.sin(turn), -np.cos(turn), 0), (np.cos(turn), -np.sin(turn), 0)
         self.axes = np.array([ahead, left, (0, 0, 1)])  # the car's, in the studio

@@ -6,6 +6,8 @@ import shutil
 import uuid
 from pathlib import Path
 
+from unet_tf.files import UserError
+
 
 def cache():
     """The folder of the user's cache in which rendered data sets lie."""
@@ -53,12 +55,16 @@ def written_once(folder, settings, files, fill):
     folder, files = Path(folder).expanduser().absolute(), list(files)
 
     def complete():
-        return _marker(folder) == settings and all((folder / name).is_file() for name in files)
+        same = {
+            **_marker(folder),
+            "rendered": settings["rendered"],
+        } == settings
+        return same and is_rendered(folder) and all((folder / name).is_file() for name in files)
 
     if complete():
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
+        raise UserError(
             f"{folder}: found files other than the rendered data set with {settings}; expected no "
             "folder or an empty one. Choose another folder, or remove this one."
         )

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from tqdm import tqdm
 
+from unet_tf.files import UserError
 from unet_tf.rendered import once
 from unet_tf.rendered.town_blocks import LAWN
 from unet_tf.rendered.town_board import Board
@@ -19,7 +20,7 @@ from unet_tf.rendered.town_plan import _lay_out
 TOWN_VERSION = 1  # part of the default folder's name: raised when the pictures change
 
 
-NOTE = "Rendered by unet_tf.rendered, not photographed: a stand-in for the Massachusetts Buildings."
+NOTE = "Rendered by unet_tf, not photographed: a stand-in for the Massachusetts Buildings."
 
 
 TABLE = "name,r,g,b\nbackground,0,0,0\nbuilding,255,255,255\n"
@@ -121,7 +122,7 @@ def write_town(folder=None, train=24, validation=4, test=6, size=(384, 384), see
     if not (
         counts[0] > 0 <= min(counts) and len(size) == 2 and min(size) >= SMALLEST and seed >= 0
     ):
-        raise ValueError(
+        raise UserError(
             f"train={train}, validation={validation}, test={test}, size={size}, seed={seed}: "
             "expected 1 training image or more, 0 or more of the others, width and height of "
             f"{SMALLEST} or more, a seed of 0 or more"

@@ -7,6 +7,7 @@ import numpy as np
 
 from unet_tf import data
 from unet_tf.data import resized_back
+from unet_tf.files import UserError
 from unet_tf.network import SMOOTH
 from unet_tf.scores.boundary import boundary_f1, default_tolerance
 
@@ -62,7 +63,7 @@ def dice(truth, prediction):
     """
     truth, prediction = np.asarray(truth, bool), np.asarray(prediction, bool)
     if truth.shape != prediction.shape:
-        raise ValueError(f"a mask of {truth.shape} cannot be scored with one of {prediction.shape}")
+        raise UserError(f"a mask of {truth.shape} cannot be scored with one of {prediction.shape}")
     total = int(truth.sum()) + int(prediction.sum())
     return 2 * int((truth & prediction).sum()) / total if total else 1.0
 
@@ -222,7 +223,7 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, tolerance=None, d
     ious = [part / whole for part, whole in ((both, either), (size - either, size - both)) if whole]
 
     names = [Path(image).name for image, _ in pairs]
-    cars = [data.car_of(name) for name in names]
+    cars = [data.group_of(name) for name in names]
     views = [Path(name).stem[len(car) + 1 :] for name, car in zip(names, cars, strict=True)]
     result = {
         "images": len(names),
@@ -254,14 +255,14 @@ def opened(pairs, probabilities):
     """Of one image after another: truth, bool, original size; probability, float32, model size;
     and the probability at original size. Raises as `report` does."""
     if not pairs:
-        raise ValueError("no images to score: is this part of the split empty?")
+        raise UserError("no images to score: is this part of the split empty?")
     for (image, mask), probability in zip(pairs, probabilities, strict=True):
         probability = np.asarray(probability, "float32")
         if probability.ndim != 2:
-            raise ValueError(f"{image}: probabilities are (h, w), not {probability.shape}")
+            raise UserError(f"{image}: probabilities are (h, w), not {probability.shape}")
         low, high = probability.min(), probability.max()
         if not -1e-6 <= low <= high <= 1 + 1e-6:  # so for NaN, too
-            raise ValueError(
+            raise UserError(
                 f"{image}: probabilities are in [0, 1], these go from {low:.3g} to {high:.3g}. "
                 "NaN: training has diverged; other numbers: logits want a sigmoid, 8 bits / 255"
             )

@@ -10,6 +10,7 @@ import numpy as np
 
 from unet_tf import data
 from unet_tf.data import ids_at, size_of
+from unet_tf.files import UserError
 
 # What `report` calls it: its name in words, and who scores so.
 CLASS_USED_BY = {
@@ -42,11 +43,11 @@ def confusion_matrix(truth, prediction, num_classes):
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     if truth.shape != prediction.shape:
-        raise ValueError(f"a mask of {truth.shape} cannot be scored with one of {prediction.shape}")
+        raise UserError(f"a mask of {truth.shape} cannot be scored with one of {prediction.shape}")
     valid = truth < num_classes
     rows, columns = truth[valid].astype("int64"), prediction[valid].astype("int64")
     if columns.size and not 0 <= columns.min() <= columns.max() < num_classes:
-        raise ValueError(f"a prediction holds {columns.max()}: ids are 0 to {num_classes - 1}")
+        raise UserError(f"a prediction holds {columns.max()}: ids are 0 to {num_classes - 1}")
     counts = np.bincount(num_classes * rows + columns, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
@@ -69,7 +70,7 @@ def scores_of(confusion):
     hits, truth, prediction = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     pixels, right = int(truth.sum()), int(hits.sum())
     if not pixels:
-        raise ValueError("no pixels to score: all of the masks is void")
+        raise UserError("no pixels to score: all of the masks is void")
     present = truth > 0
     iou = hits[present] / (truth + prediction - hits)[present]
     dice = 2 * hits[present] / (truth + prediction)[present]
@@ -112,7 +113,7 @@ def class_report(pairs, predictions, classes):
         For no images, and as `confusion_matrix` and `scores_of`.
     """
     if not pairs:
-        raise ValueError("no images to score: is this part of the split empty?")
+        raise UserError("no images to score: is this part of the split empty?")
     total, void, worst = 0, 0, []
     for (image, mask), prediction in zip(pairs, predictions, strict=True):
         truth = classes.read(mask)
@@ -160,7 +161,7 @@ def frequency_weights(pairs, classes, kind="median"):
         hold the class (Eigen and Fergus, 2015, https://arxiv.org/abs/1411.4734).
     """
     if kind not in ("inverse", "median"):
-        raise ValueError(f'class weights are "inverse", "median" or numbers, not {kind!r}')
+        raise UserError(f'class weights are "inverse", "median" or numbers, not {kind!r}')
     number = len(classes.names)
     pixels, around = np.zeros(number, "int64"), np.zeros(number, "int64")
     for _, mask in pairs:
@@ -170,7 +171,7 @@ def frequency_weights(pairs, classes, kind="median"):
         around += np.where(own > 0, own.sum(), 0)
     present = pixels > 0
     if not present.any():
-        raise ValueError("no pixels to count class weights from: all of the masks is void")
+        raise UserError("no pixels to count class weights from: all of the masks is void")
     weights = np.zeros(number)
     if kind == "inverse":
         weights[present] = pixels.sum() / pixels[present]

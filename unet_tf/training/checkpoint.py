@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from unet_tf import __version__
-from unet_tf.files import atomically
+from unet_tf.files import UserError, atomically, differences
 
 VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 
@@ -96,12 +96,12 @@ class Checkpoint(keras.callbacks.Callback):
         except UNREADABLE as error:
             raise self.damaged(error) from None
         if found := differences(state["versions"], VERSIONS):
-            raise ValueError(
+            raise UserError(
                 f"{self.path}: the checkpoint is of another version ({found}). Install that "
                 "version, or remove the file to start anew"
             )
         if found := differences(state["settings"], self.settings):
-            raise ValueError(
+            raise UserError(
                 f"{self.path}: the checkpoint is of another training ({found}). Set it as it was, "
                 "or take another folder, or remove the file to start anew"
             )
@@ -109,7 +109,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def damaged(self, what):
         """The ValueError for a `state.npz` that is not whole."""
-        return ValueError(
+        return UserError(
             f"{self.path}: the checkpoint is damaged ({what}). Bring back a whole one, or "
             "remove it to start anew"
         )
@@ -117,7 +117,7 @@ class Checkpoint(keras.callbacks.Callback):
     def go_on(self, state, arrays):
         """Bring everything to where it was, and let `fit` begin with the next epoch."""
         if state["epoch"] > self.params["epochs"]:
-            raise ValueError(
+            raise UserError(
                 f"{self.path}: {state['epoch']} epochs are done, and {self.params['epochs']} asked "
                 "for. Ask for as many or more, or take another folder"
             )
@@ -129,7 +129,7 @@ class Checkpoint(keras.callbacks.Callback):
             try:
                 self.model.load_weights(self.best.path)
             except UNREADABLE as error:
-                raise ValueError(
+                raise UserError(
                     f"{self.best.path}: the best weights of the checkpoint cannot be read "
                     f"({error}). Bring them back, or remove {self.path} to start anew"
                 ) from None
@@ -210,29 +210,3 @@ def architecture(model):
         else {"layer": type(layer).__name__, **layer.get_config(), "name": None}
         for layer in model.layers
     ]
-
-
-def differences(there, here):
-    """The first three entries in which two nested dicts differ, as a phrase; empty if in none."""
-    there, here = flat(there), flat(here)
-
-    def shown(entries, name):
-        value = entries.get(name, "nothing")
-        return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-    found = [
-        f"{name}: {shown(there, name)} there, {shown(here, name)} here"
-        for name in dict.fromkeys([*there, *here])
-        if there.get(name, here) != here.get(name, there)  # a dict is no entry: that is missing
-    ]
-    return "; ".join([*found[:3], *(["..."] if found[3:] else [])])
-
-
-def flat(nested, prefix=""):
-    """`{"a": [{"b": 1}]}` -> `{"a.0.b": 1}`."""
-    if not isinstance(nested, dict | list):
-        return {prefix: nested}
-    entries = {}
-    for name, value in nested.items() if isinstance(nested, dict) else enumerate(nested):
-        entries |= flat(value, f"{prefix}.{name}" if prefix else str(name))
-    return entries

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from unet_tf.files import atomically
+from unet_tf.files import UserError, atomically
 from unet_tf.network import bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint, made_of
 
@@ -35,7 +35,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.monitor not in logs:
-            raise ValueError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
+            raise UserError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
         value = self.sign * logs[self.monitor]
         if value > self.best:
             self.best = value
@@ -60,7 +60,7 @@ def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, set
 def refuse_nan(history):
     """Raise ValueError when no epoch's loss was finite: there is no best epoch."""
     if not np.isfinite(history.history["loss"]).any():
-        raise ValueError(
+        raise UserError(
             "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
         )
 

@@ -1,0 +1,70 @@
+"""A model's card: how to use it, inside the `.keras` file that people copy."""
+
+import dataclasses
+from pathlib import Path
+
+from unet_tf.data.labels import Labels
+from unet_tf.files import UserError, add_to_zip, in_zip
+
+NAME = "unet_tf_card.json"  # of the file in the zip that a `.keras` file is
+SCALING = "divided by 255"  # what happens to 8-bit pixels before they reach the model
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """How images reach a model, and what its answers mean.
+
+    Attributes
+    ----------
+    labels : Labels
+        What the answers mean: names, colours, and whether they are one foreground's probability.
+    image_size : (height, width) or None
+        To which images are resized; None: they keep their own size.
+    resize : "area" or "nearest"
+    threshold : float
+        Of the foreground's probability, where there is one foreground.
+    trained_on : dict
+        What it was trained on, ready for JSON: recipe, data, images, seed, versions.
+    """
+
+    labels: Labels
+    image_size: tuple | None
+    resize: str = "area"
+    threshold: float = 0.5
+    trained_on: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def task(self):
+        """`binary` or `classes`."""
+        return self.labels.task
+
+    def write(self, path):
+        """Put the card into a `.keras` file."""
+        record = {"task": self.task, "scaling": SCALING, **dataclasses.asdict(self)}
+        add_to_zip(path, NAME, record | {"labels": self.labels._asdict()})
+
+    @classmethod
+    def read(cls, path):
+        """The card in a `.keras` file, or None in one that was saved without.
+
+        Raises
+        ------
+        UserError
+            For a damaged file, and for a card of a later version that asks for what this one does
+            not know.
+        """
+        record = in_zip(path, NAME)
+        if record is None:
+            return None
+        try:
+            record.pop("task")
+            if record.pop("scaling") != SCALING:
+                raise ValueError("images are scaled in a way that this version does not know")
+            record["labels"] = Labels.of_record(record["labels"])
+            record["image_size"] = record["image_size"] and tuple(record["image_size"])
+            return cls(**record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{Path(path).name}: its card cannot be read ({error}): update unet_tf, or say how "
+                "its images were prepared"
+            ) from None
