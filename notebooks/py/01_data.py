@@ -55,7 +55,7 @@ from PIL import Image, UnidentifiedImageError
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import data, kaggle, rendered
-from unet_tf.data import UNDECODABLE, without_pairs
+from unet_tf.data import CARVANA, UNDECODABLE, without_pairs
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -703,9 +703,6 @@ plt.show()
 
 
 # %% tags=["lifted"]
-CARVANA = re.compile(r"([0-9a-f]{12})_\d\d")  # a name in the competition: car and view
-
-
 def word_of(paths):
     """What a group is called: `car` where all names are Carvana's, else `group`."""
     return "car" if all(CARVANA.fullmatch(Path(path).stem) for path in paths) else "group"
