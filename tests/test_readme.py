@@ -12,6 +12,7 @@ import pytest
 
 from unet_tf import protocol
 from unet_tf.cli.options import parser
+from unet_tf.protocol.recipe import FIXED
 
 ROOT = Path(__file__).parent.parent
 
@@ -163,6 +164,19 @@ def test_seeds_of_several_batches_make_one_record(tmp_path, monkeypatch):
     batch("fifth", result(0, 0.5, data="Carvana"))  # photographs are not ours to publish
     assert (tmp_path / "results/article_unet-as-written-carvana.json").exists()
     assert not (tmp_path / "results/article_unet-as-written-carvana.png").exists()
+
+
+def test_records_keep_their_seeds_under_today_s_settings():
+    """A setting that is renamed or new must not make old seeds another kind: they would be lost."""
+    old, new = (result(0, 0.5, settings={"split_by": by}) for by in ("car", "group"))
+    assert publish.kind(old) == publish.kind(new)
+    for record in publish.records():
+        recipe, settings = protocol.get(record["recipe"], record["variant"]), publish.kind(record)[0]
+        assert settings.keys() == vars(recipe).keys() - set(FIXED)
+        for name in settings.keys() - set(record["changed"]):
+            value = getattr(recipe, name)
+            value = json.loads(json.dumps(getattr(value, "__name__", value)))
+            assert settings[name] == value, (publish.slug(record), name)
 
 
 @pytest.mark.parametrize(
