@@ -171,7 +171,8 @@ def test_records_keep_their_seeds_under_today_s_settings():
     old, new = (result(0, 0.5, settings={"split_by": by}) for by in ("car", "group"))
     assert publish.kind(old) == publish.kind(new)
     for record in publish.records():
-        recipe, settings = protocol.get(record["recipe"], record["variant"]), publish.kind(record)[0]
+        recipe = protocol.get(record["recipe"], record["variant"])
+        settings = publish.kind(record)[0]
         assert settings.keys() == vars(recipe).keys() - set(FIXED)
         for name in settings.keys() - set(record["changed"]):
             value = getattr(recipe, name)
