@@ -391,7 +391,7 @@ def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
         commands.main(["train", "--seed", "-1"])
     assert "argument --seed: '-1' is no whole number from 0" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    cars = rendered.write_cars(tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
+    cars = rendered.write("cars", tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
     command = f"train --recipe guide_unet --no-check --data {cars} --to {tmp_path}/file"
     assert commands.main(command.split()) == 1
     assert "file: no folder can be made there" in capsys.readouterr().err
