@@ -1,7 +1,6 @@
 """Prediction: tiles, flips, streams of files, PNGs and submissions, and going on after a kill."""
 
 import gzip
-import json
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from PIL import Image
 
 from unet_tf import data, predict, run_lengths
 from unet_tf.cli import commands
-from unet_tf.data import read_image, read_resized
+from unet_tf.data import Card, Labels, read_image, read_resized, resized_back
 from unet_tf.network import simple_fcn
 
 
@@ -48,6 +47,7 @@ def model_file(tmp_path):
     model = keras.Model(inputs, outputs)
     model.set_weights([np.array([20.0, 0, 0]).reshape(1, 1, 3, 1), np.array([-12.0])])
     model.save(tmp_path / "red.keras")
+    Card(Labels.foreground("car"), (16, 24)).write(tmp_path / "red.keras")
     return tmp_path / "red.keras"
 
 
@@ -100,7 +100,7 @@ def test_a_network_tiled_is_close_to_itself_and_any_size_works():
 
 def test_overlap_out_of_range():
     with pytest.raises(ValueError, match="overlap"):
-        predict.tiled(red, overlap=1)
+        predict.tiled(red, (16, 24), overlap=1)
 
 
 def test_flips_by_hand():
@@ -178,9 +178,11 @@ def test_files_that_cannot_be(photographs, tmp_path):
 def test_predictions_are_those_of_predict(photographs, batch_size):
     paths = sorted(photographs.iterdir())
     expected = list(predict.predict(red, paths, (16, 24)))
-    stream = predict.predictions(
-        red, paths, lambda path, probability: probability >= 0.5, (16, 24), batch_size=batch_size
-    )
+
+    def finish(path, answer, size):
+        return resized_back(answer, size) >= 0.5
+
+    stream = predict.predictions(red, paths, finish, (16, 24), batch_size=batch_size)
     for (path, mask), image, truth in zip(stream, paths, expected, strict=True):
         assert path == image
         np.testing.assert_array_equal(mask, truth)
@@ -199,11 +201,11 @@ def test_a_broken_image_is_passed_over_in_its_place(photographs):
 
 
 def test_what_is_no_broken_image_is_raised(photographs):
-    def full_disk(path, probability):
+    def full_disk(path, answer, size):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        list(predict.predictions(red, sorted(photographs.iterdir()), full_disk))
+        list(predict.predictions(red, sorted(photographs.iterdir()), full_disk, (16, 24)))
 
 
 def test_reading_stays_a_few_batches_ahead(photographs, monkeypatch):
@@ -264,7 +266,7 @@ def test_masks_of_others_do_not_pass_for_these(photographs, model_file, tmp_path
     (photographs / "photo0.png").write_text("broken: so that the partial file stays")
     assert run(model_file, photographs, kind, target) == 1
     assert run(model_file, tmp_path / "other", kind, target) == 1
-    assert "other settings was here (from was" in capsys.readouterr().err
+    assert "other settings was here (from.0: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["--to", "--rle"])
@@ -276,7 +278,7 @@ def test_a_wrong_start_does_not_block_the_right_one(photographs, model_file, tmp
 
     write = predict.to_folder if kind == "--to" else predict.to_submission
     with pytest.raises(ValueError, match="another size"):
-        list(write(fails, predict.images([photographs]), target, {}))
+        list(write(fails, predict.images([photographs]), target, {}, image_size="native"))
     assert run(model_file, photographs, kind, target) == 0
 
 
@@ -319,11 +321,11 @@ def test_what_cannot_be_opened_is_named_and_passed_over(photographs, model_file,
 
 
 def test_a_mistake_of_the_program_is_no_broken_image(photographs):
-    def finish(path, probability):
+    def finish(path, answer, size):
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        list(predict.predictions(red, sorted(photographs.iterdir()), finish))
+        list(predict.predictions(red, sorted(photographs.iterdir()), finish, (16, 24)))
 
 
 def test_masks_do_not_go_among_the_images(photographs, model_file, capsys):
@@ -337,7 +339,7 @@ def test_a_model_that_answers_nan(photographs):
         return np.full((*images.shape[:3], 1), np.nan, "float32")
 
     with pytest.raises(ValueError, match="NaN"):
-        list(predict.predictions(diverged, sorted(photographs.iterdir()), lambda *_: None))
+        list(predict.predictions(diverged, sorted(photographs.iterdir()), print, (16, 24)))
 
 
 @pytest.mark.parametrize("shape", [(16, 24, 1), (None, 24, 3)])
@@ -355,6 +357,7 @@ def test_the_size_of_a_model_is_its_own(photographs, model_file, tmp_path, capsy
     inputs = keras.Input((None, None, 3))
     outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
     keras.Model(inputs, outputs).save(tmp_path / "any.keras")
+    Card(Labels.foreground("car"), None).write(tmp_path / "any.keras")
     for number, options in enumerate(
         (["native"], ["8x12"], ["8x12", "--tiles", "--flips", "both"])
     ):
@@ -403,7 +406,7 @@ def test_masks_of_another_run_are_neither_mixed_nor_overwritten(
     assert (tmp_path / "mine/photo3.png").read_text() == "precious"
     assert run(model_file, photographs, "--to", tmp_path / "masks") == 0
     assert run(model_file, photographs, "--to", tmp_path / "masks", "--threshold", 0.25) == 1
-    assert "threshold was 0.5, not 0.25" in capsys.readouterr().err
+    assert "threshold: 0.5 there, 0.25 here" in capsys.readouterr().err
 
 
 def test_broken_images_are_named_and_the_rest_is_done(photographs, model_file, tmp_path, capsys):
@@ -453,25 +456,23 @@ def test_overlays_go_with_pngs(photographs, model_file, tmp_path, capsys):
 
 def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp_path):
     assert run(model_file, photographs, "--rle", tmp_path / "whole.csv") == 0
-    rows = (tmp_path / "whole.csv").read_bytes().splitlines(keepends=True)
     paths = predict.images([photographs])
-    settings = {"any": 1}
+    model = predict.load(model_file)
 
     def submission(name):
-        options = {"settings": settings, "image_size": (16, 24)}
-        model = predict.load(model_file)
-        list(predict.to_submission(model, paths, tmp_path / name, **options))
+        list(predict.to_submission(model, paths, tmp_path / name))
         return (tmp_path / name).read_bytes()
 
-    assert submission("again.csv") == b"".join(rows)
-    for cut in (0, 1, 10, len(b"".join(rows[1:4])), len(b"".join(rows[1:])) - 1):
-        whole = {**settings, "threshold": 0.5, "image_size": (16, 24)}
-        whole["from"] = [str(photographs.resolve())]
-        head = f"# {json.dumps(whole)}\n".encode()
-        kept = tmp_path / f"{cut}.csv.partial"
-        kept.write_bytes(head + b"".join(rows[1:])[:cut])
-        assert submission(f"{cut}.csv") == b"".join(rows)
-        assert not kept.exists()
+    stopped = predict.to_submission(model, paths, tmp_path / "stopped.csv")
+    for _ in paths:
+        next(stopped)
+    stopped.close()
+    partial = (tmp_path / "stopped.csv.partial").read_bytes()
+    head = partial.index(b"\n") + 1
+    for cut in (head, head + 1, head + 10, len(partial) // 2, len(partial) - 1, len(partial)):
+        (tmp_path / f"{cut}.csv.partial").write_bytes(partial[:cut])
+        assert submission(f"{cut}.csv") == (tmp_path / "whole.csv").read_bytes()
+        assert not (tmp_path / f"{cut}.csv.partial").exists()
 
 
 @pytest.mark.parametrize("write", [predict.to_submission, predict.to_folder])
@@ -500,7 +501,7 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
 
     def files(name):
         path = tmp_path / name
-        return [f.read_bytes() for f in (sorted(path.iterdir()) if path.is_dir() else [path])]
+        return [f.read_bytes() for f in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
 
     assert files(names[0]) == files(names[1])
 
@@ -534,7 +535,7 @@ def test_killed_and_run_again_it_ends_with_the_same_bytes(kind, model_file, tmp_
     def files(name):
         path = tmp_path / f"{name}{ending}"
         found = path.iterdir() if path.is_dir() else [path]
-        return {file.name.replace(name, ""): file.read_bytes() for file in found}
+        return {f.name.replace(name, ""): f.read_bytes() for f in found if f.name != ".lock"}
 
     for enough in (3, 30):
         process = start("killed")

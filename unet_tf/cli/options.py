@@ -259,18 +259,17 @@ def parser():
         "--overlays", action="store_true", help="with --to: also the image with its mask in colour"
     )
     command.add_argument(
-        "--threshold", type=share, help="a pixel is car from this probability on (0.5)"
+        "--threshold", type=share, help="a pixel is foreground from this probability on (0.5)"
     )
     setting(
         "--image-size",
         image_size,
         "HxW",
-        "for a model that takes any size: height first, or native (its own size for each image)",
+        "for a model that takes any size: height first, or native, its own size for each image "
+        "(as in training)",
         command,
     )
-    command.add_argument(
-        "--resize", default="area", choices=("area", "nearest"), help="as in training (area)"
-    )
+    command.add_argument("--resize", choices=("area", "nearest"), help="(as in training)")
     command.add_argument(
         "--tiles",
         action="store_true",
@@ -285,7 +284,12 @@ def parser():
         help="average over the mirror image, or over all of them",
     )
     command.add_argument(
-        "--batch-size", type=positive, default=16, metavar="N", help="images at a time (16)"
+        "--batch-size",
+        type=positive,
+        default=16,
+        metavar="N",
+        help="images at a time (16); a stopped run may go on with fewer, and in bfloat16 the last "
+        "bits of a probability may then differ",
     )
 
     command = commands.add_parser("ui", help="MLflow's pages of tracked runs, on this machine")
