@@ -11,7 +11,7 @@ import tensorflow as tf
 import unet_tf.network  # noqa: F401  its layers are in saved models
 from unet_tf.data import Card, table_of
 from unet_tf.files import UserError
-from unet_tf.predict.arrays import predict
+from unet_tf.predict.arrays import predict, probabilities
 from unet_tf.predict.tiles import flipped, tiled
 from unet_tf.predict.usage import SIZE_WANTED, card_of, fixed_size
 
@@ -43,6 +43,10 @@ class Predictor:
         if own and tuple(images.shape[1:3]) != own:
             raise UserError(f"this model takes {own[0]}x{own[1]} alone, not {images.shape[1:3]}")
         return np.asarray(self.forward(images, training=False), "float32")
+
+    def probabilities(self, paths, batch_size=32):
+        """Of each image, at the size the model works at (`unet_tf.predict.probabilities`)."""
+        return probabilities(self, paths, batch_size=batch_size)
 
     def masks(self, paths, batch_size=32):
         """Masks of images at their own size, one after another; of one path one.
