@@ -525,6 +525,8 @@ def guide_unet(tmp_path_factory):
 
 
 def test_a_model_predicts_right_with_no_argument(photographs, guide_unet):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3)).astype("uint8")
+    Image.fromarray(noise).save(photographs / "large.png")  # made smaller, both ways differ
     model = predict.load(guide_unet)
     paths = predict.images([photographs])
     forward, threshold = model.forward, model.card.threshold
