@@ -274,7 +274,7 @@ from unet_tf.predict import tiled
 
 whole = data.read_image(parts.validation[0].image)[None].astype("float32") / 255
 pixelwise = keras.layers.Conv2D(1, 1, dtype="float32")
-error = np.abs(tiled(pixelwise)(whole) - np.asarray(pixelwise(whole))).max()
+error = np.abs(tiled(pixelwise, (96, 128))(whole) - np.asarray(pixelwise(whole))).max()
 print("the same in tiles, to five digits:", error < 1e-5)
 
 # %% [markdown]
@@ -390,7 +390,7 @@ print(f"{equal} of {len(ours)} equal" if table else "no train_masks.csv lies bes
 # %% [markdown]
 # ### A submission that survives a stop
 #
-# Carvana has 100,064 images without masks, and a long run may be cut short. `predict_files.to_submission` writes each
+# Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each
 # row to a partial file as soon as it has it, under a line of settings, and makes the submission of that at the end.
 # It is a generator, an image a step. Take half of the images here, then close it, as an interruption would.
 
@@ -410,7 +410,7 @@ print(f"{len(done)} of {len(paths)} done, kept in {kept}")
 # Go on, first with other settings by mistake, then with the same ones; last, once more without a stop, to compare.
 
 # %%
-target, other = "runs/submission.csv", options | {"image_size": (192, 256)}
+target, other = "runs/submission.csv", options | {"resize": "nearest"}
 try:
     list(predict.to_submission(model, paths, target, settings, **other))
 except ValueError as error:
