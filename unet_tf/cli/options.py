@@ -227,6 +227,8 @@ def parser():
         action="store_true",
         help="go on with the run that was stopped in this folder; without one, start it",
     )
+    text = "with --resume: also by other code or versions than before, which result.json then says"
+    command.add_argument("--other-code", action="store_true", help=text)
     command.add_argument("--again", action="store_true", help="replace the run in this folder")
     command.add_argument(
         "--mlflow",
