@@ -150,6 +150,8 @@ def add_train(commands, common):
         "--resume",
         "go on with the run that was stopped in this folder; without one, start it",
     )
+    words = "with --resume: also by other code or versions than before, which result.json then says"
+    flag(command, "--other-code", words)
     flag(command, "--again", "replace the run in this folder")
     command.add_argument(
         "--mlflow",

@@ -12,8 +12,14 @@ from unet_tf.files import atomically
 from unet_tf.protocol import class_judge
 
 
-def judged(recipe, model, parts, identity, known, to):
+def loss_of(recipe, parts, labels):
+    """The recipe's loss, with its class weights bound to it, if it has any."""
+    return recipe.loss if labels.binary else class_judge.loss_of(recipe, parts, labels)
+
+
+def judged(recipe, model, parts, identity, labels, to):
     """All scores of a trained model; in the folder `to` its masks and pictures."""
+    known = None if labels.binary else labels
     forward = predict.compiled(model)  # as the command line predicts, to the bit
     pairs = parts.test or parts.validation
     title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
