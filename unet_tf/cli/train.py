@@ -117,7 +117,7 @@ def run_train(arguments):
     )
     files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
     if recipe.classes:
-        print(scores.class_table(found, found["baseline_report"]))
+        print(scores.table(found, found["baseline_report"]))
         print(
             f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
             f"place, whatever the image shows, has {found['baseline']:.4f}."
