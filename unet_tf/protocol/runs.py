@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from unet_tf import data, network, pipeline
 from unet_tf.files import UserError, write_text
-from unet_tf.protocol import class_judge, tracking
+from unet_tf.protocol import tracking
 from unet_tf.protocol.identity import (
     differing,
     identity_of,
@@ -20,7 +20,7 @@ from unet_tf.protocol.identity import (
     same_run,
     settings_to_resume,
 )
-from unet_tf.protocol.judge import judged
+from unet_tf.protocol.judge import judged, loss_of
 from unet_tf.training import fit, set_precision
 
 
@@ -118,7 +118,7 @@ def run(
             "epochs": len(history.history["loss"]),
             "parameters": model.count_params(),
             "minutes": minutes,
-            "scores": judged(recipe, model, parts, identity, known, to),
+            "scores": judged(recipe, model, parts, identity, known or data.Labels.foreground(), to),
         }
         if to is not None:
             # The result last: where it is, all of the run is.
@@ -150,7 +150,7 @@ def trained(recipe, parts, identity, known, to, resume, strategy, tracker, verbo
             model,
             training,
             validation,
-            loss=class_judge.loss_of(recipe, parts, known) if known else None,
+            loss=loss_of(recipe, parts, known),
             metrics=[network.mean_iou(len(known.names)) if known else network.hard_dice],
             folder=to,
             resume=resume,
