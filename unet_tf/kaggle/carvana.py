@@ -19,10 +19,6 @@ def _sizes(api):
     return {file.name: file.total_bytes for file in files if file.total_bytes}
 
 
-def _get(api, name, folder):
-    api.competition_download_file(COMPETITION, name, path=folder, quiet=False)
-
-
 def holds(folder):
     """Whether `train_hq.zip`, or `train_hq`, lies in this folder."""
     return (folder / "train_hq.zip").is_file() or (folder / "train_hq").is_dir()
@@ -33,7 +29,9 @@ CARVANA = Source(
     name=COMPETITION,
     page=PAGE,
     sizes=_sizes,
-    get=_get,
+    get=lambda api, name, folder: api.competition_download_file(
+        COMPETITION, name, path=folder, quiet=False
+    ),
     holds=holds,
     sentences={
         403: "{name}: Kaggle refuses it (403) until you accept the competition's rules: open "

@@ -32,10 +32,6 @@ def _sizes(api):
     return {ZIP: total} if total else {}
 
 
-def _get(api, name, folder):
-    api.dataset_download_files(DATASET, path=folder, quiet=False, unzip=False)
-
-
 def holds(folder):
     """Whether `folder` is this data set: a class table with buildings, beside `tiff` or `png`.
 
@@ -52,7 +48,9 @@ BUILDINGS = Source(
     name=DATASET,
     page=f"https://www.kaggle.com/datasets/{DATASET}",
     sizes=_sizes,
-    get=_get,
+    get=lambda api, _, folder: api.dataset_download_files(
+        DATASET, path=folder, quiet=False, unzip=False
+    ),
     holds=holds,
     sentences={
         403: f"{{name}}: Kaggle refuses it (403): the data set {DATASET} is private, was withdrawn "
