@@ -95,7 +95,8 @@ def test_files_plain_gzipped_and_zipped(tmp_path):
     (tmp_path / "half.csv.gz").write_bytes((tmp_path / "packed.csv.gz").read_bytes()[:-9])
     (tmp_path / "none.csv.gz").write_bytes(b"nothing")
     (tmp_path / "none.csv.zip").write_bytes(b"nothing")
-    for name in ("other.csv", "half.csv.gz", "none.csv.gz", "none.csv.zip"):
+    zipfile.ZipFile(tmp_path / "empty.csv.zip", "w").close()
+    for name in ("other.csv", "half.csv.gz", "none.csv.gz", "none.csv.zip", "empty.csv.zip"):
         with pytest.raises(ValueError, match=f"{name}: cannot be read"):
             list(run_lengths.read(tmp_path / name))
 
