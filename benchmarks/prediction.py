@@ -59,7 +59,7 @@ def main():
     parser.add_argument("models", nargs="+", help=".keras files of trained models")
     parser.add_argument("--batch-size", type=int, default=16)
     arguments = parser.parse_args()
-    paths = data.unlabelled(rendered.write_cars(cars=1, test_cars=4, size=SIZE))
+    paths = data.unlabelled(rendered.write("cars", cars=1, test_cars=4, size=SIZE))
     models = [predict.load(path) for path in arguments.models]
     rounds = [
         [stages(model, arguments.batch_size, paths) for model in models]

@@ -113,7 +113,7 @@ def compare(csv, folder, count=None):
 
 def test_equal_to_the_rendered_train_masks_csv(tmp_path):
     """What `toy` wrote is read back from its GIFs: the encodings of disk and memory agree."""
-    folder = rendered.write_cars(tmp_path / "data", 1, 0, (64, 48), progress=False)
+    folder = rendered.write("cars", tmp_path / "data", (64, 48), cars=1, test_cars=0)
     with zipfile.ZipFile(folder / "train_masks.zip") as archive:
         archive.extractall(tmp_path)
     assert compare(folder / "train_masks.csv", tmp_path / "train_masks") == 16

@@ -62,12 +62,15 @@ def write_json(path, record):
     write_text(path, json.dumps(record, indent=1) + "\n")
 
 
+HELD = set()  # the folders that this process holds
+
+
 @contextlib.contextmanager
 def held(folder):
     """Hold a folder while writing into it: a second process is told who does.
 
     The system lets go of it when the process ends, however it ends. Where a file system knows no
-    locks (some network drives), nothing is held.
+    locks (some network drives), nothing is held. Held already by this process, it stays so.
 
     Raises
     ------
@@ -76,12 +79,19 @@ def held(folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if (place := folder.resolve()) in HELD:
+        yield
+        return
     with open(folder / ".lock", "a+", encoding="utf-8") as file:
         lock(file, folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
-        yield
+        HELD.add(place)
+        try:
+            yield
+        finally:
+            HELD.discard(place)
 
 
 def lock(file, place):
