@@ -62,10 +62,10 @@ def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
 
 
 def elements_of(pairs, image_size, resize, read, cache):
-    """What is shuffled, a dataset as long as `pairs`, and the stage that makes pairs of it, or None.
+    """A dataset as long as `pairs`, to be shuffled, and the stage that makes images of it, or None.
 
-    From memory, images and masks themselves are shuffled. Else their numbers are, and each is read
-    when its turn comes: no buffer holds the data set, and the order is the same.
+    From memory, images and masks themselves are shuffled, and there is no stage. Else their numbers
+    are, and each is read when its turn comes: no buffer holds the data, and the order is the same.
     """
     if not pairs:
         raise UserError("no pairs to make a dataset of: is this part of the split empty?")

@@ -1,4 +1,4 @@
-"""Where decoded images are kept: in memory, in a file, or nowhere; and files known again by hash."""
+"""Where decoded images are kept: in memory, in a file, or nowhere; files known by their hash."""
 
 import contextlib
 import hashlib
@@ -36,7 +36,7 @@ def sizes_of(pairs, image_size):
 
 def free_memory():
     """Bytes of memory that programs may still take, within the limit of a container or job."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, KeyError):
         lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         free = int(lines["MemAvailable"].split()[0]) * 1024
         return min([free, *memory_limits()])
@@ -135,10 +135,11 @@ class FileCache:
         self.starts = np.cumsum([0, *(BYTES * (h * w + 1) for h, w in sizes)]).tolist()
         if path is None:
             cache_folder().mkdir(parents=True, exist_ok=True)
-            self.file = tempfile.TemporaryFile(dir=cache_folder(), buffering=0)
-        else:
-            Path(path).touch()
-            self.file = open(path, "r+b", buffering=0)  # noqa: SIM115, open as long as this lives
+            self.file = tempfile.TemporaryFile(dir=cache_folder(), buffering=0)  # noqa: SIM115
+        else:  # open as long as this object lives
+            if not Path(path).exists():
+                Path(path).touch()
+            self.file = open(path, "r+b", buffering=0)  # noqa: SIM115
 
     def __call__(self, number):
         (height, width), start = self.sizes[number], self.starts[number]
