@@ -1,5 +1,6 @@
 """Files written whole or not at all, folders held by one process, and what differs in records."""
 
+import collections
 import contextlib
 import io
 import json
@@ -21,6 +22,27 @@ class UserError(ValueError):
     The command line prints it as it is; every other error is a fault of the code and keeps its
     traceback.
     """
+
+
+raised = collections.deque(maxlen=1)  # what `remembered` kept last
+
+
+@contextlib.contextmanager
+def remembered():
+    """Keep what a reader of files raises in `raised`: TensorFlow hands on its words alone.
+
+    For functions that tf.data calls, `with remembered():` or the decorator `@remembered()`.
+    """
+    try:
+        yield
+    except (UserError, OSError) as error:
+        raised.append(error)
+        raise
+
+
+def cache_folder():
+    """The user's folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"
 
 
 def partials_of(path):
@@ -66,11 +88,12 @@ HELD = set()  # the folders that this process holds
 
 
 @contextlib.contextmanager
-def held(folder):
+def held(folder, again=False):
     """Hold a folder while writing into it: a second process is told who does.
 
     The system lets go of it when the process ends, however it ends. Where a file system knows no
-    locks (some network drives), nothing is held. Held already by this process, it stays so.
+    locks (some network drives), nothing is held. With
+    `again` it may be held by this process already, as a run holds it for its training.
 
     Raises
     ------
@@ -79,7 +102,7 @@ def held(folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if (place := folder.resolve()) in HELD:
+    if (place := folder.resolve()) in HELD and again:
         yield
         return
     with open(folder / ".lock", "a+", encoding="utf-8") as file:
