@@ -533,17 +533,6 @@ def test_what_is_refused_leaves_the_result(folder, tmp_path):
         protocol.run(small(epochs=2), folder, to=to, verbose=0, resume=True)
 
 
-def test_the_code_s_hash_is_that_of_every_file(monkeypatch, tmp_path):
-    assert protocol.code_hash() == protocol.code_hash()
-    for name in ("identity.py", "augment.py"):
-        (tmp_path / "unet_tf/protocol").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "unet_tf/protocol" / name).write_text("1")
-    monkeypatch.setattr(identity, "__file__", str(tmp_path / "unet_tf/protocol/identity.py"))
-    before = protocol.code_hash()
-    (tmp_path / "unet_tf/protocol/augment.py").write_text("2")
-    assert protocol.code_hash() != before
-
-
 def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
     recipe = small(epochs=1)
     made = {"commit": "abc", "code": "1"}
