@@ -16,7 +16,7 @@ from unet_tf import data, network, pipeline
 from unet_tf.files import differences, in_zip
 from unet_tf.training import fit, state_in
 from unet_tf.training.checkpoint import STAMP, VERSIONS, Checkpoint
-from unet_tf.training.makings import architecture, attribute, settings_of, made_of
+from unet_tf.training.makings import architecture, attribute, made_of, settings_of
 
 
 @pytest.fixture

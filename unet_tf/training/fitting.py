@@ -8,7 +8,7 @@ import numpy as np
 from unet_tf.files import UserError, held
 from unet_tf.network import bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint
-from unet_tf.training.makings import attribute, settings_of, made_of
+from unet_tf.training.makings import attribute, made_of, settings_of
 
 
 class AtEpoch(keras.callbacks.Callback):
