@@ -52,7 +52,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import data, kaggle, rendered
 from unet_tf.data import CARVANA, UNDECODABLE, without_pairs
@@ -329,7 +328,7 @@ def read_mask(path):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
         raise ValueError(
             f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
-            f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
+            f"{len(found)} values ({shown}). Make the object 255, without anti-aliasing; no JPEG"
         )
     if image.mode in ("L", "P") and (used != (levels[used] > 0)).any():  # else it is 0 and 1
         pixels = np.asarray(image.point((levels > 0).astype(int).tolist()))
@@ -591,9 +590,10 @@ def unzipped(folder, name):
 # %% [markdown]
 # `pair` puts them together. Read it as a list of questions to a folder: are the two parts there,
 # has each image a mask and each mask an image, can the files be read, have image and mask one size?
+# (The module's `pair` also takes a folder whose parts are given, as in notebook 08.)
 
 
-# %% tags=["lifted"]
+# %%
 def pair(folder):
     """The pairs of `folder`, by name, sorted by name, each checked."""
     folder = Path(folder)
@@ -710,6 +710,11 @@ def word_of(paths):
 
 def divide(pairs, by, count, seed):
     """(rest, part): the part holds `count` groups, or images, as `by` says."""
+    from sklearn.model_selection import (
+        GroupShuffleSplit,
+        train_test_split,
+    )  # two seconds: only here
+
     if not count:
         return pairs, []
     if by == "image":
