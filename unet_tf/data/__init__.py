@@ -1,6 +1,6 @@
 """From a folder to arrays: find the data, pair, split and read them; no TensorFlow."""
 
-from unet_tf.data.card import Card
+from unet_tf.data.card import Card, size_given
 from unet_tf.data.find_labels import MOST_CLASSES, find_labels, grey_values, labels_of_masks
 from unet_tf.data.find_labels import labels_of_values, with_greys
 from unet_tf.data.images import SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory, open_image
