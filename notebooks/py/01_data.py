@@ -55,7 +55,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from unet_tf import data, kaggle, rendered
-from unet_tf.data import CARVANA, UNDECODABLE, without_pairs
+from unet_tf.data import CARVANA, UNDECODABLE, Unreadable, without_pairs
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -264,7 +264,7 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 # So the project reads its files with two functions, and every mask that leaves them holds 0 and 1.
 # First the photographs: whatever the file holds becomes `(height, width, 3)`, and a file that
 # cannot be decoded is named in the error (`UNDECODABLE` lists what Pillow and a zip raise then:
-# nine kinds of error). `at_least` is for notebook 02: a large JPEG that you want small can be
+# nine kinds of error; `Unreadable` is a `ValueError` that also keeps the reason). `at_least` is for notebook 02: a large JPEG that you want small can be
 # decoded smaller, which is much faster.
 
 
@@ -280,9 +280,8 @@ def open_image(path, at_least=None):
     except FileNotFoundError:
         raise
     except UNDECODABLE as error:
-        raise ValueError(
-            f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
-        ) from None
+        remedy = ". Replace the file, or remove it and its pair"
+        raise Unreadable(path, f"cannot be decoded ({error})", remedy) from None
     return image
 
 
@@ -485,7 +484,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 def files_by_stem(folder, problems):
     """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
     files = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         stem = path.stem.removesuffix("_mask")
@@ -711,13 +710,10 @@ def word_of(paths):
 
 def divide(pairs, by, count, seed):
     """(rest, part): the part holds `count` groups, or images, as `by` says."""
-    from sklearn.model_selection import (
-        GroupShuffleSplit,
-        train_test_split,
-    )  # two seconds: only here
-
     if not count:
         return pairs, []
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split  # slow to import
+
     if by == "image":
         return train_test_split(pairs, test_size=count, random_state=seed)
     groups = [group_of(image) for image, _ in pairs]

@@ -24,12 +24,20 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
 
+class Unreadable(UserError):
+    """A file that cannot be read: `reason` says why, without the file's name."""
+
+    def __init__(self, name, reason, remedy=""):
+        super().__init__(f"{name}: {reason}{remedy}")
+        self.reason = reason
+
+
 def size_of(path):
     """(height, width) of an image file, in pixels, from its header.
 
     Raises
     ------
-    UserError
+    Unreadable
         For a file that is empty, truncated, or no image; begins with the file's name.
     """
     path = Path(path)
@@ -41,12 +49,12 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise UserError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
+        raise Unreadable(path.name, "not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path.name}: cannot be read ({error})") from None
+        raise Unreadable(path.name, f"cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
     if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
-        raise UserError(f"{path.name}: the file is truncated")
+        raise Unreadable(path.name, "the file is truncated")
     return height, width
 
 
@@ -77,7 +85,7 @@ def to_rgb(image):
 
 
 def open_image(path, at_least=None):
-    """The decoded Pillow image of a file, or of a `zipfile.Path`; UserError names a broken one.
+    """The decoded Pillow image of a file, or of a `zipfile.Path`; `Unreadable` names a broken one.
 
     `.info["size"]` is its (width, height) in the file. Given `at_least`, (height, width), a JPEG
     comes at a half, a quarter or an eighth of that where it is still so large: libjpeg then leaves
@@ -93,9 +101,8 @@ def open_image(path, at_least=None):
     except FileNotFoundError:
         raise
     except UNDECODABLE as error:
-        raise UserError(
-            f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
-        ) from None
+        remedy = ". Replace the file, or remove it and its pair"
+        raise Unreadable(path, f"cannot be decoded ({error})", remedy) from None
     return image
 
 

@@ -105,7 +105,7 @@ def unzipped(folder, name):
 def files_by_stem(folder, problems):
     """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
     files = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         stem = path.stem.removesuffix("_mask")
