@@ -264,8 +264,9 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 # So the project reads its files with two functions, and every mask that leaves them holds 0 and 1.
 # First the photographs: whatever the file holds becomes `(height, width, 3)`, and a file that
 # cannot be decoded is named in the error (`UNDECODABLE` lists what Pillow and a zip raise then:
-# nine kinds of error; `Unreadable` is a `ValueError` that also keeps the reason). `at_least` is for notebook 02: a large JPEG that you want small can be
-# decoded smaller, which is much faster.
+# nine kinds of error; `Unreadable` is a `ValueError` that keeps the reason apart from the name).
+# `at_least` is for notebook 02: a large JPEG that you want small can be decoded smaller, which is
+# much faster.
 
 
 # %% tags=["lifted"]
@@ -532,12 +533,12 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise ValueError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
+        raise Unreadable(path.name, "not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name}: cannot be read ({error})") from None
+        raise Unreadable(path.name, f"cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
     if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
-        raise ValueError(f"{path.name}: the file is truncated")
+        raise Unreadable(path.name, "the file is truncated")
     return height, width
 
 
