@@ -393,7 +393,7 @@ def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
         commands.main(["train", "--seed", "-1"])
     assert "argument --seed: '-1' is no whole number from 0" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    cars = rendered.write_cars(tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
+    cars = rendered.write("cars", tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
     command = f"train --recipe guide_unet --no-check --data {cars} --to {tmp_path}/file"
     assert commands.main(command.split()) == 1
     assert "file: no folder can be made there" in capsys.readouterr().err
@@ -466,16 +466,16 @@ def test_which_part_reaches_what(folder, monkeypatch):
     assert training_settings["resize"] == validation_settings["resize"] == "nearest"
     predicted = [args[1] for args, _ in seen["probabilities"]]
     images = {part: [image for image, _ in getattr(parts, part)] for part in parts._fields}
-    assert predicted == [images["test"], images["validation"]]
+    assert predicted == [images["validation"], images["test"]]
     assert {args[3] for args, _ in seen["probabilities"]} == {"nearest"}
     ((scored, settings),) = seen["report"]
     assert scored[0] == parts.test
-    assert settings == {"batch_size": recipe.batch_size}  # and the threshold 0.5
-    (chosen, _), (used, _) = seen["best_threshold"]
+    assert not settings
+    assert scored[2:4] == (0.5, recipe.batch_size)
+    ((chosen, _),) = seen["best_threshold"]
     assert chosen[0] == parts.validation
     assert len(chosen) == 2  # of all thresholds
-    assert used[0] == parts.test
-    assert used[2] == [result["scores"]["chosen_threshold"]]
+    assert scored[5] == result["scores"]["chosen_threshold"]
     ((baseline, _),) = seen["constant_baseline"]
     assert baseline[:2] == (parts.train, parts.test)
     optimizer = seen["fit"][0][1]["optimizer"]

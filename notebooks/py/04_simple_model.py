@@ -23,9 +23,10 @@
 import sys
 from pathlib import Path
 
-# On Kaggle with Internet off: the project attached as a data set.
-attached = Path("/kaggle/input").glob("**/unet_tf/__init__.py")
-sys.path += ["..", *(str(path.parent.parent) for path in attached)]
+sys.path.append("..")
+for depth in range(1, 5):  # on Kaggle with Internet off: the project attached as a data set
+    attached = Path("/kaggle/input").glob("*/" * depth + "unet_tf/__init__.py")
+    sys.path += [str(path.parent.parent) for path in attached]
 try:
     import unet_tf
 except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
@@ -444,10 +445,11 @@ print("validation dice at 96x128 above 0.85:", best > 0.85)
 # ## Back to the original size
 #
 # A score at 96x128 is not the competition's: its masks are as large as its images. So resize the
-# *probabilities* back, bilinearly, and only then cut at 0.5. Cutting first would leave stairs.
+# *probabilities* back, bilinearly, and only then cut at 0.5. Cutting first would leave stairs. The module's versions
+# also read ahead, name a file that is broken, and know the size of a saved model.
 
 
-# %% tags=["lifted"]
+# %%
 def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
     """What the model says of each image, at the size it works at, one after another."""
     for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
@@ -455,7 +457,7 @@ def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=
         yield from found[..., 0] if found.shape[-1] == 1 else found
 
 
-# %% tags=["lifted"]
+# %%
 def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, threshold=0.5):
     """Predicted masks at original size, one after another."""
     found = probabilities(model, paths, image_size, resize, batch_size)

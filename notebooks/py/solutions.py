@@ -10,9 +10,10 @@
 import sys
 from pathlib import Path
 
-# On Kaggle with Internet off: the project attached as a data set.
-attached = Path("/kaggle/input").glob("**/unet_tf/__init__.py")
-sys.path += ["..", *(str(path.parent.parent) for path in attached)]
+sys.path.append("..")
+for depth in range(1, 5):  # on Kaggle with Internet off: the project attached as a data set
+    attached = Path("/kaggle/input").glob("*/" * depth + "unet_tf/__init__.py")
+    sys.path += [str(path.parent.parent) for path in attached]
 try:
     import unet_tf
 except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
@@ -41,7 +42,7 @@ import zipfile
 
 from unet_tf import kaggle, rendered
 
-zips = folder if (folder / "train_hq.zip").is_file() else rendered.write_cars()
+zips = folder if (folder / "train_hq.zip").is_file() else rendered.write("cars")
 with zipfile.ZipFile(zips / "train_hq.zip") as opened:
     names = [Path(name).name for name in opened.namelist()]
 names = [name for name in names if name.endswith("_04.jpg")]

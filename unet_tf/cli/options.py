@@ -184,19 +184,17 @@ def add_predict(commands):
     )
     flag(command, "--overlays", "with --to: also the image with its mask in colour")
     command.add_argument(
-        "--threshold", type=share, help="a pixel is car from this probability on (0.5)"
+        "--threshold", type=share, help="a pixel is foreground from this probability on (0.5)"
     )
     command.add_argument(
         "--image-size",
         type=image_size,
         metavar="HxW",
         default=argparse.SUPPRESS,
-        help="for a model that takes any size: height first, or native (its own size for each "
-        "image)",
+        help="for a model that takes any size: height first, or native, its own size for each "
+        "image (as in training)",
     )
-    command.add_argument(
-        "--resize", default="area", choices=("area", "nearest"), help="as in training (area)"
-    )
+    command.add_argument("--resize", choices=("area", "nearest"), help="(as in training)")
     flag(
         command,
         "--tiles",
@@ -211,7 +209,12 @@ def add_predict(commands):
         help="average over the mirror image, or over all of them",
     )
     command.add_argument(
-        "--batch-size", type=whole(1), default=16, metavar="N", help="images at a time (16)"
+        "--batch-size",
+        type=whole(1),
+        default=16,
+        metavar="N",
+        help="images at a time (16); a stopped run may go on with fewer, and in bfloat16 the last "
+        "bits of a probability may then differ",
     )
 
 

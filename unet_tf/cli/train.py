@@ -140,7 +140,7 @@ def print_scores(recipe, result, to):
     )
     files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
     if recipe.classes:
-        print(scores.class_table(found, found["baseline_report"]))
+        print(scores.table(found, found["baseline_report"]))
         print(
             f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
             f"place, whatever the image shows, has {found['baseline']:.4f}."

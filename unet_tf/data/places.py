@@ -40,7 +40,7 @@ def find(data=None, kind="cars"):
             raise without_pairs(folder)
     else:
         folder = next(filter(None, found_by_itself(kind)), None)
-        folder = folder or rendered.WRITERS[kind]()
+        folder = folder or rendered.write(kind)
     what = RENDERED[kind] if rendered.is_rendered(folder) else folder
     print(f"Data: {what}")
     return folder
@@ -58,7 +58,7 @@ def found_by_itself(kind):
     content, local = Path("/content"), Path("data")
     if kind == "cars":
         places = (
-            kaggle.mounted(),
+            kaggle.mounted(kaggle.CARVANA),
             content,
             content / "data",
             content / "data/carvana",
@@ -69,5 +69,5 @@ def found_by_itself(kind):
         yield from (place for place in places if place and layout(place))
     if kind == "town":
         name = local / "massachusetts-buildings"
-        places = (kaggle.mounted_buildings(), content / name, name, Path("..") / name)
+        places = (kaggle.mounted(kaggle.BUILDINGS), content / name, name, Path("..") / name)
         yield from (place for place in places if place and given(place))
