@@ -40,11 +40,6 @@ def settings_of(what):
     return getattr(what, "__name__", str(what))
 
 
-def inner(optimizer):
-    """The optimizer that `keras.optimizers.LossScaleOptimizer` wraps, or itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
 def architecture(model):
     """Layers and their settings, but for the names that Keras counts up within a process."""
     return [
