@@ -16,7 +16,7 @@ reproduce: .venv/installed
 	$(BIN)/python -m unet_tf reproduce
 
 # The notebooks are compared on rendered data, whatever $UNET_DATA and notebooks/data hold.
-RENDERED = UNET_DATA="$$($(1)/python -c 'from unet_tf import toy; print(toy.write())')"
+RENDERED = UNET_DATA="$$($(1)/python -c 'from unet_tf import rendered; print(rendered.write("cars"))')"
 
 # One pytest run over unit tests and notebooks, so that its summary is the last thing printed;
 # two workers, each with whole files (a notebook's cells need one another).

@@ -39,7 +39,7 @@ def large_pairs(count=PAIRS):
     minutes, into the user's cache. ValueError when there are fewer."""
     from unet_tf import data, rendered
 
-    pairs = data.pair(rendered.write_cars(cars=63, size=(1918, 1280)))
+    pairs = data.pair(rendered.write("cars", cars=63, size=(1918, 1280)))
     if count > len(pairs):
         raise ValueError(f"{count} pairs: there are {len(pairs)}")
     return pairs[:count]

@@ -62,7 +62,7 @@ def train_once(name, images, batch_size, image_size, saved=False):
     from unet_tf.training import fit
 
     pairs = list(
-        itertools.islice(itertools.cycle(data.pair(rendered.write_cars())), images + VALIDATION)
+        itertools.islice(itertools.cycle(data.pair(rendered.write("cars"))), images + VALIDATION)
     )
     options = {"image_size": image_size, "batch_size": batch_size, "cache": "memory"}
     # The shuffle reads all images before it gives the first batch.
@@ -146,7 +146,7 @@ def main():
 
     # Rendered before, if not yet there. A process's peak starts with that of the one that started
     # it: nothing here imports TensorFlow before all is measured.
-    rendered.write_cars()
+    rendered.write("cars")
     measure.large_pairs()
     settings = [(kind, {**BASE, **one}) for kind, varied in VARIED.items() for one in ({}, *varied)]
     found = [[] for _ in settings]

@@ -20,7 +20,7 @@ from unet_tf import data, kaggle, predict, rendered, run_lengths
 SIZE = (1918, 1280)
 
 
-def stages(model, size, batch_size, paths):
+def stages(model, batch_size, paths):
     """Seconds of each stage over all paths: read, predict, encode, and the whole."""
     seconds = {}
 
@@ -31,12 +31,12 @@ def stages(model, size, batch_size, paths):
         return result
 
     def read(path):
-        return data.read_resized(path, size)[0]
+        return data.read_resized(path, model.card.image_size, model.card.resize)[0]
 
     def forward():
         starts = range(0, len(images), batch_size)
         batches = (np.stack(images[i : i + batch_size]).astype("float32") / 255 for i in starts)
-        return np.concatenate([model(batch, training=False).numpy() for batch in batches])[..., 0]
+        return np.concatenate([model(batch) for batch in batches])[..., 0]
 
     def encode(probability):
         return run_lengths.encode(data.resized_back(probability, SIZE[::-1]) >= 0.5)
@@ -44,8 +44,7 @@ def stages(model, size, batch_size, paths):
     def whole():
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "submission.csv.gz"
-            options = {"settings": {}, "image_size": size, "batch_size": batch_size}
-            list(predict.to_submission(model, paths, target, **options))
+            list(predict.to_submission(model, paths, target, batch_size=batch_size))
 
     with ThreadPoolExecutor() as pool:
         images = timed("read", lambda: list(pool.map(read, paths)))
@@ -60,14 +59,14 @@ def main():
     parser.add_argument("models", nargs="+", help=".keras files of trained models")
     parser.add_argument("--batch-size", type=int, default=16)
     arguments = parser.parse_args()
-    paths = data.unlabelled(rendered.write_cars(cars=1, test_cars=4, size=SIZE))
-    networks = [predict.load(path) for path in arguments.models]
-    models = [(predict.compiled(one), predict.size_of_model(one)) for one in networks]
+    paths = data.unlabelled(rendered.write("cars", cars=1, test_cars=4, size=SIZE))
+    models = [predict.load(path) for path in arguments.models]
     rounds = [
-        [stages(model, size, arguments.batch_size, paths) for model, size in models]
+        [stages(model, arguments.batch_size, paths) for model in models]
         for _ in range(arguments.rounds + 1)
     ]
-    for number, network in enumerate(networks):
+    for number, predictor in enumerate(models):
+        network = predictor.model
         found = [both[number] for both in rounds[1:]]
         rates = {
             stage: measure.spread([len(paths) / seconds[stage] for seconds in found])
@@ -80,7 +79,7 @@ def main():
         record = {
             "model": network.name,
             "parameters": network.count_params(),
-            "image_size": models[number][1],
+            "image_size": predictor.card.image_size,
             "images": f"{len(paths)} rendered, {SIZE[0]}x{SIZE[1]}",
             "batch_size": arguments.batch_size,
             "rounds": arguments.rounds,

@@ -55,7 +55,7 @@ def main():
     policy = set_precision(parser.parse_args().precision)
     path = RESULTS / f"collapse_{policy}.json"
     record = json.loads(path.read_text()) if path.exists() else {"runs": {}}
-    folder = rendered.write_cars()
+    folder = rendered.write("cars")
     parts = data.split(data.pair(folder)[:320])
     record |= {"data": "rendered", "precision": policy}
     record |= provenance()

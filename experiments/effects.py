@@ -129,7 +129,7 @@ def one_run(name, seed):
     """Train once and score on the test cars; the record, ready for JSON."""
     variant = VARIANTS[name]
     recipe = dataclasses.replace(BASE, **variant.recipe)
-    folder = rendered.write_cars()
+    folder = rendered.write("cars")
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
     policy = set_precision(variant.precision)
@@ -139,7 +139,7 @@ def one_run(name, seed):
         "image_size": recipe.image_size,
         "batch_size": recipe.batch_size,
         "resize": recipe.resize,
-        "cache": rendered.cars_folder().parent / "effects-cache",
+        "cache": rendered.cache() / "effects-cache",
     }
     paired = recipe.augment if variant.masks_move else False
     training = pipeline.dataset(parts.train, shuffle=True, augment=paired, seed=seed, **settings)

@@ -1,7 +1,9 @@
-"""Take the results of runs into the ledger, `results/`, and its tables into the README.
+"""Take the results of runs into the ledger, `results/`, and its tables into the documents.
 
     python -m unet_tf reproduce --full --seeds 3 --data data/carvana --to runs/carvana
     python experiments/publish.py runs/carvana          # without a folder: the tables alone
+
+`DOCUMENTS` says which document holds which table, between its markers.
 
 A record of the ledger is one recipe on one data set, all its seeds: `results/<recipe>-<data>.json`,
 with `-small` behind where it has other filters, `-changed` where only other settings were changed.
@@ -9,6 +11,7 @@ Seeds that a record has and the runs do not are kept, if split and settings are 
 seeds may come from several batches.
 """
 
+import ast
 import importlib.util
 import json
 import shutil
@@ -16,13 +19,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
-from unet_tf import files, kaggle, protocol
+from unet_tf import files, protocol
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
-SPEED = RESULTS / "speed"
 CARVANA_IMAGES = 5088  # of the whole training set
 # Settings that came after the first records, with what held before.
 LATER = {"crop": None, "crops": 1, "class_weights": None, "class_names": None}
@@ -31,9 +31,26 @@ TO_FILL = (
     "| {published} | | {may} | *yours to fill* | | | | {on} | |"
 )
 
-spec = importlib.util.spec_from_file_location("effects", Path(__file__).parent / "effects.py")
-effects = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(effects)
+# The rows in short: of each the ledger's first record counts, unchanged before changed and
+# photographs before rendered.
+IN_SHORT = (
+    ("article_simple", "corrected"),
+    ("article_unet", "corrected"),
+    ("guide_unet", "corrected"),
+    ("buildings_unet", "corrected"),
+)
+
+
+def module(path):
+    """A Python file of this project that lies in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+effects = module(ROOT / "experiments" / "effects.py")
+speed = module(ROOT / "benchmarks" / "tables.py")
 
 
 def slug(record):
@@ -92,9 +109,14 @@ def records():
     )
 
 
+def of_kind(many):
+    """The ledger's records of many classes, or those of one."""
+    return [record for record in records() if ("classes" in record) == many]
+
+
 def table():
     """The table of the ledger, with a line to fill for each protocol that Carvana lacks."""
-    found = [record for record in records() if "classes" not in record]
+    found = of_kind(many=False)
     real = {
         (record["recipe"], record["variant"])
         for record in found
@@ -123,7 +145,28 @@ def table():
 
 def class_table():
     """The ledger's table of recipes of many classes."""
-    return protocol.class_table([record for record in records() if "classes" in record])
+    return protocol.class_table(of_kind(many=True))
+
+
+def scores_in_short():
+    """A row each for `IN_SHORT`: the score that counts, beside that of a constant prediction."""
+    rows, found = [], records()
+    for name in IN_SHORT:
+        record = next(one for one in found if (one["recipe"], one["variant"]) == name)
+        key = "mean_iou" if "classes" in record else "dice"
+        height, width = record["original_size"]
+        images = sum(record["split"]["images"].values())
+        size = ", small size" if "filters" in record["changed"] else ""
+        rows.append(
+            (
+                f"{', '.join(name)}{size}",
+                f"{record['data']}, {images} images of {width}x{height}",
+                f"{key.replace('_iou', ' IoU')} {speed.mean(record['scores'][key])}",
+                speed.mean(record["scores"]["baseline"]),
+            )
+        )
+    heads = ("recipe", "data", "score", "constant prediction")
+    return speed.markdown(heads, rows)
 
 
 def effects_table():
@@ -132,170 +175,57 @@ def effects_table():
     return f"{effects.table(found)}\n\n{effects.leak(found)}"
 
 
-def rates():
-    """The table of `benchmarks/prediction.py`: images a second by stage."""
-    heads = (
-        "model",
-        "read, resize",
-        "predict",
-        "resize back, encode",
-        "all, overlapped",
-        "Carvana",
+def started():
+    """What the first command took, and the scores that it leads to."""
+    record = speed.benchmarks()["start"]
+    taken = record.get("clone", {}).get("seconds", {})
+    steps = [f"`{name}` took {taken[name]:.0f} s" for name in taken if name != "git clone"]
+    names = [f"article_{model}-corrected-rendered-small" for model in ("simple", "unet")]
+    small = [one for one in of_kind(many=False) if slug(one) in names]
+    dices = [f"{one['recipe']} {speed.mean(one['scores']['dice'])}" for one in small]
+    return (
+        f"Measured once on {record['hardware']}: {', '.join(steps)}. Dice per image over "
+        f"{len(small[0]['runs'])} seeds, on **rendered** cars that the models have not seen: "
+        f"{', '.join(dices)}; a constant mask has {speed.mean(small[0]['scores']['baseline'])}."
     )
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    found = benchmarks()
-    for record in (found[f"prediction_{name}"] for name in ("simple_fcn", "unet")):
-        stages = record["images_a_second"]
-        cells = [
-            "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
-            for stage in ("read", "predict", "encode", "whole")
-        ]
-        hours = kaggle.TEST_IMAGES / stages["whole"]["median"] / 3600
-        name = f"{record['model']}, {record['parameters']:,} parameters, {record['policy']}"
-        lines.append(f"| {name} | {' | '.join(cells)} | {hours:.1f} hours |")
+
+
+def rooms():
+    """The rooms of the module, from the ground up: what each is for, by its own docstring."""
+    package, lines = ROOT / "unet_tf", []
+    for number, floor in enumerate(module(ROOT / "tests" / "test_rooms.py").FLOORS):
+        for name in sorted(floor):
+            door = package / name / "__init__.py"
+            path = door if door.exists() else package / f"{name}.py"
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            what = " ".join(docstring.split("\n\n")[0].split())
+            inside = [f"`{file.stem}`" for file in sorted(door.parent.glob("[!_]*.py"))]
+            lines.append(f"- {number} · **{name}**: {what} {' '.join(inside)}".rstrip())
     return "\n".join(lines)
-
-
-def benchmarks():
-    """The records of `benchmarks/`, by name."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(SPEED.glob("*.json"))}
-
-
-def comparisons():
-    """What `benchmarks/` has compared: (what, against what, its rate, rounds, times as fast) each,
-    the last as a record of median and range."""
-    found, rows = benchmarks(), []
-    for way, one in found["input"]["ways"].items():
-        what, rounds = f"input: {way}", found["input"]["rounds"]
-        rate = "{median:,.0f} pairs/s".format(**one["pairs_a_second"])
-        rows.append((what, "the article's", rate, rounds, one["times_the_article"]))
-    for model in ("simple", "unet"):
-        record = found[f"training_{model}"]
-        for way, one in record["ways"].items():
-            rate = "{median:.0f} s".format(**one["seconds"])
-            what = (
-                f"{'U-Net' if model == 'unet' else 'simple model'}, {record['pairs']} pairs: {way}"
-            )
-            rounds = record["rounds"]
-            rows.append((what, "the article's", rate, rounds, one["times_the_article"]))
-    peers = found["peers"]
-    rounds = f"{peers['rounds']} of {peers['steps']}"
-    for one in peers["comparisons"]:
-        for task in ("training step", "prediction"):
-            seconds = peers["ways"][one["ours"]][task]["median"]
-            rate = f"{peers['batch_size'] / seconds:.1f} images/s"
-            what, against = f"U-Net, {task}", one["comparison"]
-            rows.append((what, against, rate, rounds, one[task]["times_the_peer"]))
-    return rows
-
-
-def ranged(record, digits, scale=1, unit=""):
-    """`median (least to most)` of a record, or the median alone where they are the same."""
-    median, (least, most) = record["median"] * scale, (end * scale for end in record["range"])
-    spread = "" if least == most else f" ({least:.{digits}f} to {most:.{digits}f})"
-    return f"{median:.{digits}f}{unit}{spread}"
-
-
-def digits_of(ratio):
-    """Decimals that a ratio is shown with."""
-    return 1 if ratio["median"] < 20 else 0
-
-
-def speed():
-    """The table of `benchmarks/`: each way's rate and how many times as fast it is."""
-    heads = ("what", "rate", "against", "rounds", "times as fast: median (least to most)")
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for what, against, rate, rounds, ratio in comparisons():
-        times = ranged(ratio, digits_of(ratio))
-        lines.append(f"| {what} | {rate} | {against} | {rounds} | {times} |")
-    return "\n".join([*lines, "", footprint()])
-
-
-def footprint():
-    """What else `benchmarks/` has measured, a line each: share of the hardware's rate, memory,
-    start, and what was tried."""
-    found, lines = benchmarks(), []
-    for policy, one in found["share"]["policies"].items():
-        lines.append(
-            f"- `share.py`: a training step of the U-Net in {policy} reaches "
-            f"{ranged(one['share'], 0, 100, '%')} of the rate of its convolutions run bare and "
-            f"forward, which is {ranged(one['gflops_bare'], 0)} GFLOP/s."
-        )
-    memory, mebi = found["memory_unet"], 1 / 2**20
-    for kind in ("training", "prediction"):
-        base, grown = memory[kind]["peaks"][0], memory[kind]["growth"]
-        height, width = base["setting"]["image_size"]
-        lines.append(
-            f"- `memory.py`: {kind} with the U-Net, {base['setting']['images']} images, batches of "
-            f"{base['setting']['batch_size']}, {height}x{width}: "
-            f"{ranged(base['above_import'], 0, mebi)} MiB at the peak above the imports "
-            f"({ranged(memory['imported'], 0, mebi)} MiB); "
-            f"{grown['images'] / 1024:.0f} KiB more an image, "
-            f"{grown['batch_size'] * mebi:.0f} MiB more an image of the batch."
-        )
-    precision = found["precision_16"]
-    height, width = precision["image_size"]
-    for policy, one in precision["policies"].items():
-        lines.append(
-            f"- `precision.py`: a training step of the guide's U-Net with {precision['filters']} "
-            f"filters, {height}x{width}, batches of {precision['batch_size']}, in {policy}: "
-            f"{ranged(one['images_a_second'], 1)} images/s, "
-            f"{ranged(one['memory_above_import'], 0, mebi)} MiB above the imports."
-        )
-    seconds = found["start"]["seconds"]
-    steps = found["start"].get("clone", {}).get("seconds", {}).items()
-    from_clone = "".join(f", `{name}` {taken:.0f} s" for name, taken in steps)
-    lines.append(
-        f"- `start.py`: `import unet_tf.train` {ranged(seconds['import unet_tf.train'], 1)} s, "
-        f"`import tensorflow` {ranged(seconds['import tensorflow'], 1)} s{from_clone}."
-    )
-    tried = found["tried_simple"]["ways"]
-    ways = [f"{way} {ranged(one['times_as_it_is'], 2)}" for way, one in tried.items()][1:]
-    lines.append(
-        "- `tried.py`: a training step of the simple model, as many times as fast as it is: "
-        f"{'; '.join(ways)}."
-    )
-    return "\n".join(lines)
-
-
-def speed_picture(path):
-    """The ratios as bars, on a logarithmic axis."""
-    rows = [row for row in comparisons() if row[-1]["range"] != [1, 1]]
-    figure, axis = plt.subplots(figsize=(9, 0.3 * len(rows) + 0.8), dpi=100, layout="constrained")
-    medians = [ratio["median"] for *_, ratio in rows]
-    errors = [[abs(ratio["median"] - ratio["range"][end]) for *_, ratio in rows] for end in (0, 1)]
-    bars = {"color": "#3477b5", "ecolor": "#222222", "height": 0.7}
-    axis.barh(range(len(rows)), [median - 1 for median in medians], left=1, xerr=errors, **bars)
-    for number, (*_, ratio) in enumerate(rows):
-        text = f"{ratio['median']:.{digits_of(ratio)}f}"
-        axis.text(max(1, ratio["range"][1]) * 1.08, number + 0.25, text, fontsize=8)
-    axis.set_yticks(range(len(rows)), [f"{what} | {against}" for what, against, *_ in rows])
-    axis.tick_params(labelsize=8)
-    axis.invert_yaxis()
-    axis.set_xscale("log")
-    axis.axvline(1, color="#222222", linewidth=1)
-    axis.set_xlabel("times as fast as what stands behind the bar", fontsize=8)
-    axis.margins(y=0.01)
-    axis.spines[["top", "right"]].set_visible(False)
-    with files.atomically(path) as partial:
-        figure.savefig(partial)
-    plt.close(figure)
 
 
 TABLES = {
+    **{"start": started, "scores": scores_in_short, "speed in short": speed.in_short},
     **{"ledger": table, "classes": class_table, "effects": effects_table},
-    **{"rates": rates, "speed": speed},
+    **{"rates": speed.rates, "speed": speed.table},
+    **{"rooms": rooms},
+}
+DOCUMENTS = {  # which tables each of them holds
+    "README.md": ("start", "scores", "speed in short"),
+    "results/README.md": ("ledger", "classes", "effects"),
+    "benchmarks/README.md": ("rates", "speed"),
+    "CONTRIBUTING.md": ("rooms",),
 }
 
 
-def with_tables(readme):
-    """The README's text with each table between its markers."""
-    for name, text in TABLES.items():
+def with_tables(text, names):
+    """A document's text with each of these tables between its markers."""
+    for name in names:
         start, end = f"<!-- {name}: experiments/publish.py -->", f"<!-- end of {name} -->"
-        before, rest = readme.split(start)
+        before, rest = text.split(start)
         _, after = rest.split(end)
-        readme = f"{before}{start}\n{text()}\n{end}{after}"
-    return readme
+        text = f"{before}{start}\n{TABLES[name]()}\n{end}{after}"
+    return text
 
 
 def publish(run):
@@ -320,8 +250,10 @@ def publish(run):
 def main():
     if len(sys.argv) > 1:
         publish(sys.argv[1])
-    speed_picture(SPEED / "speed.png")
-    files.write_text(ROOT / "README.md", with_tables((ROOT / "README.md").read_text()))
+    speed.picture(speed.SPEED / "speed.png")
+    for name, tables in DOCUMENTS.items():
+        path = ROOT / name
+        files.write_text(path, with_tables(path.read_text(encoding="utf-8"), tables))
 
 
 if __name__ == "__main__":

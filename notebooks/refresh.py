@@ -115,7 +115,7 @@ def build(path):
         os.pathsep
     )
     # Rendered data, whatever the shell's UNET_DATA and notebooks/data hold.
-    environment["UNET_DATA"] = str(rendered.write_cars())
+    environment["UNET_DATA"] = str(rendered.write("cars"))
     # ipykernel then leaves TensorFlow's native log lines out of the outputs, as it does in pytest.
     environment["PYTEST_CURRENT_TEST"] = "refresh"
     client = NotebookClient(

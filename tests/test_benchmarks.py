@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import data, network, pipeline, rendered
+from unet_tf import data, network, pipeline
 from unet_tf.pipeline import batches as batches_file
-from unet_tf.rendered import make_car
+from unet_tf.rendered.car_pictures import render
+from unet_tf.rendered.car_shapes import make_car
 
 ROOT = Path(__file__).parent.parent
 RECORDS = sorted((ROOT / "results" / "speed").glob("*.json"))
@@ -28,7 +29,7 @@ def pairs(tmp_path):
     """Three rendered cars of 480x320, the masks as Carvana's GIFs are."""
     found = []
     for number in range(3):
-        pixels, mask = rendered.render(make_car(0, number), 3)
+        pixels, mask = render(make_car(0, number), 3)
         Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", quality=92)
         palette = Image.fromarray(mask).convert("P")
         palette.putpalette([0, 0, 0, 255, 255, 255])
@@ -52,7 +53,7 @@ def test_reading_whole_is_what_small_from_the_start_is_near(tmp_path):
     import importlib
 
     whole = importlib.import_module("input").read_whole
-    Image.fromarray(rendered.render(make_car(0, 3), 2, (1918, 1280))[0]).save(tmp_path / "car.jpg")
+    Image.fromarray(render(make_car(0, 3), 2, (1918, 1280))[0]).save(tmp_path / "car.jpg")
     pixels, size = whole(tmp_path / "car.jpg", (96, 128), "area")
     fast, own_size = data.read_resized(tmp_path / "car.jpg", (96, 128))
     assert size == own_size == (1280, 1918)

@@ -68,8 +68,8 @@ def test_a_healthy_folder(folder):
 
 @pytest.mark.slow
 def test_rendered_cars(tmp_path):
-    folder = rendered.write_cars(
-        tmp_path / "cars", cars=5, test_cars=0, size=(48, 32), progress=False
+    folder = rendered.write(
+        "cars", tmp_path / "cars", cars=5, test_cars=0, size=(48, 32), progress=False
     )
     report = doctor.check(folder)
     assert {f.level for f in report.findings} == {"note"}

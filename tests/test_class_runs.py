@@ -12,6 +12,7 @@ from PIL import Image
 
 from unet_tf import data, network, protocol, rendered, scores
 from unet_tf.cli import commands
+from unet_tf.rendered.car_pictures import PARTS
 
 SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8}
 
@@ -20,7 +21,7 @@ SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8
 def parts_folder(tmp_path_factory):
     """Six rendered cars, as a folder of one's own: no marker, so no rendered data."""
     folder = tmp_path_factory.mktemp("own") / "parts"
-    rendered.write_car_parts(folder, cars=6, size=(60, 40), progress=False)
+    rendered.write("parts", folder, cars=6, size=(60, 40), progress=False)
     (folder / "rendered.json").unlink()
     return folder
 
@@ -154,7 +155,7 @@ def test_a_folder_of_ones_own_from_check_to_masks(parts_folder, tmp_path, capsys
     train += ["--epochs", "1", "--set", "filters=4,8,8", "--precision", "float32"]
     assert commands.main(train) == 1  # names what is missing, and the remedy
     assert "--leave-out" in capsys.readouterr().err
-    names = ["--classes", *rendered.PARTS]
+    names = ["--classes", *PARTS]
     assert commands.main([*train, "--leave-out", *names]) == 0
     out = capsys.readouterr().out
     assert "multiclass_unet" in out and "| IoU of wheel |" in out

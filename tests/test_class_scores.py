@@ -9,10 +9,10 @@ from unet_tf.data import Labels
 from unet_tf.scores import (
     class_baseline,
     class_report,
-    class_table,
     confusion_matrix,
     frequency_weights,
     scores_of,
+    table,
 )
 
 VOID = 255
@@ -155,7 +155,7 @@ def test_class_weights_by_hand(tmp_path):
 def test_the_table_names_absent_classes(pairs):
     files, _, prediction = pairs
     report = class_report(files, prediction, Labels(("sky", "road", "car", "boat")))
-    text = class_table(report, report)
+    text = table(report, report)
     assert report["absent"] == ["boat"]
     assert "| IoU of boat | absent | absent | 0.00% of the pixels |" in text
     assert f"| {report['mean_iou']:.4f} |" in text

@@ -64,7 +64,7 @@ def test_masks_named_as_their_images(tmp_path):
 
 def test_where_find_looks(tmp_path, monkeypatch, capsys):
     rendered = tmp_path / "rendered"
-    monkeypatch.setitem(rendered_room.WRITERS, "cars", lambda: rendered)
+    monkeypatch.setattr(rendered_room, "write", lambda kind: rendered)
     monkeypatch.setattr(rendered_room, "is_rendered", lambda folder: folder == rendered)
     assert data.find() == rendered
     assert capsys.readouterr().out == "Data: the rendered car studio, no photographs\n"

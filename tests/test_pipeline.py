@@ -14,8 +14,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from unet_tf import data, pipeline, rendered
-from unet_tf.rendered import make_car
+from unet_tf import data, pipeline
+from unet_tf.rendered.car_pictures import render
+from unet_tf.rendered.car_shapes import make_car
 
 MASK = np.zeros((5, 7), "uint8")
 MASK[1:4, 2:6] = 1
@@ -93,7 +94,7 @@ def test_jpeg_as_tensorflow_reads_it(files):
 def large(tmp_path_factory):
     """A rendered photograph of Carvana's size, as a JPEG."""
     path = tmp_path_factory.mktemp("large") / "car.jpg"
-    Image.fromarray(rendered.render(make_car(0, 3), 2, (1918, 1280))[0]).save(path, quality=92)
+    Image.fromarray(render(make_car(0, 3), 2, (1918, 1280))[0]).save(path, quality=92)
     return path
 
 

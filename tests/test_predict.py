@@ -15,10 +15,11 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from unet_tf import data, predict, run_lengths
+from unet_tf import data, predict, protocol, run_lengths
 from unet_tf.cli import commands
-from unet_tf.data import read_image, read_resized
-from unet_tf.network import simple_fcn
+from unet_tf.data import Card, Labels, read_image, read_resized, resized_back
+from unet_tf.files import UserError
+from unet_tf.network import simple_fcn, unet
 
 
 def red(images, training=False):
@@ -48,6 +49,7 @@ def model_file(tmp_path):
     model = keras.Model(inputs, outputs)
     model.set_weights([np.array([20.0, 0, 0]).reshape(1, 1, 3, 1), np.array([-12.0])])
     model.save(tmp_path / "red.keras")
+    Card(Labels.foreground("car"), (16, 24)).write(tmp_path / "red.keras")
     return tmp_path / "red.keras"
 
 
@@ -100,7 +102,7 @@ def test_a_network_tiled_is_close_to_itself_and_any_size_works():
 
 def test_overlap_out_of_range():
     with pytest.raises(ValueError, match="overlap"):
-        predict.tiled(red, overlap=1)
+        predict.tiled(red, (16, 24), overlap=1)
 
 
 def test_flips_by_hand():
@@ -178,9 +180,11 @@ def test_files_that_cannot_be(photographs, tmp_path):
 def test_predictions_are_those_of_predict(photographs, batch_size):
     paths = sorted(photographs.iterdir())
     expected = list(predict.predict(red, paths, (16, 24)))
-    stream = predict.predictions(
-        red, paths, lambda path, probability: probability >= 0.5, (16, 24), batch_size=batch_size
-    )
+
+    def finish(path, answer, size):
+        return resized_back(answer, size) >= 0.5
+
+    stream = predict.predictions(red, paths, finish, (16, 24), batch_size=batch_size)
     for (path, mask), image, truth in zip(stream, paths, expected, strict=True):
         assert path == image
         np.testing.assert_array_equal(mask, truth)
@@ -199,11 +203,11 @@ def test_a_broken_image_is_passed_over_in_its_place(photographs):
 
 
 def test_what_is_no_broken_image_is_raised(photographs):
-    def full_disk(path, probability):
+    def full_disk(path, answer, size):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        list(predict.predictions(red, sorted(photographs.iterdir()), full_disk))
+        list(predict.predictions(red, sorted(photographs.iterdir()), full_disk, (16, 24)))
 
 
 def test_reading_stays_a_few_batches_ahead(photographs, monkeypatch):
@@ -264,7 +268,7 @@ def test_masks_of_others_do_not_pass_for_these(photographs, model_file, tmp_path
     (photographs / "photo0.png").write_text("broken: so that the partial file stays")
     assert run(model_file, photographs, kind, target) == 1
     assert run(model_file, tmp_path / "other", kind, target) == 1
-    assert "other settings was here (from was" in capsys.readouterr().err
+    assert "other settings was here (from.0: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["--to", "--rle"])
@@ -276,7 +280,7 @@ def test_a_wrong_start_does_not_block_the_right_one(photographs, model_file, tmp
 
     write = predict.to_folder if kind == "--to" else predict.to_submission
     with pytest.raises(ValueError, match="another size"):
-        list(write(fails, predict.images([photographs]), target, {}))
+        list(write(fails, predict.images([photographs]), target, {}, image_size="native"))
     assert run(model_file, photographs, kind, target) == 0
 
 
@@ -319,11 +323,11 @@ def test_what_cannot_be_opened_is_named_and_passed_over(photographs, model_file,
 
 
 def test_a_mistake_of_the_program_is_no_broken_image(photographs):
-    def finish(path, probability):
+    def finish(path, answer, size):
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        list(predict.predictions(red, sorted(photographs.iterdir()), finish))
+        list(predict.predictions(red, sorted(photographs.iterdir()), finish, (16, 24)))
 
 
 def test_masks_do_not_go_among_the_images(photographs, model_file, capsys):
@@ -337,7 +341,7 @@ def test_a_model_that_answers_nan(photographs):
         return np.full((*images.shape[:3], 1), np.nan, "float32")
 
     with pytest.raises(ValueError, match="NaN"):
-        list(predict.predictions(diverged, sorted(photographs.iterdir()), lambda *_: None))
+        list(predict.predictions(diverged, sorted(photographs.iterdir()), print, (16, 24)))
 
 
 @pytest.mark.parametrize("shape", [(16, 24, 1), (None, 24, 3)])
@@ -355,6 +359,7 @@ def test_the_size_of_a_model_is_its_own(photographs, model_file, tmp_path, capsy
     inputs = keras.Input((None, None, 3))
     outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
     keras.Model(inputs, outputs).save(tmp_path / "any.keras")
+    Card(Labels.foreground("car"), None).write(tmp_path / "any.keras")
     for number, options in enumerate(
         (["native"], ["8x12"], ["8x12", "--tiles", "--flips", "both"])
     ):
@@ -403,7 +408,7 @@ def test_masks_of_another_run_are_neither_mixed_nor_overwritten(
     assert (tmp_path / "mine/photo3.png").read_text() == "precious"
     assert run(model_file, photographs, "--to", tmp_path / "masks") == 0
     assert run(model_file, photographs, "--to", tmp_path / "masks", "--threshold", 0.25) == 1
-    assert "threshold was 0.5, not 0.25" in capsys.readouterr().err
+    assert "threshold: 0.5 there, 0.25 here" in capsys.readouterr().err
 
 
 def test_broken_images_are_named_and_the_rest_is_done(photographs, model_file, tmp_path, capsys):
@@ -453,25 +458,23 @@ def test_overlays_go_with_pngs(photographs, model_file, tmp_path, capsys):
 
 def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp_path):
     assert run(model_file, photographs, "--rle", tmp_path / "whole.csv") == 0
-    rows = (tmp_path / "whole.csv").read_bytes().splitlines(keepends=True)
     paths = predict.images([photographs])
-    settings = {"any": 1}
+    model = predict.load(model_file)
 
     def submission(name):
-        options = {"settings": settings, "image_size": (16, 24)}
-        model = predict.load(model_file)
-        list(predict.to_submission(model, paths, tmp_path / name, **options))
+        list(predict.to_submission(model, paths, tmp_path / name))
         return (tmp_path / name).read_bytes()
 
-    assert submission("again.csv") == b"".join(rows)
-    for cut in (0, 1, 10, len(b"".join(rows[1:4])), len(b"".join(rows[1:])) - 1):
-        whole = {**settings, "threshold": 0.5, "image_size": (16, 24)}
-        whole["from"] = [str(photographs.resolve())]
-        head = f"# {json.dumps(whole)}\n".encode()
-        kept = tmp_path / f"{cut}.csv.partial"
-        kept.write_bytes(head + b"".join(rows[1:])[:cut])
-        assert submission(f"{cut}.csv") == b"".join(rows)
-        assert not kept.exists()
+    stopped = predict.to_submission(model, paths, tmp_path / "stopped.csv")
+    for _ in paths:
+        next(stopped)
+    stopped.close()
+    partial = (tmp_path / "stopped.csv.partial").read_bytes()
+    head = partial.index(b"\n") + 1
+    for cut in (head, head + 1, head + 10, len(partial) // 2, len(partial) - 1, len(partial)):
+        (tmp_path / f"{cut}.csv.partial").write_bytes(partial[:cut])
+        assert submission(f"{cut}.csv") == (tmp_path / "whole.csv").read_bytes()
+        assert not (tmp_path / f"{cut}.csv.partial").exists()
 
 
 @pytest.mark.parametrize("write", [predict.to_submission, predict.to_folder])
@@ -500,9 +503,255 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
 
     def files(name):
         path = tmp_path / name
-        return [f.read_bytes() for f in (sorted(path.iterdir()) if path.is_dir() else [path])]
+        return [f.read_bytes() for f in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
 
     assert files(names[0]) == files(names[1])
+
+
+# --- a model that knows how it is used
+
+
+@pytest.fixture(scope="module")
+def guide_unet(tmp_path_factory):
+    """The guide's U-Net, small, of 160x240 as the recipe has it, saved with its card."""
+    keras.utils.set_random_seed(0)
+    file = tmp_path_factory.mktemp("guide") / "best.keras"
+    network = protocol.get("guide_unet").build((160, 240, 3), (2, 4))
+    network.save(file)
+    noise = np.random.default_rng(0).random((1, 160, 240, 3), "float32")
+    middle = round(float(np.median(network(noise, training=False))), 3)  # so that masks hold both
+    Card(Labels.foreground("car"), (160, 240), "nearest", middle).write(file)
+    return file
+
+
+def test_a_model_predicts_right_with_no_argument(photographs, guide_unet):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3)).astype("uint8")
+    Image.fromarray(noise).save(photographs / "large.png")  # made smaller, both ways differ
+    model = predict.load(guide_unet)
+    paths = predict.images([photographs])
+    forward, threshold = model.forward, model.card.threshold
+    expected = list(predict.predict(forward, paths, (160, 240), "nearest", threshold=threshold))
+    others = list(predict.predict(forward, paths, (160, 240), "area", threshold=threshold))
+    masks = list(model.masks(paths))
+    for path, mask, wanted in zip(paths, masks, expected, strict=True):
+        assert mask.dtype == np.uint8 and mask.shape == data.size_of(path)
+        np.testing.assert_array_equal(mask, wanted)
+    assert any((mask != other).any() for mask, other in zip(masks, others, strict=True))
+    (one,) = model.masks(str(paths[3]))
+    np.testing.assert_array_equal(one, masks[3])
+    for ours, theirs in zip(
+        model.probabilities(paths),
+        predict.probabilities(model.forward, paths, (160, 240), "nearest"),
+        strict=True,
+    ):
+        assert ours.shape == (160, 240)
+        np.testing.assert_array_equal(ours, theirs)
+    batch = np.zeros((2, 160, 240, 3), "float32")
+    assert model(batch, training=False).dtype == np.float32
+    assert model(batch).shape == (2, 160, 240, 1)
+    with pytest.raises(UserError, match="takes 160x240 alone"):
+        model(batch[:, :96, :128])
+
+
+def test_the_command_predicts_by_the_card(photographs, guide_unet, tmp_path):
+    assert run(guide_unet, photographs, "--to", tmp_path / "masks") == 0
+    paths = predict.images([photographs])
+    for path, mask in zip(paths, predict.load(guide_unet).masks(paths), strict=True):
+        with Image.open(tmp_path / f"masks/{path.stem}.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), mask * 255)
+    record = json.loads((tmp_path / "masks/predict.json").read_text())
+    assert record["resize"] == "nearest" and record["image_size"] == [160, 240]
+    assert record["threshold"] == predict.load(guide_unet).card.threshold
+    assert record["labels"]["names"] == ["background", "car"]
+
+
+def test_a_model_trained_by_crops_predicts_at_native_size(photographs, tmp_path):
+    keras.utils.set_random_seed(0)
+    unet((None, None, 3), (2, 4)).save(tmp_path / "crops.keras")
+    Card(Labels.foreground(), None).write(tmp_path / "crops.keras")
+    model, paths = predict.load(tmp_path / "crops.keras"), predict.images([photographs])
+    for path, answer in zip(paths, model.probabilities(paths, batch_size=4), strict=True):
+        image = read_image(path)[None].astype("float32") / 255
+        np.testing.assert_array_equal(answer, model(image)[0, ..., 0])
+    assert [mask.shape for mask in model.masks(paths)] == [data.size_of(path) for path in paths]
+    with pytest.raises(UserError, match=r"how large the tiles are.*--image-size"):
+        model.tiled()
+
+
+def test_labels_and_colours_come_with_the_card(photographs, tmp_path):
+    labels = Labels(("sky", "road", "car"), ((0, 0, 255), (90, 90, 90), (255, 0, 0)))
+    inputs = keras.Input((16, 24, 3))
+    outputs = layers.Conv2D(3, 1, activation="softmax")(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "three.keras")
+    Card(labels, (16, 24)).write(tmp_path / "three.keras")
+    assert run(tmp_path / "three.keras", photographs, "--to", tmp_path / "masks", "--overlays") == 0
+    masks = predict.load(tmp_path / "three.keras").masks(predict.images([photographs]))
+    for number, mask in enumerate(masks):
+        with Image.open(tmp_path / f"masks/photo{number}.png") as image:
+            assert image.getpalette()[:9] == [0, 0, 255, 90, 90, 90, 255, 0, 0]
+            np.testing.assert_array_equal(np.asarray(image), mask)
+
+
+def test_a_model_without_a_card_asks_in_a_sentence(photographs, tmp_path, capsys):
+    """As earlier versions saved them: what they say themselves is taken, the rest asked for."""
+    for name, size in (("fixed", (16, 24)), ("any", (None, None))):
+        inputs = keras.Input((*size, 3))
+        outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
+        keras.Model(inputs, outputs).save(tmp_path / f"{name}.keras")
+    with pytest.raises(UserError, match=r"without a card: give resize=.*\(--resize\), as in"):
+        predict.load(tmp_path / "fixed.keras")
+    with pytest.raises(UserError, match=r"give image_size=.*--image-size.* and resize=.*--resize"):
+        predict.load(tmp_path / "any.keras")
+    assert predict.load(tmp_path / "fixed.keras", resize="nearest").card == Card(
+        Labels.foreground(), (16, 24), "nearest"
+    )
+    assert predict.load(tmp_path / "any.keras", "native").card.image_size is None
+    given = predict.load(tmp_path / "any.keras", (8, 12), "area", Labels.foreground("whale"), 0.2)
+    assert given.card == Card(Labels.foreground("whale"), (8, 12), "area", 0.2)
+    model = tmp_path / "any.keras"
+    assert run(model, photographs, "--to", tmp_path / "masks") == 1
+    assert "--image-size HxW or native" in capsys.readouterr().err
+    options = ("--image-size", "8x12", "--resize", "nearest")
+    assert run(model, photographs, "--to", tmp_path / "masks", *options) == 0
+    assert run(model, photographs, "--to", tmp_path / "native", "--image-size", "native") == 0
+    assert run(tmp_path / "fixed.keras", photographs, "--to", tmp_path / "tiles", "--tiles") == 0
+
+
+def test_an_old_model_of_many_classes_takes_the_table_beside_it(tmp_path):
+    inputs = keras.Input((16, 24, 3))
+    keras.Model(inputs, layers.Conv2D(3, 1)(inputs)).save(tmp_path / "best.keras")
+    assert predict.load(tmp_path / "best.keras", resize="area").card.labels.names == tuple("012")
+    table = Labels(("sky", "road", "car"), ((0, 0, 255), (90, 90, 90), (255, 0, 0)))
+    data.write_table(tmp_path / "classes.csv", table)
+    known = predict.load(tmp_path / "best.keras", resize="area").card.labels
+    assert known.names == table.names and known.colours == table.colours
+    data.write_table(tmp_path / "classes.csv", Labels(("sky", "road"), table.colours[:2]))
+    assert predict.load(tmp_path / "best.keras", resize="area").card.labels.names == tuple("012")
+
+
+@pytest.mark.parametrize("size", [(96, 128), "native", None, "small"])
+def test_a_model_of_one_size_refuses_another(photographs, model_file, size):
+    said = "image_size is" if size == "small" else "takes 16x24 alone"
+    with pytest.raises(UserError, match=said):
+        predict.load(model_file, size)
+    for model in (predict.load(model_file), predict.load(model_file).model):
+        with pytest.raises(UserError, match=said):
+            list(predict.predict(model, photographs / "photo0.png", size))
+
+
+def test_a_bare_callable_is_told_the_size(photographs):
+    paths = predict.images([photographs])
+    for function in (predict.predict, predict.probabilities):
+        with pytest.raises(UserError, match=r"how large its images are: give image_size"):
+            list(function(red, paths))
+        with pytest.raises(UserError, match="image_size is"):
+            list(function(red, paths, "native size"))
+    # Images of several sizes, many at a time: each by itself.
+    found = list(predict.probabilities(red, paths, "native", batch_size=4))
+    assert [answer.shape for answer in found] == [data.size_of(path) for path in paths]
+    with pytest.raises(UserError, match="answers 3 channels, its labels want 1"):
+        list(predict.predict(lambda images, training: images, paths, (16, 24)))
+
+
+def test_a_broken_image_is_named_by_masks(photographs, model_file):
+    (photographs / "photo2.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"photo2\.png: cannot be decoded"):
+        list(predict.load(model_file).masks(predict.images([photographs])))
+
+
+def test_networks_load_without_their_code_being_imported_first(tmp_path):
+    """A U-Net that pads has layers of the project: `predict` alone knows them."""
+    unet((20, 28, 3), (2, 4)).save(tmp_path / "padded.keras")
+    Card(Labels.foreground(), (20, 28)).write(tmp_path / "padded.keras")
+    script = f"from unet_tf import predict; print(predict.load({str(tmp_path / 'padded.keras')!r}))"
+    subprocess.run([sys.executable, "-c", script], check=True, env=os.environ, capture_output=True)
+
+
+# --- images that changed, other batch sizes, two at once
+
+
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_changed_photograph_gets_a_new_mask(photographs, model_file, tmp_path, kind, zipped):
+    target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
+    (photographs / "photo6.png").write_bytes(b"broken: so that the partial file stays")
+
+    def source():
+        if not zipped:
+            return photographs
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            for path in sorted(photographs.iterdir()):
+                archive.write(path, path.name)
+        return tmp_path / "all.zip"
+
+    assert run(model_file, source(), kind, target) == 1
+    Image.new("RGB", (48, 32), "red").save(photographs / "photo3.png")
+    model = predict.load(model_file)
+    write = predict.to_folder if kind == "--to" else predict.to_submission
+    outcomes = dict(write(model, predict.images([source()]), target, batch_size=16))
+    made = [path.name for path, outcome in outcomes.items() if outcome != predict.KEPT]
+    assert made == ["photo3.png", "photo6.png"]
+    if kind == "--to":
+        with Image.open(target / "photo3.png") as mask:
+            assert mask.size == (48, 32) and mask.getextrema() == (255, 255)
+    else:
+        rows = dict(run_lengths.read(target))
+        assert rows["photo3.png"] == f"1 {48 * 32}"
+        assert list(rows) == [f"photo{number}.png" for number in range(6)]
+
+
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+def test_out_of_memory_a_run_goes_on_with_a_smaller_batch(photographs, model_file, tmp_path, kind):
+    target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
+    model, paths = predict.load(model_file), predict.images([photographs])
+    write = predict.to_folder if kind == "--to" else predict.to_submission
+    stopped = write(model, paths, target, batch_size=2)
+    next(stopped)
+    stopped.close()
+    outcomes = list(write(model, paths, target, batch_size=1))
+    assert sum(outcome == predict.KEPT for _, outcome in outcomes) >= 1
+    assert {outcome for _, outcome in outcomes} == {predict.KEPT, None}
+    if kind == "--to":
+        assert json.loads((target / "predict.json").read_text())["batch_size"] == 1
+
+
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+def test_two_writers_at_once_are_told(photographs, model_file, tmp_path, kind, capsys):
+    target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
+    model, paths = predict.load(model_file), predict.images([photographs])
+    write = predict.to_folder if kind == "--to" else predict.to_submission
+    first = write(model, paths, target, batch_size=2)
+    next(first)
+    assert run(model_file, photographs, kind, target) == 1
+    assert "writes there: wait" in capsys.readouterr().err
+    list(first)
+    first.close()
+    assert not list(tmp_path.glob("*.partial"))
+    if kind == "--to":
+        assert run(model_file, photographs, kind, target) == 0
+        assert len(list(target.glob("photo?.png"))) == 7
+
+
+def test_a_mask_changed_by_hand_is_not_overwritten(photographs, model_file, tmp_path, capsys):
+    """As a paint program saves it: nothing says any more what it was made of."""
+    assert run(model_file, photographs, "--to", tmp_path / "masks") == 0
+    Image.new("L", (60, 40)).save(tmp_path / "masks/photo0.png")
+    mended = (tmp_path / "masks/photo0.png").read_bytes()
+    assert run(model_file, photographs, "--to", tmp_path / "masks") == 1
+    assert "photo0.png is there already, and not from here" in capsys.readouterr().err
+    assert (tmp_path / "masks/photo0.png").read_bytes() == mended
+
+
+def test_the_command_equals_python_with_flips_and_tiles(photographs, model_file, tmp_path):
+    model, paths = predict.load(model_file), predict.images([photographs])
+    model = model.flipped(("horizontal", "vertical")).tiled(overlap=0.25)
+    options = ("--flips", "both", "--tiles", "--overlap", "0.25")
+    assert run(model_file, photographs, "--to", tmp_path / "masks", *options) == 0
+    for path, mask in zip(paths, model.masks(paths), strict=True):
+        with Image.open(tmp_path / f"masks/{path.stem}.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), mask * 255)
+    with pytest.raises(UserError, match="other settings was here"):
+        list(predict.to_folder(predict.load(model_file), paths, tmp_path / "masks"))
 
 
 @pytest.mark.slow
@@ -534,7 +783,7 @@ def test_killed_and_run_again_it_ends_with_the_same_bytes(kind, model_file, tmp_
     def files(name):
         path = tmp_path / f"{name}{ending}"
         found = path.iterdir() if path.is_dir() else [path]
-        return {file.name.replace(name, ""): file.read_bytes() for file in found}
+        return {f.name.replace(name, ""): f.read_bytes() for f in found if f.name != ".lock"}
 
     for enough in (3, 30):
         process = start("killed")

@@ -95,7 +95,8 @@ def test_files_plain_gzipped_and_zipped(tmp_path):
     (tmp_path / "half.csv.gz").write_bytes((tmp_path / "packed.csv.gz").read_bytes()[:-9])
     (tmp_path / "none.csv.gz").write_bytes(b"nothing")
     (tmp_path / "none.csv.zip").write_bytes(b"nothing")
-    for name in ("other.csv", "half.csv.gz", "none.csv.gz", "none.csv.zip"):
+    zipfile.ZipFile(tmp_path / "empty.csv.zip", "w").close()
+    for name in ("other.csv", "half.csv.gz", "none.csv.gz", "none.csv.zip", "empty.csv.zip"):
         with pytest.raises(ValueError, match=f"{name}: cannot be read"):
             list(run_lengths.read(tmp_path / name))
 
@@ -112,7 +113,7 @@ def compare(csv, folder, count=None):
 
 def test_equal_to_the_rendered_train_masks_csv(tmp_path):
     """What `toy` wrote is read back from its GIFs: the encodings of disk and memory agree."""
-    folder = rendered.write_cars(tmp_path / "data", 1, 0, (64, 48), progress=False)
+    folder = rendered.write("cars", tmp_path / "data", (64, 48), cars=1, test_cars=0)
     with zipfile.ZipFile(folder / "train_masks.zip") as archive:
         archive.extractall(tmp_path)
     assert compare(folder / "train_masks.csv", tmp_path / "train_masks") == 16

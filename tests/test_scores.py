@@ -1,6 +1,8 @@
 """Scores: hand-worked fractions, plain loops, scikit-learn."""
 
 import json
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from unet_tf import data, network, pipeline, scores
+from unet_tf.scores import binary, boundary
 
 
 def written(folder, masks):
@@ -85,7 +88,8 @@ def by_hand(tmp_path):
 
 def test_report_by_hand(by_hand):
     result = scores.report(*by_hand)
-    assert (result["images"], result["cars"], result["threshold"]) == (2, 2, 0.5)
+    assert (result["images"], result["groups"], result["threshold"]) == (2, 2, 0.5)
+    assert result["foreground"] == "car"  # by the names
     dice_a, dice_b = 2 * 4 / 16, 2 * 1 / 3
     assert result["dice"] == pytest.approx((dice_a + dice_b) / 2)
     assert result["pooled_dice"] == pytest.approx(2 * 5 / 19)
@@ -110,18 +114,39 @@ def test_report_by_hand(by_hand):
 def test_report_is_plain_json(by_hand):
     result = scores.report(*by_hand)
     assert json.loads(json.dumps(result)) == result
-    assert {type(value) for value in result.values()} == {int, float, list, dict}
+    assert {type(value) for value in result.values()} == {int, float, list, dict, str}
 
 
-def test_report_at_another_threshold_and_tolerance(by_hand):
-    """At 1/4 all is car: dice 16/24 and 2/17. At 0 pixels of tolerance half of A's predicted
-    boundary (rows 1 and 2; its truth's is row 1) and half of B's two pixels are right."""
+def test_report_at_other_thresholds(by_hand):
+    """At 1/4 all is car: dice 16/24 and 2/17; at 1/2 they are 8/16 and 2/3."""
     everything = scores.report(*by_hand, threshold=0.25)
     assert everything["dice"] == pytest.approx((16 / 24 + 2 / 17) / 2)
-    exact = scores.report(*by_hand, tolerance=0)
-    precision, recall = 1 / 2, 1
-    assert exact["boundary_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
-    assert exact["boundary_tolerance"] == 0
+    assert "chosen_threshold" not in everything
+    both = scores.report(*by_hand, chosen_threshold=0.25)
+    assert both["dice"] == pytest.approx((8 / 16 + 2 / 3) / 2)
+    assert both["chosen_threshold"] == 0.25
+    assert both["dice_at_chosen_threshold"] == everything["dice"]
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "foreground"),
+    [
+        (("patient7_03", "patient8_01"), None, "foreground"),
+        (("patient7_03", "patient8_01"), data.Labels.foreground("whale"), "whale"),
+        ((f"{CAR_A}_03", f"{CAR_B}_01"), data.Labels.foreground(), "car"),
+        ((f"{CAR_A}_03", "patient8_01"), None, "foreground"),
+    ],
+)
+def test_only_carvana_s_names_have_cars_and_views(tmp_path, names, labels, foreground):
+    """Groups that are no cars have no views, even where a number stands at the end."""
+    pairs = written(tmp_path, dict(zip(names, random_masks(2, (4, 4)), strict=True)))
+    result = scores.report(pairs, random_masks(2, (4, 4), 1), labels=labels)
+    assert (result["foreground"], result["groups"]) == (foreground, 2)
+    assert result.get("dice_by_view", {}).keys() == ({"01", "03"} if foreground == "car" else set())
+    text = scores.table(result)
+    assert f"IoU of the {foreground}, pooled" in text
+    assert f"IoUs of {foreground} and background" in text
+    assert ("car" in text.replace("Carvana", "")) == (foreground == "car")
 
 
 def test_a_short_last_batch_counts_as_a_whole_one(by_hand, tmp_path):
@@ -141,7 +166,7 @@ def test_report_of_probabilities_at_model_size(tmp_path):
     result = scores.report(written(tmp_path, {"own": truth}), [np.array([[0, 1], [0, 1]])])
     assert result["dice"] == pytest.approx(2 * 8 / (12 + 8))
     assert result["soft_dice"] == pytest.approx(2 * 2 / (4 + 2), abs=1e-5)
-    assert result["dice_interval"] is None  # one car
+    assert result["dice_interval"] is None  # one group
     assert "dice_by_view" not in result
 
 
@@ -232,6 +257,20 @@ def test_predictions_that_cannot_be_scored(by_hand, score):
         score([], [])
 
 
+def test_soft_dice_is_smoothed_as_the_loss_is():
+    assert binary.SMOOTHING == network.SMOOTH
+
+
+def test_no_tensorflow():
+    """Who scores predictions that are there, or draws them, does not wait for TensorFlow."""
+    code = (
+        "import sys; from unet_tf import data, plot, scores; "
+        "print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
 # --- interval
 
 
@@ -275,11 +314,37 @@ def square(left):
 
 
 def test_edge_by_hand():
-    assert scores.edge(square(2)).sum() == 36
+    assert boundary.edge(square(2)).sum() == 36
     half = np.zeros((8, 8), bool)
     half[:, :4] = True  # up to the image's border on three sides: its edge is column 3
-    np.testing.assert_array_equal(np.argwhere(scores.edge(half)), [(row, 3) for row in range(8)])
-    assert not scores.edge(np.ones((8, 8), bool)).any()
+    np.testing.assert_array_equal(np.argwhere(boundary.edge(half)), [(row, 3) for row in range(8)])
+    assert not boundary.edge(np.ones((8, 8), bool)).any()
+
+
+def by_shifts(mask, tolerance):
+    """Edge and thickened edge, as whole arrays shifted by a pixel at a time."""
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    edge = mask & ~inner
+    (height, width), padded = mask.shape, np.pad(edge, tolerance)
+    near = np.zeros_like(mask)
+    for down in range(2 * tolerance + 1):
+        for right in range(2 * tolerance + 1):
+            near |= padded[down : down + height, right : right + width]
+    return edge, near
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_edges_are_those_of_shifted_masks(seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(rng.integers(1, 30, 2)) < rng.random()
+    tolerance = int(rng.integers(0, 8))
+    edge, near = by_shifts(mask, tolerance)
+    np.testing.assert_array_equal(boundary.edge(mask), edge)
+    np.testing.assert_array_equal(scores.thickened(edge, tolerance), near)
 
 
 def test_boundary_f1_of_shifted_squares():
@@ -393,7 +458,7 @@ def test_table_by_hand(by_hand):
     assert lines[2].startswith(
         "| dice: per image, hard, original size | 0.5833 (95%: 0.5000 to 0.6667) "
     )
-    assert lines[3] == "| the same of the constant baseline | 0.3000 | |"
+    assert lines[3] == "| the same of the constant baseline | 0.3000 |  |"
     assert any("within 1 px" in line and "| 1.0000 |" in line for line in lines)
     assert len(lines) == 2 + len(scores.USED_BY) + 1
     assert {line.count("|") for line in lines} == {4}

@@ -16,7 +16,7 @@ tf.config.set_logical_device_configuration(cpus[0], two)
 from unet_tf import network, protocol, rendered
 from unet_tf.protocol import runs
 
-folder = rendered.write_cars(sys.argv[1] + "/cars", cars=12, size=(48, 32), seed=0)
+folder = rendered.write("cars", sys.argv[1] + "/cars", cars=12, size=(48, 32), seed=0)
 recipe = protocol.get("article_unet", filters=(4, 8), image_size=(16, 24), images=48, batch_size=8,
                      epochs=2, augment={"rotation": 0.05}, learning_rate=0.01)
 

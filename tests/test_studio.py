@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from matplotlib.path import Path as Polygon
 
-from unet_tf import rendered
 from unet_tf.rendered import car_pictures, car_scene, car_shapes
+from unet_tf.rendered.car_pictures import (
+    PARTS,
+    VOID,
+    fill,
+    outline,
+    parts,
+    render,
+    render_with_parts,
+    void_border,
+)
+from unet_tf.rendered.car_shapes import hubs, make_car
 
 SMALL = (96, 64)
 
@@ -15,12 +25,12 @@ SMALL = (96, 64)
 
 @pytest.mark.parametrize("number, view", [(0, 1), (1, 3), (2, 5), (3, 8), (4, 9), (5, 12), (6, 16)])
 def test_mask_is_the_outline_at_pixel_centres(number, view):
-    car = rendered.make_car(0, number)
-    _, mask = rendered.render(car, view, SMALL)
+    car = make_car(0, number)
+    _, mask = render(car, view, SMALL)
     x, y = np.meshgrid(np.arange(SMALL[0]) + 0.5, np.arange(SMALL[1]) + 0.5)
     centres = np.stack([x.ravel(), y.ravel()], -1)
     inside = np.zeros(len(centres), bool)
-    for polygon in rendered.outline(car, view, SMALL):
+    for polygon in outline(car, view, SMALL):
         inside |= Polygon(polygon).contains_points(centres)
     assert np.array_equal(mask, inside.reshape(mask.shape))
     for axis in (0, 1):  # the comparison would notice one pixel
@@ -30,23 +40,23 @@ def test_mask_is_the_outline_at_pixel_centres(number, view):
 def test_fill_by_hand():
     square = np.array([(1.0, 1.0), (3.0, 1.0), (3.0, 3.0), (1.0, 3.0)])
     expected = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-    assert rendered.fill([square], (4, 4)).astype(int).tolist() == expected
-    assert rendered.fill([square, square[::-1] + 1], (4, 4)).sum() == 7  # a union: 4 + 4 - 1
+    assert fill([square], (4, 4)).astype(int).tolist() == expected
+    assert fill([square, square[::-1] + 1], (4, 4)).sum() == 7  # a union: 4 + 4 - 1
     triangle = np.array([(0.0, 0.0), (4.0, 0.0), (0.0, 4.0)])  # centres with x + y < 4
-    assert rendered.fill([triangle - 0.01], (4, 4)).sum(axis=1).tolist() == [3, 2, 1, 0]
-    assert rendered.fill([square - 9], (4, 4)).sum() == 0  # outside the frame
-    assert rendered.fill([square * 100 - 150], (4, 4)).all()  # all around it
+    assert fill([triangle - 0.01], (4, 4)).sum(axis=1).tolist() == [3, 2, 1, 0]
+    assert fill([square - 9], (4, 4)).sum() == 0  # outside the frame
+    assert fill([square * 100 - 150], (4, 4)).all()  # all around it
 
 
 def test_picture_ends_where_the_mask_ends():
     """A red car against its empty studio: recoloured inside the outline, outside only shaded."""
     size = (240, 160)
-    car = next(c for c in (rendered.make_car(0, i) for i in range(40)) if c.colour == "red")
+    car = next(c for c in (make_car(0, i) for i in range(40)) if c.colour == "red")
     empty = np.asarray(car_pictures._small_studio(size)[0]) * car.light
     for view in (1, 4, 5, 9):
-        image, mask = rendered.render(car, view, size)
-        fine = [polygon * 9 for polygon in rendered.outline(car, view, size)]
-        coverage = rendered.fill(fine, (2160, 1440)).reshape(160, 9, 240, 9).mean((1, 3))
+        image, mask = render(car, view, size)
+        fine = [polygon * 9 for polygon in outline(car, view, size)]
+        coverage = fill(fine, (2160, 1440)).reshape(160, 9, 240, 9).mean((1, 3))
         change = image - empty
         assert np.ptp(change, axis=-1)[coverage == 0].max() < 25  # grey, as a shadow is
         assert np.abs(change[:60])[coverage[:60] == 0].max() < 12  # so high, nothing but grain
@@ -55,29 +65,29 @@ def test_picture_ends_where_the_mask_ends():
 
 
 def test_soft_edge_thresholded_is_the_hard_mask():
-    size, car = (120, 80), rendered.make_car(0, 3)
+    size, car = (120, 80), make_car(0, 3)
     for view in (2, 5, 11):
-        fine = [polygon * 8 for polygon in rendered.outline(car, view, size)]
-        coverage = rendered.fill(fine, (960, 640)).reshape(80, 8, 120, 8).mean((1, 3))
-        _, mask = rendered.render(car, view, size)
+        fine = [polygon * 8 for polygon in outline(car, view, size)]
+        coverage = fill(fine, (960, 640)).reshape(80, 8, 120, 8).mean((1, 3))
+        _, mask = render(car, view, size)
         assert ((coverage > 0.5) == mask).mean() > 0.995
         assert mask[coverage == 1].all()
         assert not mask[coverage == 0].any()
 
 
 def test_same_scene_at_any_size():
-    car = rendered.make_car(0, 2)
-    small, large = (rendered.outline(car, 6, size) for size in ((240, 160), (480, 320)))
+    car = make_car(0, 2)
+    small, large = (outline(car, 6, size) for size in ((240, 160), (480, 320)))
     assert len(small) == len(large)
     assert all(np.allclose(2 * a, b) for a, b in zip(small, large, strict=True))
-    assert rendered.render(car, 6, (101, 77))[0].shape == (77, 101, 3)  # odd, and another aspect
+    assert render(car, 6, (101, 77))[0].shape == (77, 101, 3)  # odd, and another aspect
 
 
 def test_antenna_is_1_to_3_pixels_wide_at_full_size():
-    made = [rendered.make_car(0, number) for number in range(12)]
+    made = [make_car(0, number) for number in range(12)]
     for car in [car for car in made if car.shape["antenna"][1]][:3]:  # on the roof: the mask's top
         for view in (1, 5, 9, 14):
-            mask = rendered.fill(rendered.outline(car, view, (1918, 1280)), (1918, 1280))
+            mask = fill(outline(car, view, (1918, 1280)), (1918, 1280))
             rows = mask[mask.any(axis=1)][:60]
             assert set(rows.sum(axis=1).tolist()) <= {1, 2, 3}
             assert np.abs(np.diff(rows.argmax(axis=1))).max() <= 2  # one line, unbroken
@@ -87,12 +97,12 @@ def test_antenna_is_1_to_3_pixels_wide_at_full_size():
 
 
 def test_forty_cars_vary_as_the_real_ones():
-    forty = [rendered.make_car(0, number) for number in range(40)]
+    forty = [make_car(0, number) for number in range(40)]
     assert {car.kind for car in forty} >= {"sedan", "pickup", "van"}
     assert len({car.colour for car in forty}) >= 6
     assert sum(car.colour == "white" for car in forty) >= 3
     assert len({car.id for car in forty}) == 40
-    assert rendered.make_car(0, 1).id == forty[1].id != rendered.make_car(1, 1).id
+    assert make_car(0, 1).id == forty[1].id != make_car(1, 1).id
 
 
 def test_cars_fill_the_frame_as_the_real_ones():
@@ -102,9 +112,7 @@ def test_cars_fill_the_frame_as_the_real_ones():
     def shares(numbers, views):
         for number in numbers:
             for view in views:
-                yield rendered.fill(
-                    rendered.outline(rendered.make_car(0, number), view, size), size
-                ).mean()
+                yield fill(outline(make_car(0, number), view, size), size).mean()
 
     assert 0.19 < np.mean(list(shares(range(0, 40, 3), (1, 4, 8, 16)))) < 0.22
     extremes = list(shares(range(40), (5, 9)))  # from the side and from behind
@@ -115,21 +123,19 @@ def test_cars_fill_the_frame_as_the_real_ones():
 def test_cars_stay_in_the_frame():
     for number in (18, 26, 1, 9):  # high vans and pickups
         for view in (1, 5, 9, 12):
-            points = np.concatenate(
-                rendered.outline(rendered.make_car(0, number), view, (480, 320))
-            )
+            points = np.concatenate(outline(make_car(0, number), view, (480, 320)))
             assert (points > 2).all()
             assert (points < (478, 318)).all()
 
 
 @pytest.mark.parametrize("number, view", [(0, 1), (1, 5), (2, 12)])
 def test_shadow_is_darkest_under_the_tyres(number, view):
-    scene = car_scene._Scene(rendered.make_car(0, number), view, (480, 320))
+    scene = car_scene.Scene(make_car(0, number), view, (480, 320))
     shadow = np.asarray(car_pictures._shadow(scene)).astype(int)
-    hubs = np.array(rendered.hubs(scene.shape))
-    tyres = np.concatenate([hubs, hubs * [1, -1, 1]]) * [1, 0.9, 0]
-    ground = [*tyres, hubs.mean(0) * [1, 0, 0]]  # and the car's middle
-    x, y = car_scene._project(np.array(ground) @ scene.axes, (480, 320)).astype(int).T
+    middles = np.array(hubs(scene.shape))
+    tyres = np.concatenate([middles, middles * [1, -1, 1]]) * [1, 0.9, 0]
+    ground = [*tyres, middles.mean(0) * [1, 0, 0]]  # and the car's middle
+    x, y = car_scene.project(np.array(ground) @ scene.axes, (480, 320)).astype(int).T
     assert (shadow[y, x][:4] > shadow[y, x][4] + 10).all()
     assert (shadow[y, x][:4] > 225).all()
     assert shadow[y, x][4] > 150
@@ -137,13 +143,13 @@ def test_shadow_is_darkest_under_the_tyres(number, view):
 
 def test_wall_shows_through_windows(monkeypatch):
     """Seen through clear glass, the wall makes windows brighter than opaque ones are."""
-    car = next(c for c in (rendered.make_car(0, i) for i in range(40)) if c.colour == "black")
-    image, mask = rendered.render(car, 5, (240, 160))
-    panes = rendered.panes
+    car = next(c for c in (make_car(0, i) for i in range(40)) if c.colour == "black")
+    image, mask = render(car, 5, (240, 160))
+    panes = car_shapes.panes
     monkeypatch.setattr(
         car_shapes, "panes", lambda shape: [(pane, 0.0) for pane, _ in panes(shape)]
     )
-    opaque, _ = rendered.render(car, 5, (240, 160))
+    opaque, _ = render(car, 5, (240, 160))
     brighter = image.astype(int).min(-1) - opaque.astype(int).min(-1)
     assert ((brighter > 30) & (mask == 1)).sum() > 50
     assert (np.abs(brighter)[mask == 0] > 1).mean() < 0.01  # the softened edge
@@ -151,7 +157,7 @@ def test_wall_shows_through_windows(monkeypatch):
 
 def test_view_out_of_range():
     with pytest.raises(ValueError, match="expected 1 to 16"):
-        rendered.render(rendered.make_car(0, 0), 17, SMALL)
+        render(make_car(0, 0), 17, SMALL)
 
 
 # --- the part map ---------------------------------------------------------------------------------
@@ -160,9 +166,9 @@ def test_view_out_of_range():
 @pytest.mark.parametrize("number, view", [(0, 1), (1, 4), (2, 13), (3, 8), (4, 9), (5, 12), (9, 6)])
 @pytest.mark.parametrize("size", [SMALL, (240, 160)])
 def test_parts_make_up_the_mask(number, view, size):
-    car = rendered.make_car(0, number)
-    ids, (_, mask) = rendered.parts(car, view, size), rendered.render(car, view, size)
-    certain = ids != rendered.VOID
+    car = make_car(0, number)
+    ids, (_, mask) = parts(car, view, size), render(car, view, size)
+    certain = ids != VOID
     assert (ids.dtype, ids.shape) == (np.uint8, mask.shape)
     assert np.array_equal(ids[certain] > 0, mask[certain] == 1)
     # VOID is where the mask ends, and takes less than what it parts.
@@ -173,7 +179,7 @@ def test_parts_make_up_the_mask(number, view, size):
 
 def test_parts_are_all_there():
     for number in range(4):
-        assert set(np.unique(rendered.parts(rendered.make_car(0, number), 4))) == {
+        assert set(np.unique(parts(make_car(0, number), 4))) == {
             0,
             1,
             2,
@@ -186,20 +192,20 @@ def test_parts_are_all_there():
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_parts_lie_where_the_car_has_them(number):
     """Its points, in metres, come to lie on pixels of their class, unless the car hides them."""
-    car, size = rendered.make_car(0, number), (480, 320)
-    maps = {view: rendered.parts(car, view, size) for view in (1, 2, 5, 9, 13)}
+    car, size = make_car(0, number), (480, 320)
+    maps = {view: parts(car, view, size) for view in (1, 2, 5, 9, 13)}
 
     def seen(view, point):
-        x, y = car_scene._project(point @ car_scene._Scene(car, view, size).axes, size).astype(int)
+        x, y = car_scene.project(point @ car_scene.Scene(car, view, size).axes, size).astype(int)
         value = maps[view][y, x]
-        return "void" if value == rendered.VOID else rendered.PARTS[value]
+        return "void" if value == VOID else PARTS[value]
 
-    shape, panes = car.shape, [pane.mean(0) for pane, _ in rendered.panes(car.shape)]
+    shape, panes = car.shape, [pane.mean(0) for pane, _ in car_shapes.panes(car.shape)]
     door = np.array([0.1, shape["width"] / 2, 0.6 * shape["belt"]])
     tread = np.array([0.85 * shape["wheel"], 0, 0])
     for side, view, opposite in ((1, 5, 13), (-1, 13, 5)):  # 5 is from the left, 13 from the right
         mirror = [1, side, 1]
-        for hub in rendered.hubs(shape):
+        for hub in hubs(shape):
             assert seen(view, hub * mirror) == seen(view, (hub + tread) * mirror) == "wheel"
             assert seen(view, (hub + 1.6 * tread) * mirror) == "body"
             assert seen(opposite, hub * mirror) != "wheel"
@@ -207,36 +213,36 @@ def test_parts_lie_where_the_car_has_them(number):
             assert seen(view, pane * mirror) == "window"
         assert seen(view, door * mirror) == "body"
         corner = np.arcsin(0.8 ** (shape["square"] / 2))  # at 0.8 of the half width
-        headlight = rendered.body(shape, corner, 0.75) * mirror
-        taillight = rendered.body(shape, np.pi - corner, 0.75) * mirror
+        headlight = car_shapes.body(shape, corner, 0.75) * mirror
+        taillight = car_shapes.body(shape, np.pi - corner, 0.75) * mirror
         assert seen(1, headlight) == seen(9, taillight) == "light"
         assert "light" not in (seen(9, headlight), seen(1, taillight))
-    for hub in rendered.hubs(shape):  # 15 cm inward on the tread, almost on the floor
+    for hub in hubs(shape):  # 15 cm inward on the tread, almost on the floor
         assert seen(2, hub - (0, 0.15, 0.97 * shape["wheel"])) == "wheel"
     assert seen(1, panes[0]) == seen(9, panes[1]) == "window"  # the windscreen, the rear window
 
 
 def test_nearer_parts_hide_farther_ones(monkeypatch):
     """In this view a mirror covers the corner of a window."""
-    car, size = rendered.make_car(0, 1), (480, 320)
-    with_mirror = rendered.parts(car, 3, size)
+    car, size = make_car(0, 1), (480, 320)
+    with_mirror = parts(car, 3, size)
     monkeypatch.setattr(car_scene, "_before", lambda scene: None)
-    without = rendered.parts(car, 3, size)
-    covered = (with_mirror == rendered.PARTS.index("body")) & (without == 2)
+    without = parts(car, 3, size)
+    covered = (with_mirror == PARTS.index("body")) & (without == 2)
     assert covered.sum() > 20
     assert not ((with_mirror == 2) & (without == 1)).any()
 
 
 def test_red_lamps_are_lights():
     """Red on a white car, seen in the picture: a check that knows nothing of the geometry."""
-    car = next(c for c in (rendered.make_car(0, i) for i in range(40)) if c.colour == "white")
+    car = next(c for c in (make_car(0, i) for i in range(40)) if c.colour == "white")
     for view in (8, 9, 11):
-        image, mask = rendered.render(car, view)
+        image, mask = render(car, view)
         red, green, blue = np.moveaxis(image.astype(int), -1, 0)
         lamp = (red > green + 60) & (red > blue + 60) & (mask == 1)
-        ids = rendered.parts(car, view)
+        ids = parts(car, view)
         assert lamp.sum() > 200
-        assert np.isin(ids[lamp], [4, rendered.VOID]).all()
+        assert np.isin(ids[lamp], [4, VOID]).all()
         assert lamp[ids == 4].mean() > 0.8  # the rest is the white lamp within
         assert not lamp[np.isin(ids, [0, 1, 2, 3])].any()
 
@@ -247,16 +253,16 @@ def test_void_border_by_hand():
                     [0, 0, 0, 2, 2, 2],
                     [0, 0, 0, 2, 2, 2],
                     [0, 0, 0, 2, 2, 2]], np.uint8)  # fmt: skip
-    assert rendered.void_border(ids).tolist() == [
+    assert void_border(ids).tolist() == [
         [0, 0, 0, 0, 0, 0],
         [0, 0, 255, 255, 255, 255],
         [0, 0, 255, 255, 255, 255],
         [0, 0, 255, 255, 2, 2],
         [0, 0, 255, 255, 2, 2],
     ]
-    wide = rendered.void_border(np.array([[1, 1, 1, 3, 3, 3, 3]] * 2, np.uint8), 2)
+    wide = void_border(np.array([[1, 1, 1, 3, 3, 3, 3]] * 2, np.uint8), 2)
     assert wide.tolist() == [[1, 255, 255, 255, 255, 3, 3]] * 2
-    assert rendered.void_border(np.full((3, 4), 4, np.uint8)).tolist() == [[4] * 4] * 3
+    assert void_border(np.full((3, 4), 4, np.uint8)).tolist() == [[4] * 4] * 3
     assert ids.max() == 2  # the argument is left as it was
 
 
@@ -268,22 +274,22 @@ def test_void_border_against_loops(width):
         near = ids[max(0, y - width) : y + width + 1, max(0, x - width) : x + width + 1]
         if len(np.unique(near)) > 1:
             expected[y, x] = 255
-    assert np.array_equal(rendered.void_border(ids.astype(np.uint8), width), expected)
+    assert np.array_equal(void_border(ids.astype(np.uint8), width), expected)
 
 
 def test_void_border_grows_with_the_frame():
     """1 pixel on either side of the silhouette at 240 and at 480 pixels, 2 at 960."""
-    car = rendered.make_car(0, 0)
+    car = make_car(0, 0)
     for size, width in (((240, 160), 1), ((480, 320), 1), ((960, 640), 2)):
-        ids, (_, mask) = rendered.parts(car, 5, size), rendered.render(car, 5, size)
+        ids, (_, mask) = parts(car, 5, size), render(car, 5, size)
         column = size[0] // 2
         top = mask[:, column].argmax()
-        void = np.flatnonzero(ids[: top + 6, column] == rendered.VOID)
+        void = np.flatnonzero(ids[: top + 6, column] == VOID)
         assert void.tolist()[: 2 * width] == list(range(top - width, top + width))
 
 
 def test_picture_and_parts_together():
-    car = rendered.make_car(0, 4)
-    image, ids = rendered.render_with_parts(car, 6, SMALL)
-    assert np.array_equal(image, rendered.render(car, 6, SMALL)[0])
-    assert np.array_equal(ids, rendered.parts(car, 6, SMALL))
+    car = make_car(0, 4)
+    image, ids = render_with_parts(car, 6, SMALL)
+    assert np.array_equal(image, render(car, 6, SMALL)[0])
+    assert np.array_equal(ids, parts(car, 6, SMALL))

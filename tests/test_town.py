@@ -2,7 +2,7 @@
 
 import csv
 import json
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +10,10 @@ from PIL import Image
 from sklearn.tree import DecisionTreeClassifier
 
 from unet_tf import rendered
-from unet_tf.rendered import town_files
+from unet_tf.rendered import data_sets, town_picture
+from unet_tf.rendered.data_sets import APART, town_paths
+from unet_tf.rendered.town_board import Board, turned
+from unet_tf.rendered.town_picture import render_town
 
 SIZE = (96, 64)
 SETTINGS = {"train": 2, "validation": 1, "test": 1, "size": SIZE, "seed": 3, "progress": False}
@@ -19,17 +22,17 @@ SETTINGS = {"train": 2, "validation": 1, "test": 1, "size": SIZE, "seed": 3, "pr
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("town") / "data"
-    assert rendered.write_town(target, **SETTINGS) == target
+    assert rendered.write("town", target, **SETTINGS) == target
     return target
 
 
 @pytest.fixture(scope="module")
 def pictures():
-    return [rendered.render_town(0, number, (256, 256)) for number in range(6)]
+    return [render_town(0, number, (256, 256)) for number in range(6)]
 
 
 def board(size=(40, 30), seed=0):
-    return rendered.Board(np.random.default_rng(seed), size, (100, 120, 80, 0))
+    return Board(np.random.default_rng(seed), size, (100, 120, 80, 0))
 
 
 def inside(corners, x, y):
@@ -59,7 +62,7 @@ def count_buildings(mask):
 
 @pytest.mark.parametrize("size", [(96, 64), (65, 130)])
 def test_shape_and_values(size):
-    image, mask = rendered.render_town(0, 1, size)
+    image, mask = render_town(0, 1, size)
     assert (image.dtype, image.shape) == (np.uint8, (size[1], size[0], 3))
     assert (mask.dtype, mask.shape) == (np.uint8, (size[1], size[0]))
     assert set(np.unique(mask)) <= {0, 1}
@@ -67,11 +70,11 @@ def test_shape_and_values(size):
 
 def test_same_arguments_same_picture_others_another():
     (image, mask), (again, mask_again) = (
-        rendered.render_town(3, 5, SIZE),
-        rendered.render_town(3, 5, SIZE),
+        render_town(3, 5, SIZE),
+        render_town(3, 5, SIZE),
     )
     assert image.tobytes() == again.tobytes() and mask.tobytes() == mask_again.tobytes()
-    for other in (rendered.render_town(3, 6, SIZE), rendered.render_town(4, 5, SIZE)):
+    for other in (render_town(3, 6, SIZE), render_town(4, 5, SIZE)):
         assert np.abs(image.astype(int) - other[0]).mean() > 10
 
 
@@ -124,7 +127,7 @@ def test_trees_grow_only_where_nothing_is_built():
     place = (0.4, np.array([18.0, 6.0]))
     assert scene.take(place, (0, 0, 12, 9)) and not scene.take(place, (11, 8, 14, 12))
     spots = np.random.default_rng(1).uniform(0.5, 8.5, (300, 2))
-    scene.tree(rendered.turned(spots, *place))
+    scene.tree(turned(spots, *place))
     assert scene.trees == []
     scene.tree([(2.0, 28.0)])
     assert len(scene.trees) == 1
@@ -137,7 +140,7 @@ def test_buildings_share(pictures):
 
 def test_larger_picture_shows_more_at_the_same_scale(pictures):
     small = np.array([count_buildings(np.pad(mask, 1)) for _, mask in pictures])
-    count, area = count_buildings(rendered.render_town(0, 7, (700, 700))[1])
+    count, area = count_buildings(render_town(0, 7, (700, 700))[1])
     per_hectare = small[:, 0].mean() / 256**2, count / 700**2
     assert 0.5 < per_hectare[1] / per_hectare[0] < 2
     assert 0.6 < area / np.average(small[:, 1], weights=small[:, 0]) < 2
@@ -158,9 +161,9 @@ def test_colour_alone_does_not_find_buildings(pictures):
 
 
 def test_lettering_is_there_and_in_the_corner(monkeypatch):
-    image, mask = rendered.render_town(0, 2, SIZE)
-    monkeypatch.setattr(town_files.ImageDraw.ImageDraw, "text", lambda *_, **__: None)
-    bare, bare_mask = rendered.render_town(0, 2, SIZE)
+    image, mask = render_town(0, 2, SIZE)
+    monkeypatch.setattr(town_picture.ImageDraw.ImageDraw, "text", lambda *_, **__: None)
+    bare, bare_mask = render_town(0, 2, SIZE)
     rows, columns = np.nonzero((image != bare).any(-1))
     assert len(rows) > 150 and rows.min() > SIZE[1] - 20 and columns.max() < 70
     assert np.array_equal(mask, bare_mask)
@@ -191,9 +194,9 @@ def test_layout_and_names(folder):
 
 
 def test_images_and_labels_on_disk(folder):
-    for split, number in (("train", 1), ("val", rendered.SPLIT), ("test", 2 * rendered.SPLIT)):
-        name = rendered.file_name(3, number)
-        image, mask = rendered.render_town(3, number, SIZE)
+    for split, number in (("train", 1), ("val", APART), ("test", 2 * APART)):
+        name = Path(town_paths(number, 3)[0]).stem
+        image, mask = render_town(3, number, SIZE)
         with (
             Image.open(folder / "tiff" / split / f"{name}.tiff") as photograph,
             Image.open(folder / "tiff" / f"{split}_labels" / f"{name}.tif") as label,
@@ -206,15 +209,15 @@ def test_images_and_labels_on_disk(folder):
 
 
 def test_names_are_unique():
-    numbers = [start + n for start in (0, rendered.SPLIT, 2 * rendered.SPLIT) for n in range(5000)]
-    assert len({rendered.file_name(7, number) for number in numbers}) == len(numbers)
+    numbers = [start + n for start in (0, APART, 2 * APART) for n in range(5000)]
+    assert len({Path(town_paths(number, 7)[0]).stem for number in numbers}) == len(numbers)
 
 
 def test_marker_says_rendered(folder):
     marker = json.loads((folder / "rendered.json").read_text())
     assert "not photographed" in marker.pop("rendered")
     expected = {"train": 2, "validation": 1, "test": 1, "size": [96, 64], "seed": 3}
-    assert marker == expected | {"render_version": rendered.TOWN_VERSION}
+    assert marker == expected | {"render_version": 1}
     assert rendered.is_rendered(folder)
 
 
@@ -223,63 +226,17 @@ def files(folder):
 
 
 def test_same_bytes_again_and_more_training_images_leave_the_rest(folder, tmp_path):
-    assert files(rendered.write_town(tmp_path / "again", **SETTINGS)) == files(folder)
-    more = files(rendered.write_town(tmp_path / "more", **SETTINGS | {"train": 3}))
+    assert files(rendered.write("town", tmp_path / "again", **SETTINGS)) == files(folder)
+    more = files(rendered.write("town", tmp_path / "more", **SETTINGS | {"train": 3}))
     for path, content in files(folder).items():
         assert path.name == "rendered.json" or more[path] == content
 
 
 def test_found_again_unless_a_file_is_gone(tmp_path, monkeypatch):
     settings = SETTINGS | {"train": 1, "validation": 0, "test": 0}
-    target = rendered.write_town(tmp_path / "data", **settings)
-    monkeypatch.setattr(town_files, "render_town", lambda *_: pytest.fail("rendered again"))
-    assert rendered.write_town(target, **settings) == target
+    target = rendered.write("town", tmp_path / "data", **settings)
+    monkeypatch.setattr(data_sets, "render_town", lambda *_: pytest.fail("rendered again"))
+    assert rendered.write("town", target, **settings) == target
     next((target / "tiff" / "train").iterdir()).unlink()
     with pytest.raises(ValueError, match="Choose another folder"):
-        rendered.write_town(target, **settings)
-
-
-def test_default_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    written = rendered.write_town(train=1, validation=0, test=0, size=(64, 64), progress=False)
-    name = f"town-1-0-0-64x64-seed0-v{rendered.TOWN_VERSION}"
-    assert written == tmp_path / "unet_tf" / name == rendered.town_folder(1, 0, 0, (64, 64))
-    assert [path.name for path in written.parent.iterdir()] == [name]
-
-
-def test_foreign_folder_is_left_alone(folder, tmp_path):
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="Choose another folder") as error:
-        rendered.write_town(tmp_path, **SETTINGS)
-    assert str(tmp_path) in str(error.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-    with pytest.raises(ValueError, match="Choose another folder"):  # rendered, but otherwise
-        rendered.write_town(folder, **SETTINGS | {"seed": 4})
-
-
-def test_failure_leaves_nothing(tmp_path, monkeypatch):
-    def fail(*_):
-        raise RuntimeError("no more ink")
-
-    monkeypatch.setattr(town_files, "render_town", fail)
-    with pytest.raises(RuntimeError, match="no more ink"):
-        rendered.write_town(tmp_path / "data", **SETTINGS)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_bar_only_on_a_terminal(tmp_path, capsys, monkeypatch):
-    settings = SETTINGS | {"train": 1, "progress": True}
-    rendered.write_town(tmp_path / "notebook", **settings)
-    assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    rendered.write_town(tmp_path / "terminal", **settings)
-    assert "3/3" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"train": 0}, {"validation": -1}, {"test": -1}, {"size": (63, 80)}, {"seed": -1}]
-)
-def test_settings_out_of_range(tmp_path, wrong):
-    with pytest.raises(ValueError, match="expected 1 training image"):
-        rendered.write_town(tmp_path / "data", **SETTINGS | wrong)
-    assert list(tmp_path.iterdir()) == []
+        rendered.write("town", target, **settings)

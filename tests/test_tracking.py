@@ -22,7 +22,7 @@ SMALL = {"filters": (4, 8), "image_size": (16, 24), "images": 48, "batch_size": 
 @pytest.fixture(scope="module")
 def cars(tmp_path_factory):
     """Three rendered cars of 16 views."""
-    return rendered.write_cars(tmp_path_factory.mktemp("cars"), cars=3, size=(48, 32), seed=0)
+    return rendered.write("cars", tmp_path_factory.mktemp("cars"), cars=3, size=(48, 32), seed=0)
 
 
 def run(cars, to, epochs=1, **settings):

@@ -15,7 +15,7 @@ from unet_tf import scores as scores_room
 from unet_tf.cli import commands, options, train
 from unet_tf.protocol import identity, runs
 from unet_tf.protocol import published as protocol_published
-from unet_tf.training import BestCheckpoint, fit, precision, precision_policy, set_precision
+from unet_tf.training import fit, precision, precision_policy, set_precision, watchers
 
 matplotlib.use("Agg")
 
@@ -127,7 +127,7 @@ def test_fit_learns_repeats_and_ends_with_the_best_epoch(folder, tmp_path):
     assert result["hard_dice"] == pytest.approx(best, abs=1e-6)
     saved = keras.saving.load_model(tmp_path / "run/best.keras")
     assert saved.evaluate(validation, verbose=0, return_dict=True) == result
-    files = sorted(path.name for path in (tmp_path / "run").iterdir())
+    files = sorted(path.name for path in (tmp_path / "run").glob("[!.]*"))
     assert files == ["best.keras", "log.csv", "state.npz"]
     rows = (tmp_path / "run/log.csv").read_text().splitlines()
     assert rows[0] == "epoch,hard_dice,loss,val_hard_dice,val_loss"
@@ -173,7 +173,9 @@ def test_a_monitor_that_is_not_measured_is_refused(folder, tmp_path):
 
 def test_a_kill_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     model = network.simple_fcn((8, 8, 3), filters=(4,))
-    checkpoint = BestCheckpoint(tmp_path / "best.keras", "val_hard_dice", "max")
+    model.compile("adam", network.bce_dice_loss)
+    *_, checkpoint = watchers("val_hard_dice", folder=tmp_path)
+    checkpoint.early_stopping.on_train_begin()
     checkpoint.set_model(model)
     checkpoint.on_epoch_end(0, {"val_hard_dice": 0.5})
     whole = (tmp_path / "best.keras").read_bytes()
@@ -391,7 +393,7 @@ def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
         commands.main(["train", "--seed", "-1"])
     assert "argument --seed: '-1' is no whole number from 0" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    cars = rendered.write_cars(tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
+    cars = rendered.write("cars", tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
     command = f"train --recipe guide_unet --no-check --data {cars} --to {tmp_path}/file"
     assert commands.main(command.split()) == 1
     assert "file: no folder can be made there" in capsys.readouterr().err
@@ -464,16 +466,16 @@ def test_which_part_reaches_what(folder, monkeypatch):
     assert training_settings["resize"] == validation_settings["resize"] == "nearest"
     predicted = [args[1] for args, _ in seen["probabilities"]]
     images = {part: [image for image, _ in getattr(parts, part)] for part in parts._fields}
-    assert predicted == [images["test"], images["validation"]]
+    assert predicted == [images["validation"], images["test"]]
     assert {args[3] for args, _ in seen["probabilities"]} == {"nearest"}
     ((scored, settings),) = seen["report"]
     assert scored[0] == parts.test
-    assert settings == {"batch_size": recipe.batch_size}  # and the threshold 0.5
-    (chosen, _), (used, _) = seen["best_threshold"]
+    assert not settings
+    assert scored[2:4] == (0.5, recipe.batch_size)
+    ((chosen, _),) = seen["best_threshold"]
     assert chosen[0] == parts.validation
     assert len(chosen) == 2  # of all thresholds
-    assert used[0] == parts.test
-    assert used[2] == [result["scores"]["chosen_threshold"]]
+    assert scored[5] == result["scores"]["chosen_threshold"]
     ((baseline, _),) = seen["constant_baseline"]
     assert baseline[:2] == (parts.train, parts.test)
     optimizer = seen["fit"][0][1]["optimizer"]

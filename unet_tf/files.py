@@ -1,6 +1,7 @@
 """Files written whole or not at all, folders held by one process, and what differs in records."""
 
 import contextlib
+import io
 import json
 import os
 import socket
@@ -61,12 +62,16 @@ def write_json(path, record):
     write_text(path, json.dumps(record, indent=1) + "\n")
 
 
+HELD = set()  # the folders that this process holds
+
+
 @contextlib.contextmanager
-def held(folder):
+def held(folder, again=False):
     """Hold a folder while writing into it: a second process is told who does.
 
     The system lets go of it when the process ends, however it ends. Where a file system knows no
-    locks (some network drives), nothing is held.
+    locks (some network drives), nothing is held. With
+    `again` it may be held by this process already, as a run holds it for its training.
 
     Raises
     ------
@@ -75,23 +80,36 @@ def held(folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "a+", encoding="utf-8") as lock:
-        if fcntl:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                who = lock.read().strip() or "another process"
-                raise UserError(
-                    f"{folder}: {who} writes into this folder: wait until it has ended, or choose "
-                    "another folder"
-                ) from None
-            except OSError:
-                pass  # no locks here
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        lock.flush()
+    if (place := folder.resolve()) in HELD and again:
         yield
+        return
+    with open(folder / ".lock", "a+", encoding="utf-8") as file:
+        lock(file, folder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        HELD.add(place)
+        try:
+            yield
+        finally:
+            HELD.discard(place)
+
+
+def lock(file, place):
+    """Lock an open file until it is closed; UserError where another process has. A text file says
+    which."""
+    if not fcntl:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        who = (isinstance(file, io.TextIOBase) and file.read().strip()) or "another process"
+        raise UserError(
+            f"{place}: {who} writes there: wait until it has ended, or choose another place"
+        ) from None
+    except OSError:
+        pass  # no locks here
 
 
 def flat(nested, prefix=""):

@@ -37,36 +37,70 @@ def overlay(image, truth, prediction):
     return shown
 
 
-def triplets(images, masks, predictions=None, titles=None):
-    """A row an image: the image, its mask, and, where given, prediction and overlay.
+def rows(images, truths, predictions=None, labels=None, titles=None):
+    """A row an image: the image, its mask, and, where given, prediction and errors.
 
     Parameters
     ----------
     images : sequence of `(H, W, 3)`, float in [0, 1] or uint8
-    masks, predictions : sequences of `(H, W)` or `(H, W, 1)` in {0, 1}
+    truths, predictions : sequences of `(H, W)` or `(H, W, 1)`
+        In {0, 1}; or class ids, of which 255 is void.
+    labels : unet_tf.data.Labels, optional
+        Of many classes: masks are in their colours, with a legend; else black and white.
     titles : sequence of str, optional
         One a row, written beside it.
     """
-    heads = ["image", "mask"] + (
-        ["prediction", "found, missed, extra"] if predictions is not None else []
-    )
+    classes = labels if labels and not labels.binary else None
+    names, palette = {}, None
+    if classes:
+        names, palette = dict(enumerate(classes.names)), palette_of(classes)
+        if any((np.asarray(truth) == VOID).any() for truth in truths):
+            names[VOID] = "void"
+    heads, columns = ["image", "mask"], [truths]
+    if predictions is not None:
+        heads += ["prediction", "errors" if classes else "found, missed, extra"]
+        columns.append(predictions)
     height, width = np.asarray(images[0]).shape[:2]
-    size = (5.8, 5.8 / len(heads) * height / width * len(images) + 0.4)
+    legend = 0.3 * math.ceil(len(names) / 6)
+    size = (5.8, 5.8 / len(heads) * height / width * len(images) + 0.4 + legend)
     figure, axes = plt.subplots(
         len(images), len(heads), figsize=size, dpi=100, squeeze=False, layout="constrained"
     )
-    for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        shown = [image, mask]
+    for number, (row, image, *masks) in enumerate(zip(axes, images, *columns, strict=True)):
+        masks = [np.squeeze(mask) for mask in masks]
+        shown = [image, *(palette[mask.astype("uint8")] if classes else mask for mask in masks)]
         if predictions is not None:
-            shown += [predictions[row], overlay(image, mask, predictions[row])]
-        for axis, pixels in zip(axes[row], shown, strict=True):
-            axis.imshow(np.squeeze(pixels), cmap="gray", vmin=0, vmax=1)
+            shown.append((errors if classes else overlay)(image, *masks))
+        for axis, head, pixels in zip(row, heads, shown, strict=True):
+            axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)  # of what has no colours
             axis.set(xticks=[], yticks=[])
+            if number == 0:
+                axis.set_title(head, fontsize=9)
         if titles is not None:
-            axes[row][0].set_ylabel(titles[row], fontsize=8)
-    for axis, head in zip(axes[0], heads, strict=True):
-        axis.set_title(head, fontsize=9)
+            row[0].set_ylabel(titles[number], fontsize=8)
+    if names:
+        handles = [Patch(fc=palette[i] / 255, ec="0.5", label=name) for i, name in names.items()]
+        below = {"loc": "outside lower center", "ncols": 6, "fontsize": 8, "frameon": False}
+        figure.legend(handles=handles, **below)
     return figure
+
+
+def errors(image, truth, prediction):
+    """A faint grey image, float `(H, W, 3)`, its wrong pixels red; void is never wrong."""
+    wrong = (truth != prediction) & (truth != VOID)
+    grey = np.repeat(np.asarray(image, "float32").mean(-1, keepdims=True), 3, axis=-1)
+    faint = grey / (255 if np.asarray(image).dtype == np.uint8 else 1) * 0.5 + 0.5
+    return np.where(wrong[..., None], MISSED, faint)
+
+
+def triplets(images, masks, predictions=None, titles=None):
+    """`rows` of masks in {0, 1}."""
+    return rows(images, masks, predictions, titles=titles)
+
+
+def class_masks(images, truths, predictions, classes):
+    """`rows` of class ids; predictions may be None."""
+    return rows(images, truths, predictions, classes)
 
 
 def curves(history, names=("loss", "hard_dice"), title=None):
@@ -88,49 +122,6 @@ def curves(history, names=("loss", "hard_dice"), title=None):
         axis.legend(fontsize=8)
     if title:
         figure.suptitle(title, fontsize=10)
-    return figure
-
-
-def class_masks(images, truths, predictions, classes):
-    """A row an image: image, mask, and, where given, prediction and errors; a legend of classes.
-
-    Parameters
-    ----------
-    images : sequence of `(H, W, 3)`, float in [0, 1] or uint8
-    truths : sequence of `(H, W)` class ids; 255 is void
-    predictions : the same, or None
-    classes : unet_tf.data.Labels
-    """
-    palette = palette_of(classes)
-    heads = ["image", "mask"] + (["prediction", "errors"] if predictions is not None else [])
-    height, width = np.asarray(images[0]).shape[:2]
-    labels = dict(enumerate(classes.names))
-    if any((np.asarray(truth) == VOID).any() for truth in truths):
-        labels[VOID] = "void"
-    legend = 0.3 * math.ceil(len(labels) / 6)
-    size = (5.8, 5.8 / len(heads) * height / width * len(images) + 0.4 + legend)
-    figure, axes = plt.subplots(
-        len(images), len(heads), figsize=size, dpi=100, squeeze=False, layout="constrained"
-    )
-    for row, (image, truth) in enumerate(zip(images, truths, strict=True)):
-        truth = np.squeeze(truth).astype("uint8")
-        shown = [image, palette[truth]]
-        if predictions is not None:
-            prediction = np.squeeze(predictions[row]).astype("uint8")
-            wrong = (truth != prediction) & (truth < len(classes.names))
-            grey = np.repeat(np.asarray(image, "float32").mean(-1, keepdims=True), 3, axis=-1)
-            faint = grey / (255 if np.asarray(image).dtype == np.uint8 else 1) * 0.5 + 0.5
-            shown += [palette[prediction], np.where(wrong[..., None], MISSED, faint)]
-        for axis, pixels in zip(axes[row], shown, strict=True):
-            axis.imshow(pixels)
-            axis.set(xticks=[], yticks=[])
-    for axis, head in zip(axes[0], heads, strict=True):
-        axis.set_title(head, fontsize=9)
-    handles = [
-        Patch(facecolor=palette[number] / 255, edgecolor="0.5", label=name)
-        for number, name in labels.items()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
     return figure
 
 

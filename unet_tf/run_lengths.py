@@ -78,6 +78,8 @@ def read(path):
         try:
             if path.suffix == ".zip":
                 archive = stack.enter_context(zipfile.ZipFile(path))
+                if not archive.namelist():
+                    raise UserError("an empty zip: download it again")
                 binary = stack.enter_context(archive.open(archive.namelist()[0]))
             else:
                 opener = gzip.open if path.suffix == ".gz" else open

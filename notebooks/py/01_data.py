@@ -157,7 +157,7 @@ for name in ("leaving.zip", "short.zip"):
 # there unpacked already, the cell looks into the rendered zips.)
 
 # %%
-zips = folder if (folder / "train_hq.zip").is_file() else rendered.write_cars()
+zips = folder if (folder / "train_hq.zip").is_file() else rendered.write("cars")
 with zipfile.ZipFile(zips / "train_hq.zip") as opened:
     members = opened.infolist()
     photograph = opened.read(members[-1])

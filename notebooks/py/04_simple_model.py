@@ -44,7 +44,6 @@ from unet_tf.data import resized_back
 from unet_tf.files import atomically
 from unet_tf.network import bce_dice_loss, hard_dice, pooled_dice_loss
 from unet_tf.rendered import is_rendered
-from unet_tf.training import Checkpoint, made_of
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -320,12 +319,13 @@ print(f"as pairs, {right:.0%} match")
 #
 # `watchers` are the callbacks of every training here: stop on NaN, stop when the validation dice has not
 # risen for `patience` epochs and go back to the best weights, keep the best model on disk. Note
-# `mode="max"`: Keras takes a metric it does not know for one that should fall. `Checkpoint` keeps all that
-# a training needs to go on after a stop; notebook 06 opens it. `AtEpoch` tells the data set of notebook 02
-# which epoch to draw, so that a batch you looked at before changes nothing.
+# `mode="max"`: Keras takes a metric it does not know for one that should fall. `AtEpoch` tells the data set
+# of notebook 02 which epoch to draw, so that a batch you looked at before changes nothing. The module's
+# versions also keep all that a training needs to go on after a stop, which notebook 06 opens, and find the
+# epoch of a data set behind `.take(1)` and the like.
 
 
-# %% tags=["lifted"]
+# %%
 class AtEpoch(keras.callbacks.Callback):
     """Tells a data set of `unet_tf.pipeline` which epoch to draw, whatever was looked at before."""
 
@@ -356,22 +356,23 @@ class BestCheckpoint(keras.callbacks.Callback):
                 self.model.save(partial)
 
 
-# %% tags=["lifted"]
-def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
+# %%
+def watchers(monitor="val_hard_dice", patience=5, folder=None):
     """The callbacks of every training."""
     mode = "min" if "loss" in monitor else "max"
     early_stopping = keras.callbacks.EarlyStopping(
         monitor, mode=mode, patience=patience, restore_best_weights=True
     )
-    if folder is None:
-        return [keras.callbacks.TerminateOnNaN(), early_stopping]
-    best = BestCheckpoint(Path(folder) / "best.keras", monitor, mode)
-    state = Checkpoint(folder, early_stopping, best, resume, settings)
-    return [keras.callbacks.TerminateOnNaN(), early_stopping, best, state]
+    callbacks = [keras.callbacks.TerminateOnNaN(), early_stopping]
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        callbacks.append(BestCheckpoint(Path(folder) / "best.keras", monitor, mode))
+    return callbacks
 
 
 # %% [markdown]
-# `fit` compiles and trains. Its default loss is cross-entropy + dice of each image, from notebook 03.
+# `fit` compiles and trains. Its default loss is cross-entropy + dice of each image, from notebook 03. The
+# module's version also resumes: notebook 06 stops one by force.
 
 
 # %% tags=["lifted"]
@@ -383,7 +384,7 @@ def refuse_nan(history):
         )
 
 
-# %% tags=["lifted"]
+# %%
 def fit(
     model,
     train,
@@ -395,21 +396,17 @@ def fit(
     monitor="val_hard_dice",
     patience=5,
     folder=None,
-    resume=False,
-    settings=None,
     callbacks=(),
     verbose="auto",
 ):
     """Compile and train; the model ends with the weights of its best epoch."""
     model.compile(optimizer or keras.optimizers.Adam(1e-4), loss, metrics=list(metrics))
-    settings = settings or made_of(train=train, validation=validation)
-    watching = watchers(monitor, patience, folder, resume, settings)
     history = model.fit(
         train,
         validation_data=validation,
         epochs=epochs,
         shuffle=False,  # tf.data shuffles; Keras warns otherwise
-        callbacks=[AtEpoch(train), *watching, *callbacks],
+        callbacks=[AtEpoch(train), *watchers(monitor, patience, folder), *callbacks],
         verbose=verbose,
     )
     refuse_nan(history)
@@ -447,10 +444,11 @@ print("validation dice at 96x128 above 0.85:", best > 0.85)
 # ## Back to the original size
 #
 # A score at 96x128 is not the competition's: its masks are as large as its images. So resize the
-# *probabilities* back, bilinearly, and only then cut at 0.5. Cutting first would leave stairs.
+# *probabilities* back, bilinearly, and only then cut at 0.5. Cutting first would leave stairs. The module's versions
+# also read ahead, name a file that is broken, and know the size of a saved model.
 
 
-# %% tags=["lifted"]
+# %%
 def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
     """What the model says of each image, at the size it works at, one after another."""
     for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
@@ -458,7 +456,7 @@ def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=
         yield from found[..., 0] if found.shape[-1] == 1 else found
 
 
-# %% tags=["lifted"]
+# %%
 def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, threshold=0.5):
     """Predicted masks at original size, one after another."""
     found = probabilities(model, paths, image_size, resize, batch_size)

@@ -40,6 +40,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from glob import glob
 
 os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # leaves room on a GPU for a second process
 
@@ -330,11 +331,12 @@ in_training = len(data.split(pairs, "group", recipe.validation_size, recipe.test
 steps = math.ceil(in_training / recipe.batch_size)  # an epoch
 script = f"""
 import os, keras, tensorflow as tf
-from unet_tf import data, pipeline, recipes, train
+from unet_tf import data, pipeline, protocol
+from unet_tf.training import fit, set_precision
 {inspect.getsource(training)}
 {inspect.getsource(killed_after)}
-train.set_precision({policy!r})
-recipe = recipes.get("guide_unet", **{SETTINGS!r})
+set_precision({policy!r})
+recipe = protocol.get("guide_unet", **{SETTINGS!r})
 death = killed_after({2 * steps + steps // 2})
 training(recipe, {str(folder)!r}, "runs/stopped", resume=True, callbacks=[death])
 """
@@ -344,7 +346,7 @@ command = [sys.executable, "-c", script]
 child = subprocess.run(command, env=environment, capture_output=True, text=True)
 killed = abs(child.returncode) == 9
 print(f"{steps} steps an epoch; killed by signal 9:", killed)
-print(sorted(os.listdir("runs/stopped")) if killed else child.stderr[-2000:])
+print(sorted(glob("*", root_dir="runs/stopped")) if killed else child.stderr[-2000:])
 
 # %% [markdown]
 # Open `state.npz`. Look for the epochs that are done, and, in the small model, for 74 = 2 x 36 + 2: two moments for

@@ -671,6 +671,7 @@ def answers(record):
     """What has to stand beside a score, from a record of the ledger."""
     found, settings, images = record["scores"], record["settings"], record["split"]["images"]
     dice, first = found["dice"], record["runs"][0]
+    groups = found.get("groups") or found["cars"]  # what earlier records call them
     spread = f" ± {dice['spread']:.4f}" if dice["spread"] is not None else ", no spread"
     seeds = [run["seed"] for run in record["runs"]]
     ends = first["scores"]["dice_interval"]
@@ -680,7 +681,7 @@ def answers(record):
     return {
         "data": f"{record['data']}, {sum(images.values())} images",
         "split": f"by {settings['split_by']}, {record['split']['hash']}",
-        "scored on": f"{record['scored_on']}, {found['cars']['mean']:.0f} cars",
+        "scored on": f"{record['scored_on']}, {groups['mean']:.0f} cars",
         "score": f"dice per image, hard at {found['threshold']['mean']:g}, original size",
         "result": f"{dice['mean']:.4f}{spread}",
         "seeds": f"{len(seeds)}: {', '.join(map(str, seeds))}",

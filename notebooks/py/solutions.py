@@ -41,7 +41,7 @@ import zipfile
 
 from unet_tf import kaggle, rendered
 
-zips = folder if (folder / "train_hq.zip").is_file() else rendered.write_cars()
+zips = folder if (folder / "train_hq.zip").is_file() else rendered.write("cars")
 with zipfile.ZipFile(zips / "train_hq.zip") as opened:
     names = [Path(name).name for name in opened.namelist()]
 names = [name for name in names if name.endswith("_04.jpg")]

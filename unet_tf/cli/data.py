@@ -14,9 +14,8 @@ def run_data(arguments):
     elif arguments.download_buildings:
         folder = kaggle.download_buildings(arguments.to or "data/massachusetts-buildings")
     elif arguments.render:
-        write = rendered.WRITERS[kind]
         cars = {"cars": arguments.cars} if arguments.cars and kind != "town" else {}
-        folder = write(arguments.to, size=arguments.render, seed=arguments.seed, **cars)
+        folder = rendered.write(kind, arguments.to, arguments.render, arguments.seed, **cars)
     if arguments.download and data.layout(Path(folder)) is None:
         return
     folder = data.find(folder, kind)

@@ -64,22 +64,67 @@ def announced(recipe, to):
     )
 
 
+def stopped_in(arguments, variant):
+    """What the state of the run that is to go on says of it; empty where there is none."""
+    from unet_tf import protocol, training
+
+    own = arguments.recipe and f"runs/{protocol.get(arguments.recipe, variant).slug}"
+    to = arguments.to or own
+    if not arguments.resume or not to or not (Path(to) / "state.npz").exists():
+        return {}
+    return training.state_in(to)[0]["settings"]
+
+
+def recipe_of(name, variant, arguments):
+    """The recipe of that name, small where asked for, with the settings of the command line."""
+    from unet_tf import protocol
+
+    recipe = protocol.get(name, variant)
+    return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+
+
+def refuse_settings(names, variant, arguments):
+    """Raise ValueError for settings that none of these recipes takes."""
+    errors = []
+    for name in names:
+        try:
+            return recipe_of(name, variant, arguments)
+        except UserError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def folder_of(to):
+    """The folder of a new run, made; ValueError where none can be."""
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{to}: no folder can be made there ({error.strerror}). Choose another by --to"
+        ) from None
+
+
 def run_train(arguments):
-    from unet_tf import data, protocol, scores
+    from unet_tf import data, protocol
 
     variant = "as written" if arguments.as_written else "corrected"
-    kind = protocol.get(arguments.recipe, variant).data if arguments.recipe else "cars"
-    folder, report = data.find(arguments.data, kind), None
-    if arguments.no_check and (arguments.leave_out or not arguments.recipe):
+    kept = stopped_in(arguments, variant)
+    name = arguments.recipe or kept.get("recipe")
+    if not arguments.recipe and not arguments.as_written:
+        variant = kept.get("variant", variant)
+    if arguments.no_check and (arguments.leave_out or not name):
         raise UserError("without a check nothing is left out and no recipe chosen: give --recipe")
-    if not arguments.no_check and (arguments.data or arguments.leave_out or not arguments.recipe):
+    # Before the data are read, and where they decide about the recipe, by either.
+    refuse_settings([name] if name else ["guide_unet", "multiclass_unet"], variant, arguments)
+    folder = data.find(arguments.data, protocol.get(name, variant).data if name else "cars")
+    report = None
+    unseen = not (arguments.no_check or kept) and (arguments.data or not name)
+    if arguments.leave_out or unseen:  # what goes on was checked when it began
         report = checked(arguments, folder)
-    name = arguments.recipe
     if name is None:
         name = fitting_recipe(report, arguments)
         print(f"Recipe: {name}, which suits these masks; another one by --recipe")
-    recipe = protocol.get(name, variant)
-    recipe = adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+    recipe = recipe_of(name, variant, arguments)
     if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
         raise UserError(
             f"these masks hold {len(report.classes.names)} classes, and {name} is for black and "
@@ -92,12 +137,7 @@ def run_train(arguments):
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
         )
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{to}: no folder can be made there ({error.strerror}). Choose another by --to"
-        ) from None
+    folder_of(to)
     print(announced(recipe, to))
     result = protocol.run(
         recipe,
@@ -108,16 +148,24 @@ def run_train(arguments):
         verbosity(),
         arguments.resume,
         mlflow=arguments.mlflow,
-        pairs=report.whole_pairs() if arguments.leave_out and report else None,
+        pairs=report.whole_pairs() if arguments.leave_out else None,
         again=arguments.again,
+        other_code=arguments.other_code,
     )
+    print_scores(recipe, result, to)
+
+
+def print_scores(recipe, result, to):
+    """The scores of a run, of what they are, and the files that it has written."""
+    from unet_tf import scores
+
     found = result["scores"]
     print(
         f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
     )
     files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
     if recipe.classes:
-        print(scores.class_table(found, found["baseline_report"]))
+        print(scores.table(found, found["baseline_report"]))
         print(
             f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
             f"place, whatever the image shows, has {found['baseline']:.4f}."
@@ -125,6 +173,11 @@ def run_train(arguments):
         files += ["confusion.png", "classes.csv"]
     else:
         print(scores.table(found, found["baseline"]))
+    if result["scored_on"] == "validation":
+        print(
+            "\nThere is no test part. These images have chosen the best epoch: the scores are "
+            "higher than on images that nothing has seen."
+        )
     print(f"Written to {to}: {', '.join(files)}")
 
 

@@ -1,6 +1,6 @@
 """From a folder to arrays: find the data, pair, split and read them; no TensorFlow."""
 
-from unet_tf.data.card import Card
+from unet_tf.data.card import Card, size_given
 from unet_tf.data.guess import MOST, from_masks, find_labels, grey_values, with_greys
 from unet_tf.data.images import SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory, open_image
 from unet_tf.data.images import read_image, read_mask, read_resized, resized, resized_back

@@ -18,13 +18,18 @@ class Card:
     ----------
     labels : Labels
         What the answers mean: names, colours, and whether they are one foreground's probability.
-    image_size : (height, width) or None
-        To which images are resized; None: they keep their own size.
+    image_size : (height, width), or None
+        To which images are resized; None, or "native": they keep their own size.
     resize : "area" or "nearest"
-    threshold : float
+    threshold : float in [0, 1]
         Of the foreground's probability, where there is one foreground.
     trained_on : dict
         What it was trained on, ready for JSON: recipe, data, images, seed, versions.
+
+    Raises
+    ------
+    UserError
+        For a size, a way to resize or a threshold that is none.
     """
 
     labels: Labels
@@ -32,6 +37,13 @@ class Card:
     resize: str = "area"
     threshold: float = 0.5
     trained_on: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        object.__setattr__(self, "image_size", size_given(self.image_size))
+        if self.resize not in ("area", "nearest"):
+            raise UserError(f'resize is "area" or "nearest", not {self.resize!r}')
+        if not 0 <= self.threshold <= 1:
+            raise UserError(f"threshold is a number from 0 to 1, not {self.threshold!r}")
 
     @property
     def task(self):
@@ -60,11 +72,27 @@ class Card:
             record.pop("task")
             if record.pop("scaling") != SCALING:
                 raise ValueError("images are scaled in a way that this version does not know")
-            record["labels"] = Labels.of_record(record["labels"])
-            record["image_size"] = record["image_size"] and tuple(record["image_size"])
-            return cls(**record)
+            return cls(**record | {"labels": Labels.of_record(record["labels"])})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
-                f"{Path(path).name}: its card cannot be read ({error}): update unet_tf, or say how "
-                "its images were prepared"
+                f"{Path(path).name}: its card cannot be read ({error}): update unet_tf"
             ) from None
+
+
+def size_given(size):
+    """(height, width) as two whole numbers, or None for "native" and None.
+
+    Raises
+    ------
+    UserError
+        For everything else.
+    """
+    if size is None or (isinstance(size, str) and size == "native"):
+        return None
+    try:
+        height, width = map(int, size)
+        if min(height, width) < 1 or [height, width] != list(size):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise UserError(f'image_size is (height, width) or "native", not {size!r}') from None
+    return height, width

@@ -40,7 +40,7 @@ def find(data=None, kind="cars"):
             raise without_pairs(folder)
     else:
         folder = next(filter(None, found_by_itself(kind)), None)
-        folder = folder or rendered.WRITERS[kind]()
+        folder = folder or rendered.write(kind)
     what = RENDERED[kind] if rendered.is_rendered(folder) else folder
     print(f"Data: {what}")
     return folder

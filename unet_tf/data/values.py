@@ -95,9 +95,10 @@ def unknown_of(values, unknown, classes):
     return report
 
 
-def save_ids(path, ids, palette):
-    """Class ids, uint8 `(H, W)`, as a palette PNG: viewers show colours, readers get the ids."""
+def save_ids(path, ids, palette, **options):
+    """Class ids, uint8 `(H, W)`, as a palette PNG: viewers show colours, readers get the ids.
+    `options` are Pillow's."""
     image = Image.fromarray(ids).convert("P")  # not quantized: from L, values stay indices
     image.putpalette(palette.ravel().tolist())
     with atomically(path) as partial:
-        image.save(partial)
+        image.save(partial, **options)

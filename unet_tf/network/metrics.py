@@ -60,3 +60,8 @@ def mean_iou(num_classes):
     return MeanIoU(
         num_classes, ignore_class=255, sparse_y_true=True, sparse_y_pred=False, name="mean_iou"
     )
+
+
+def metric_for(channels):
+    """What training watches for a head of so many channels: hard dice for 1, else mean IoU."""
+    return hard_dice if channels == 1 else mean_iou(channels)

@@ -1,54 +1,71 @@
-"""From a model and images of any size to masks of the images' own size.
+"""From a model and images of any size to probabilities, and to masks of the images' own size.
 
 `predict` takes any callable from a batch of images to probabilities. `flipped` and `tiled` make
-such a callable of another one, so they combine: `predict(tiled(flipped(model)), paths, None)`.
+such a callable of another one, so they combine: `predict(tiled(flipped(model)), paths, "native")`.
 """
 
-import numpy as np
+from unet_tf.files import UserError
+from unet_tf.predict.stream import predictions
+from unet_tf.predict.usage import card_of, decided
 
-from unet_tf import data, pipeline
-from unet_tf.data import resized_back
 
-
-def predict(model, paths, image_size=(96, 128), resize="area", batch_size=32, threshold=0.5):
+def predict(
+    model, paths, image_size="card", resize=None, batch_size=32, threshold=None, labels=None
+):
     """Predicted masks at original size, one after another.
 
-    The probabilities are resized back (bilinear), then thresholded: a thresholded mask that is
+    The probabilities are resized back (bilinear), then decided upon: a thresholded mask that is
     resized has stairs for edges.
 
     Parameters
     ----------
-    model, paths, image_size, resize, batch_size : as in `probabilities`
-    threshold : float
-        A pixel is car where its probability is at least this.
+    model, paths, batch_size : as in `predictions`
+    image_size, resize, threshold, labels :
+        A `Predictor` knows them, others are told (`unet_tf.predict.card_of`).
 
     Yields
     ------
-    uint8 array `(height, width)` in {0, 1}, in the order of `paths`.
+    uint8 array `(height, width)` in {0, 1}, or of class ids, in the order of `paths`.
+
+    Raises
+    ------
+    UserError
+        As `predictions`; and names a file which cannot be decoded.
     """
-    found = probabilities(model, paths, image_size, resize, batch_size)
-    for path, probability in zip(paths, found, strict=True):
-        yield (resized_back(probability, data.size_of(path)) >= threshold).astype("uint8")
+    card = card_of(model, image_size, resize, labels, threshold)
+
+    def finish(path, answer, size):
+        return decided(card, answer, size)
+
+    yield from whole(predictions(model, paths, finish, card.image_size, card.resize, batch_size))
 
 
-def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
+def probabilities(model, paths, image_size="card", resize=None, batch_size=32):
     """What the model says of each image, at the size it works at, one after another.
 
     Parameters
     ----------
-    model : callable
-        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)` or `(B, H, W, C)`.
-    paths : list of path
-        Image files.
-    image_size, resize :
-        As in training (`unet_tf.pipeline.dataset`).
-    batch_size : int
-        Images in memory at a time. 1 for images of several sizes at `image_size=None`.
+    model, paths, image_size, resize, batch_size : as in `predictions`
 
     Yields
     ------
-    float32 array `(h, w)` in [0, 1], in the order of `paths`; `(h, w, C)` of a model of C classes.
+    float32 array `(h, w)` in [0, 1], in the order of `paths`; `(h, w, C)` of a model of C channels.
+
+    Raises
+    ------
+    UserError
+        As `predictions`; and names a file which cannot be decoded.
     """
-    for batch in pipeline.image_dataset(paths, image_size, batch_size, resize):
-        found = np.asarray(model(batch, training=False), "float32")
-        yield from found[..., 0] if found.shape[-1] == 1 else found
+
+    def finish(path, answer, size):
+        return answer
+
+    yield from whole(predictions(model, paths, finish, image_size, resize, batch_size))
+
+
+def whole(outcomes):
+    """The results of `predictions`; the first error is raised."""
+    for _, result in outcomes:
+        if isinstance(result, UserError):
+            raise result
+        yield result

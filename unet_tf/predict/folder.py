@@ -1,106 +1,115 @@
 """Masks of many images as PNG files in a folder."""
 
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from unet_tf import data
-from unet_tf.data import Labels, palette_of, save_ids
-from unet_tf.files import UserError, atomically, partials_of
-from unet_tf.predict.files import KEPT, places, predictions, require_same
+from unet_tf.files import UserError, atomically, held, write_json
+from unet_tf.predict.files import record_of, require_record, state_of
+from unet_tf.predict.stream import listed, predictions
+from unet_tf.predict.usage import card_of, decided
+
+STATE = "made of"  # the entry of a mask's PNG that holds `state_of` its image
 
 
-def to_folder(
-    model, paths, folder, settings, overlays=False, threshold=0.5, classes=None, **options
-):
+def to_folder(model, paths, folder, settings=(), overlays=False, batch_size=32, **usage):
     """Write each mask as a PNG, `<name of the image>.png`, at the image's own size: 0 and 255; or
     of a model of many classes a palette PNG of ids.
 
     Parameters
     ----------
-    model, options : as in `predictions`
-    paths : list of path, as `images` gives them
+    model, paths : as in `predictions`
     folder : path
         Made if it is missing. What a run with the same settings has written there is kept, and not
-        predicted again.
+        predicted again, unless the image has changed since. One process at a time writes there.
     settings : dict
-        What else decides about the masks, such as a hash of the model, ready for JSON; kept with
-        threshold and options in the folder, as `predict.json`.
+        What else decides about the masks, ready for JSON; kept in the folder, as `predict.json`,
+        with what a `Predictor` says of itself.
     overlays : bool
-        Also write `<name>_overlay.jpg`, the image with its mask in green.
-    threshold : float
-        Of a pixel that is car; of no use to a model of many classes.
-    classes : unet_tf.data.Labels, optional
-        Its colours are those of the palette, else PASCAL VOC's are.
+        Also write `<name>_overlay.jpg`, the image with its mask in colour.
+    batch_size : int
+        As in `predictions`. A stopped run may go on with another, such as a smaller one after it
+        was out of memory; in bfloat16 the last bits of a probability may then differ.
+    usage :
+        image_size, resize, labels, threshold, as in `card_of`: a `Predictor` knows them.
 
     Yields
     ------
     (path, outcome) for each image: first those that are there already, with `KEPT`, then the
-    others, with None or the ValueError of a broken file.
+    others, with None or the UserError of a broken file.
 
     Raises
     ------
-    ValueError
-        When the folder holds masks of other settings, or files in the masks' places.
+    UserError
+        When the folder holds masks of other settings, or files in the masks' places; when another
+        process writes there; as `predictions`.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def targets(path):
-        names = [f"{path.stem}.png", *([f"{path.stem}_overlay.jpg"] if overlays else [])]
-        return [folder / name for name in names]
-
-    def each_target():
-        return itertools.chain.from_iterable(map(targets, paths))
-
-    sources = places(paths)
-    if str(folder.resolve()) in sources:
+    card, paths, folder = card_of(model, **usage), listed(paths), Path(folder)
+    record = record_of(model, card, paths, settings, batch_size)
+    if str(folder.resolve()) in record["from"]:
         raise UserError(f"{folder} holds the images: give the masks a folder of their own")
-    settings = {**settings, "threshold": threshold, **options, "from": sources}
-    record = folder / "predict.json"
-    there = next((target for target in each_target() if target.exists()), None)
-    if there and record.exists():
-        require_same(settings, record.read_text(), record)
-    elif there:
-        raise UserError(f"{there} is there already, and not from here: choose another folder")
-    elif record.exists():
-        require_same({}, record.read_text(), record)
-    with atomically(record) as partial:
-        partial.write_text(json.dumps(settings, indent=1) + "\n")
+    endings = (".png", "_overlay.jpg")[: 1 + overlays]
+    targets = {path: [folder / f"{path.stem}{ending}" for ending in endings] for path in paths}
+    states = {path: state_of(path) for path in paths}  # before they are read
 
-    palette = palette_of(classes or Labels(()))
+    def finish(path, answer, size):
+        mask = decided(card, answer, size)
+        for target in targets[path][1:]:
+            with atomically(target) as partial:
+                Image.fromarray(overlaid(path, mask, card.labels)).save(partial, quality=90)
+        save(targets[path][0], mask, card.labels, states[path])  # last: then all is there
 
-    def finish(path, probability):
-        if path in done:
-            return
-        is_ids = probability.dtype == np.uint8
-        mask = probability if is_ids else probability >= threshold
-        if overlays:
-            from unet_tf import plot  # matplotlib: only for who asks
+    with held(folder):
+        made = states_kept(targets, folder / "predict.json", record)
+        write_json(folder / "predict.json", record)
+        for partial in folder.glob(".partial-*"):  # of a run that was killed
+            partial.unlink()
+        done = {path for path in made if made[path] == states[path] != ""}
+        options = card.image_size, card.resize, batch_size, done
+        yield from predictions(model, paths, finish, *options)
 
-            image = data.read_image(path)
-            if is_ids:
-                half = image // 2 + palette[mask] // 2
-                shown = np.where(mask[..., None] > 0, half, image)
-            else:
-                shown = (plot.overlay(image, mask, mask) * 255).round().astype("uint8")
-            with atomically(targets(path)[1]) as partial:
-                Image.fromarray(shown).save(partial, quality=90)
-        # The mask last: where it is, all of this image is.
-        if is_ids:
-            save_ids(targets(path)[0], mask, palette)
-            return
-        with atomically(targets(path)[0]) as partial:
-            Image.fromarray(mask.astype("uint8") * 255).save(partial)
 
-    for target in each_target():
-        for partial in partials_of(target):  # of a run that was killed
-            partial.unlink(missing_ok=True)
-    done = {path for path in paths if all(map(Path.exists, targets(path)))}
-    yield from ((path, KEPT) for path in paths if path in done)
-    for path, error in predictions(model, paths, finish, done=done, **options):
-        if path not in done:
-            yield path, error
+def states_kept(targets, file, record):
+    """What was made by a run with the same record, `file`: {path: `state_of` its image then}."""
+    there = [target for target in itertools.chain(*targets.values()) if target.exists()]
+    states = {path: state_in(each[0]) for path, each in targets.items() if each[0].exists()}
+    if file.exists():
+        require_record(file.read_text(encoding="utf-8"), file, record if there else None)
+        there = [targets[path][0] for path, state in states.items() if state is None]
+    if there:
+        raise UserError(f"{there[0]} is there already, and not from here: choose another folder")
+    return {path: state for path, state in states.items() if all(map(Path.exists, targets[path]))}
+
+
+def state_in(mask):
+    """The state of the image that a mask was made of, or None in a file that is no such mask."""
+    try:
+        with Image.open(mask) as image:
+            return image.info.get(STATE)
+    except data.UNDECODABLE:
+        return None
+
+
+def save(target, mask, labels, state):
+    """Write a mask as a PNG that says of what it was made."""
+    info = PngInfo()
+    info.add_text(STATE, state)
+    if not labels.binary:
+        return data.save_ids(target, mask, data.palette_of(labels), pnginfo=info)
+    with atomically(target) as partial:
+        Image.fromarray(mask * 255).save(partial, pnginfo=info)
+
+
+def overlaid(path, mask, labels):
+    """The image in a file with its mask in colour, uint8 `(H, W, 3)`."""
+    image = data.read_image(path)
+    if labels.binary:
+        from unet_tf import plot  # matplotlib: only for who asks
+
+        return (plot.overlay(image, mask, mask) * 255).round().astype("uint8")
+    half = image // 2 + data.palette_of(labels)[mask] // 2
+    return np.where(mask[..., None] > 0, half, image)

@@ -1,51 +1,147 @@
-"""A saved model, ready to predict."""
+"""A saved model, ready to predict: the network, its card, and what answers."""
 
+import dataclasses
+import hashlib
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+import unet_tf.network  # noqa: F401  its layers are in saved models
+from unet_tf.data import Card, table_of
 from unet_tf.files import UserError
+from unet_tf.predict.arrays import predict, probabilities
+from unet_tf.predict.tiles import flipped, tiled
+from unet_tf.predict.usage import SIZE_WANTED, card_of, fixed_size
 
 
-def load(path):
-    """The Keras model of a `.keras` file, for prediction.
+class Predictor:
+    """A model that knows how it is used: a callable, as all of `unet_tf.predict` takes them.
+
+    `load` makes one of a `.keras` file; `Predictor(model, card)` of a Keras model in memory.
+
+    Attributes
+    ----------
+    model : keras.Model
+    card : unet_tf.data.Card
+        Size, resize, labels and threshold by which it predicts.
+    identity : dict
+        What makes its masks, ready for JSON: a hash of the file, flips, tiles.
+    input_shape, output_shape : as Keras's; in tiles any size is taken.
+    """
+
+    def __init__(self, model, card, identity=(), forward=None, input_shape=None):
+        self.model, self.identity = model, dict(identity)
+        self.input_shape, self.output_shape = input_shape or model.input_shape, model.output_shape
+        self.forward = forward or compiled(model)
+        self.card = card_of(self, card=card)
+
+    def __call__(self, images, training=False):
+        """Probabilities of images, float32 `(B, H, W, 3)` in [0, 1]: float32 `(B, H, W, C)`."""
+        own = fixed_size(self)
+        if own and tuple(images.shape[1:3]) != own:
+            raise UserError(f"this model takes {own[0]}x{own[1]} alone, not {images.shape[1:3]}")
+        return np.asarray(self.forward(images, training=False), "float32")
+
+    def probabilities(self, paths, batch_size=32):
+        """Of each image, at the size the model works at (`unet_tf.predict.probabilities`)."""
+        return probabilities(self, paths, batch_size=batch_size)
+
+    def masks(self, paths, batch_size=32):
+        """Masks of images at their own size, one after another; of one path one.
+
+        Parameters
+        ----------
+        paths : path, or list of path, of image files (`unet_tf.predict.images` lists folders)
+        batch_size : int
+            Images the model gets at a time.
+
+        Yields
+        ------
+        uint8 array `(height, width)` in {0, 1}, or of class ids, in the order of `paths`.
+
+        Raises
+        ------
+        UserError
+            Names a file that cannot be decoded; when the model answers NaN.
+        """
+        return predict(self, paths, batch_size=batch_size)
+
+    def flipped(self, flips=("horizontal",)):
+        """The same, averaged over mirror images (`unet_tf.predict.flipped`)."""
+        identity = self.identity | {"flips": flips}
+        return Predictor(self.model, self.card, identity, flipped(self, flips), self.input_shape)
+
+    def tiled(self, tile="card", overlap=0.5, batch_size=16):
+        """The same in tiles, for images at their own size (`unet_tf.predict.tiled`)."""
+        forward = tiled(self, tile, overlap, batch_size)
+        identity = self.identity | {"tiles": [card_of(self, tile).image_size, overlap]}
+        card = dataclasses.replace(self.card, image_size=None)
+        return Predictor(self.model, card, identity, forward, (None, None, None, 3))
+
+
+def load(path, image_size="card", resize=None, labels=None, threshold=None):
+    """The model of a `.keras` file, which predicts as its card says.
+
+    Parameters
+    ----------
+    path : path
+    image_size, resize, labels, threshold : optional
+        Instead of the card's (`unet_tf.predict.card_of`). A file that was saved without a card
+        wants `resize` and, where the model takes any size, `image_size`; the labels of many classes
+        are then those of the class table beside it, if one lies there, else numbers.
+
+    Returns
+    -------
+    Predictor
 
     Raises
     ------
-    ValueError
-        Names the file that is missing, damaged, or no `.keras` file.
+    UserError
+        Names the file that is missing, damaged, no `.keras` file, or not from colour images to a
+        value of each pixel; what a file without a card wants; as `card_of`.
     """
-    if Path(path).is_dir():
+    path = Path(path)
+    model, card = model_in(path), Card.read(path)
+    if card is None:
+        sized = fixed_size(model) or image_size != "card"
+        wanted = [] if sized else [SIZE_WANTED]
+        if not resize and (fixed_size(model) or image_size not in (None, "native")):
+            wanted.append('resize="area" or "nearest" (--resize)')
+        if wanted:
+            both = " and ".join(wanted)
+            raise UserError(f"{path} was saved without a card: give {both}, as in training")
+        channels = model.output_shape[-1]
+        beside = table_of(path.parent) if channels > 1 else None
+        if beside and beside.channels == channels:  # else it is of another model
+            labels = labels or beside
+    card = card_of(model, image_size, resize, labels, threshold, card)
+    return Predictor(model, card, {"model": hashlib.sha256(path.read_bytes()).hexdigest()[:16]})
+
+
+def model_in(path):
+    """The Keras model of a `.keras` file, from `(B, H, W, 3)` to `(B, H, W, C)`."""
+    if path.is_dir():
         raise UserError(f"{path}: that is a folder: give the .keras file in it")
-    if not Path(path).is_file():
+    if not path.is_file():
         raise UserError(f"{path}: there is no such file")
     try:
-        return keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False)
     except Exception as error:
         reason = str(error).split("\n")[0]
         raise UserError(
             f"{path}: damaged, or no .keras file of this project ({type(error).__name__}: {reason})"
         ) from None
-
-
-def size_of_model(model):
-    """(height, width) that a model was built for; None where it takes any.
-
-    Raises
-    ------
-    ValueError
-        For a model that is not from colour images to probabilities of each pixel.
-    """
     shapes = model.input_shape, model.output_shape
     if any(not isinstance(shape, tuple) or len(shape) != 4 for shape in shapes) or (
         shapes[0][3] != 3 or (shapes[0][1] is None) != (shapes[0][2] is None)
     ):
         raise UserError(
-            f"a model from {shapes[0]} to {shapes[1]}: expected (batch, height, width, 3) to "
-            "(batch, height, width, classes)"
+            f"{path}: a model from {shapes[0]} to {shapes[1]}: expected (batch, height, width, 3) "
+            "to (batch, height, width, classes)"
         )
-    return shapes[0][1:3] if shapes[0][1] else None
+    return model
 
 
 def compiled(model):

@@ -2,103 +2,122 @@
 
 import gzip
 import json
+import os
 import re
 from pathlib import Path
 
 from unet_tf import run_lengths
-from unet_tf.files import UserError, atomically
-from unet_tf.predict.files import KEPT, places, predictions, require_same
+from unet_tf.files import UserError, atomically, lock
+from unet_tf.predict.files import record_of, require_record, state_of
+from unet_tf.predict.stream import listed, predictions
+from unet_tf.predict.usage import card_of, decided
 
 
-def to_submission(model, paths, target, settings, threshold=0.5, **options):
+def to_submission(model, paths, target, settings=(), batch_size=32, **usage):
     """Write the run lengths of all masks as a submission, `img,rle_mask`, in the order of `paths`.
 
-    Rows are first kept in `<target>.partial`, from which a stopped run goes on; a broken image has
-    no row, and the partial file is then kept until a later run has all of them.
+    Rows are first kept in `<target>.partial`, each with the state of its image; a stopped run goes
+    on from there. A broken image has no row, and the partial file is then kept until a later run
+    has all of them.
 
     Parameters
     ----------
-    model, options : as in `predictions`
-    paths : list of path, as `images` gives them
+    model, paths, settings, batch_size, usage : as in `to_folder`
     target : path
-        A `.csv` or `.csv.gz`; the same masks give the same bytes.
-    settings : dict
-        What else decides about the masks, such as a hash of the model, ready for JSON. A stopped
-        run is only gone on with under the same settings, threshold and options.
+        A `.csv` or `.csv.gz`; the same masks give the same bytes. One process at a time writes it.
 
     Yields
     ------
-    (path, outcome) for each image: first those that are there already, with `KEPT`, then the
-    others, with None or the ValueError of a broken file.
+    As `to_folder`.
 
     Raises
     ------
-    ValueError
-        When the target is there and finished, or the partial file is of other settings.
+    UserError
+        For a model of many classes; when the target is there and finished, the partial file is of
+        other settings, or another process writes it; as `predictions`.
     """
-    target = Path(target)
+    card, paths, target = card_of(model, **usage), listed(paths), Path(target)
+    partial = partial_of(target, paths, card)
+    record = record_of(model, card, paths, settings, batch_size)
+    states = {path: state_of(path) for path in paths}  # before they are read
+
+    def finish(path, answer, size):
+        text = run_lengths.encode(decided(card, answer, size))
+        return f"{path.name},{states[path]},{text}\n".encode()
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(partial, "a+b") as rows:
+        lock(rows, partial)
+        starts = kept_rows(rows, record, {path.name: states[path] for path in paths}, partial)
+        done = {path for path in paths if path.name in starts}
+        options = card.image_size, card.resize, batch_size, done
+        for path, outcome in predictions(model, paths, finish, *options):
+            if isinstance(outcome, bytes):
+                starts[path.name] = rows.seek(0, os.SEEK_END)
+                rows.write(outcome)
+                rows.flush()
+                outcome = None
+            yield path, outcome
+        write(target, rows, [starts[path.name] for path in paths if path.name in starts])
+        if len(starts) == len(paths):
+            partial.unlink()
+
+
+def partial_of(target, paths, card):
+    """The file of the rows so far; UserError where no submission can be made."""
+    if not card.labels.binary:
+        raise UserError(
+            f"this model knows {card.labels.channels} classes: run lengths are of one foreground, "
+            "so write PNG files (to_folder, --to)"
+        )
     if not target.name.endswith((".csv", ".csv.gz")):
         raise UserError(f"{target}: a submission is a .csv or a .csv.gz")
     for path in paths:
         if re.search('[,"\r\n\ud800-\udfff]', path.name):  # the last: bytes that are no UTF-8
             raise UserError(f"{path!r}: a comma, quote or line break cannot stand in a submission")
-    kept = target.with_name(f"{target.name}.partial")
-    if target.exists() and not kept.exists():
+    partial = target.with_name(f"{target.name}.partial")
+    if target.exists() and not partial.exists():
         raise UserError(f"{target} is there already: remove it or give another name")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    settings = {**settings, "threshold": threshold, **options, "from": places(paths)}
-    head = f"# {json.dumps(settings)}\n".encode()
-    some = False
-    if kept.exists():
-        with open(kept, "rb") as rows:
-            first, some = rows.readline(), rows.read(1)
-        require_same(settings if some else {}, first[1:], kept)
+    return partial
+
+
+def kept_rows(rows, record, states, place):
+    """Where the rows of an earlier run start, by name: those whose image is as it was.
+
+    `rows` is the open partial file: it gets a head, the record, where no row is there yet, and
+    loses a row that a kill cut short.
+    """
+    rows.seek(0)
+    head, some = rows.readline(), rows.read(1)
+    if head:
+        require_record(head[1:], place, record if some else None)
     if not some:  # nothing to lose yet
-        with atomically(kept) as partial:
-            partial.write_bytes(head)
-    with open(kept, "r+b") as rows:
-        starts, end = {}, len(rows.readline())  # name -> where its row starts
-        for row in rows:
-            if not row.endswith(b"\n"):
-                break  # the row that a kill cut short
-            starts[row.partition(b",")[0].decode()] = end
-            end += len(row)
-        rows.seek(end)
-        rows.truncate()
-
-        done = {path for path in paths if path.name in starts}
-        yield from ((path, KEPT) for path in paths if path in done)
-
-        def finish(path, probability):
-            return f"{path.name},{run_lengths.encode(probability >= threshold)}\n".encode()
-
-        broken = False
-        for path, row in predictions(model, paths, finish, done=done, **options):
-            if path in done:
-                continue
-            if isinstance(row, ValueError):
-                broken = True
-                yield path, row
-                continue
-            starts[path.name] = rows.tell()
-            rows.write(row)
-            rows.flush()
-            yield path, None
-
-        with (
-            atomically(target) as partial,
-            open(partial, "wb") as file,
-            opened(file, target) as out,
-        ):
-            out.write(run_lengths.HEADER.encode())
-            for path in paths:
-                if path.name in starts:
-                    rows.seek(starts[path.name])
-                    out.write(rows.readline())
-    if not broken:
-        kept.unlink()
+        head = f"# {json.dumps(record)}\n".encode()
+        rows.truncate(0)
+        rows.write(head)
+        rows.flush()
+    rows.seek(len(head))
+    starts, end = {}, len(head)
+    for row in rows:
+        if not row.endswith(b"\n"):
+            break
+        name, state, _ = row.decode().split(",", 2)
+        if state and states.get(name) == state:
+            starts[name] = end
+        end += len(row)
+    rows.truncate(end)
+    return starts
 
 
-def opened(file, target):
-    """The file, or a gzip stream into it without name and time: the same rows, the same bytes."""
-    return gzip.GzipFile("", "wb", 6, file, mtime=0) if target.suffix == ".gz" else file
+def write(target, rows, starts):
+    """Write the submission of the rows that start there, without their images' states."""
+    with atomically(target) as partial, open(partial, "wb") as file:
+        # Without name and time: the same rows give the same bytes.
+        packed = target.suffix == ".gz"
+        out = gzip.GzipFile("", "wb", 6, file, mtime=0) if packed else file
+        out.write(run_lengths.HEADER.encode())
+        for start in starts:
+            rows.seek(start)
+            name, _, text = rows.readline().split(b",", 2)
+            out.write(name + b"," + text)
+        out.close()

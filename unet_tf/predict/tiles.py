@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from unet_tf.files import UserError
+from unet_tf.predict.usage import card_of
 
 AXES = {"vertical": 1, "horizontal": 2}
 
@@ -45,7 +46,7 @@ def flipped(model, flips=("horizontal",)):
     return average
 
 
-def tiled(model, tile=(96, 128), overlap=0.5, batch_size=16):
+def tiled(model, tile="card", overlap=0.5, batch_size=16):
     """A model that takes images of any size, in overlapping tiles.
 
     Where tiles overlap, the mean counts, each tile with a weight that falls from its middle to its
@@ -57,7 +58,7 @@ def tiled(model, tile=(96, 128), overlap=0.5, batch_size=16):
     ----------
     model : callable, as in `predict`
     tile : (height, width)
-        In pixels of the image; the size that the model was trained at, or another that it takes.
+        In pixels of the image; by default the size that the model was built for, or its card's.
     overlap : float
         The least share of a tile that its neighbour covers too, in [0, 1).
     batch_size : int
@@ -71,10 +72,16 @@ def tiled(model, tile=(96, 128), overlap=0.5, batch_size=16):
     Raises
     ------
     ValueError
-        For an overlap out of range.
+        For an overlap out of range, and where no size is known.
     """
     if not 0 <= overlap < 1:
         raise UserError(f"overlap is a share of the tile, from 0 to below 1, not {overlap}")
+    tile = card_of(model, tile).image_size
+    if tile is None:
+        raise UserError(
+            "this model takes any size: say how large the tiles are, tile=(height, width) "
+            "(--image-size)"
+        )
     # A pyramid, above 0 also in the corners.
     slopes = [1 - np.abs((np.arange(n) + 0.5) * 2 / n - 1) for n in tile]
     weight = np.outer(*slopes).astype("float32")[..., None]

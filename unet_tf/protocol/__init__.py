@@ -1,7 +1,7 @@
 """The published protocols as recipes, a run of one, its record and its place in a table."""
 
-from unet_tf.protocol.class_judge import loss_of
 from unet_tf.protocol.identity import code_hash, name_of, provenance, split_hash
+from unet_tf.protocol.judge import loss_of
 from unet_tf.protocol.ledger import class_table, comparable, save_summary, summary, table
 from unet_tf.protocol.networks import buildings_as_written, guide_unet, multiclass_unet
 from unet_tf.protocol.published import GUIDE, GUIDE_AUGMENTATION, NAMES, RECIPES, UNET, get

@@ -19,10 +19,11 @@ from unet_tf.protocol import published
 from unet_tf.protocol.recipe import FIXED
 
 
-def identity_of(recipe, folder, parts, seed, policy):
+def identity_of(recipe, folder, parts, labels, seed, policy):
     """All that decides about a run, and where and with what it was made."""
     own = published.get(recipe.name, recipe.variant)
     fields = [f.name for f in dataclasses.fields(recipe)]
+    classes = {"classes": labels.names, "class_colours": [labels.colours, labels.void]}
     return {
         "recipe": recipe.name,
         "variant": recipe.variant,
@@ -45,11 +46,15 @@ def identity_of(recipe, folder, parts, seed, policy):
             for value in [getattr(recipe, name)]
         },
         "precision": policy,
+        **({} if labels.binary else classes),
         **provenance(),
     }
 
 
-FACTS = {"commit", "date", "hardware"}  # on a run, not what makes it: `code` does
+FACTS = {"commit", "date", "hardware", "data"}  # on a run, not what makes it: code and files do
+
+
+TRAINING = ("batches.py", "networks.py", "recipe.py", "runs.py")  # of this room, what trains
 
 
 CARVANA_SIZE = (1280, 1918)
@@ -78,35 +83,32 @@ def result_in(folder):
         ) from None
 
 
-def same_run(identity, result):
-    """Is this the result of that very run: recipe, settings, split, files, seed, precision, code
-    and versions?"""
-    keys = identity.keys() - FACTS
-    return all(result.get(key) == json.loads(json.dumps(identity[key])) for key in keys)
-
-
-def differing(identity, result):
-    """What differs between a result and a run, in words."""
-    keys = identity.keys() - FACTS
+def differing(identity, result, other_code=False):
+    """What differs between a result and a run, in words; nothing where it is that very run, apart
+    from code and versions if these may be others."""
+    keys = identity.keys() - FACTS - ({"code", "versions"} if other_code else set())
     there, here = ({key: one.get(key) for key in sorted(keys)} for one in (result, identity))
     return differences(there, here, most=4)
 
 
-def more_epochs(identity, result):
-    """Is it the run of that result, to go on for more epochs?"""
-    own, there = (
-        json.loads(json.dumps(settings_to_resume(one))) if "settings" in one else None
-        for one in (identity, result)
+def same_training(identity, result, other_code=False):
+    """Is it the training of that result, to go on for more epochs or to be scored anew?"""
+    free = {"code"} if other_code else set()
+    there, here = (
+        {name: value for name, value in settings_to_resume(one).items() if name not in free}
+        for one in (result, identity)
     )
-    return own == there and identity["settings"]["epochs"] > result["settings"]["epochs"]
+    done = result.get("settings", {}).get("epochs", 0)
+    return not differences(there, here) and identity["settings"]["epochs"] >= done
 
 
 def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
-    settings = {name: value for name, value in identity["settings"].items() if name != "epochs"}
-    names = ("recipe", "variant", "data", "seed", "split", "files", "precision", "code")
-    names += tuple(name for name in ("classes", "class_colours") if name in identity)
-    return {**{name: identity.get(name) for name in names}, "settings": settings}
+    names = ("recipe", "variant", "seed", "split", "files", "precision", "classes")
+    settings = dict(identity.get("settings", {}))
+    settings.pop("epochs", None)
+    found = {name: identity.get(name) for name in (*names, "class_colours", "code")}
+    return {**found, "settings": settings}
 
 
 def split_hash(parts):
@@ -119,7 +121,8 @@ def split_hash(parts):
 
 def provenance():
     """Hardware, versions, commit, code and day of a result; a commit with changed or uncommitted
-    code is marked `-dirty`. `code` is a hash of the module's files."""
+    code is marked `-dirty`. `code` is a hash of the files that train, `scoring` of those that
+    score."""
     root = Path(__file__).parents[2]
 
     def git(*arguments):
@@ -142,11 +145,17 @@ def provenance():
         },
         "commit": commit,
         "code": code_hash(),
+        "scoring": code_hash(("predict", "scores"), ("judge.py",)),
         "date": datetime.date.today().isoformat(),
     }
 
 
-def code_hash():
-    """A short hash of all files of this module: a change to any of them is other code."""
-    files = sorted(Path(__file__).parents[1].rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+def code_hash(rooms=("data", "pipeline", "network", "training"), files=TRAINING):
+    """A short hash of the code that decides about the bits of a training: `data` but for places.py,
+    which only looks for folders, `pipeline`, `network` and `training`, and of `protocol` recipe.py,
+    networks.py, runs.py and batches.py. A change to any other file leaves it."""
+    root = Path(__file__).parents[1]
+    paths = [path for room in rooms for path in (root / room).glob("*.py")]
+    paths = [path for path in paths if path.name != "places.py"]
+    paths += [path for name in files if (path := root / "protocol" / name).exists()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""All scores of a trained model, its masks and its pictures."""
+"""All scores of a trained model, its masks and its pictures, one image in memory at a time."""
 
 import shutil
 from pathlib import Path
@@ -7,85 +7,119 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from unet_tf import data, plot, predict, scores
-from unet_tf.files import atomically
-from unet_tf.protocol import class_judge
+from unet_tf import data, network, plot, predict, scores
+from unet_tf.files import UserError, atomically
 
 
-def judged(recipe, model, parts, identity, known, to):
-    """All scores of a trained model; in the folder `to` its masks and pictures."""
-    forward = predict.compiled(model)  # as the command line predicts, to the bit
-    pairs = parts.test or parts.validation
-    title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
-    if known:
-        found = class_judge.ids_of(forward, recipe, pairs)
-        report = class_judge.scored(found, recipe, parts, known)
-        if to is not None:
-            data.write_table(Path(to) / "classes.csv", known)  # what `predict` colours by
-            class_judge.pictures(found, pairs, title, Path(to), known, report["confusion"])
-        return report
-    found = predicted(forward, recipe, pairs)
-    report = scored(found, recipe, parts, lambda: predicted(forward, recipe, parts.validation))
-    if to is not None:
-        pictures(found, pairs, title, Path(to))
-    return report
+def loss_of(recipe, parts, labels):
+    """The recipe's loss, with its class weights bound to it, if it has any."""
+    weights = recipe.class_weights
+    if weights is None:
+        return recipe.loss
+    if isinstance(weights, str):
+        weights = scores.frequency_weights(parts.train, labels, weights)
+    if len(weights) != len(labels.names):
+        raise UserError(f"{len(weights)} class weights for {len(labels.names)} classes")
+    return network.Weighted(recipe.loss, weights)
 
 
-def predicted(model, recipe, pairs):
-    """What the model says of each image, at the size it works at: a list, as it is used twice."""
-    paths = [image for image, _ in pairs]
-    sizes = recipe.image_size, recipe.resize, 1 if recipe.crop else recipe.batch_size
-    return list(predict.probabilities(model, paths, *sizes))
+def judged(recipe, model, parts, identity, labels, to):
+    """All scores of a trained model; in the folder `to`, unless it is None, its masks and pictures.
 
+    The scored part is the test part if there is one, else the validation part; the threshold is
+    0.5, as published. Where there is a test part of one foreground, the report also has
+    `chosen_threshold`, the best one of the validation part, and the dice with it.
 
-def scored(found, recipe, parts, of_validation):
-    """Every score of a trained model (`unet_tf.scores.report`), on the test part if there is one.
-
-    Beside them `baseline`, the dice of the constant baseline, and, where there is a test part,
-    `chosen_threshold`, the threshold that is best on the validation part, and
-    `dice_at_chosen_threshold`, the test part's dice with it; all else is at 0.5, as published.
-
-    Parameters
-    ----------
-    found : list of arrays
-        What `predicted` gives for the scored part.
-    recipe : unet_tf.protocol.Recipe
-    parts : unet_tf.data.Split
-    of_validation : function
-        Gives those of the validation part; called where there is a test part.
+    Returns
+    -------
+    dict
+        `unet_tf.scores.report` or `class_report`, with `baseline`: dice, or mean IoU, of a
+        prediction that never looks at an image. Of many classes also `baseline_report`, all of its
+        scores, and one number a class, `iou_building` and so on; absent ones have none.
     """
+    forward = predict.compiled(model)  # as the command line predicts, to the bit
+    sizes = recipe.image_size, recipe.resize, 1 if recipe.crop else recipe.batch_size
+
+    def answers(pairs):
+        return predict.probabilities(forward, [image for image, _ in pairs], *sizes)
+
     pairs = parts.test or parts.validation
-    report = scores.report(pairs, found, batch_size=recipe.batch_size)
-    baseline = scores.constant_baseline(parts.train, pairs, recipe.image_size)
-    report["baseline"] = float(baseline.mean())
-    if parts.test:
-        threshold, _ = scores.best_threshold(parts.validation, of_validation())
-        _, (dice,) = scores.best_threshold(pairs, found, [threshold])
-        report |= {"chosen_threshold": threshold, "dice_at_chosen_threshold": float(dice)}
+    chosen = None
+    if labels.binary and parts.test:
+        chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation))
+    shown = {int(number): None for number in np.linspace(0, len(pairs) - 1, 4)}
+    masks = decided(answers(pairs), pairs, labels, to, shown)
+    size = recipe.image_size or baseline_size(parts.train, labels)
+    if labels.binary:
+        probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
+        report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen)
+        baseline = scores.constant_baseline(parts.train, pairs, size)
+        report["baseline"] = float(baseline.mean())
+    else:
+        report = scores.class_report(pairs, (ids for _, ids in masks), labels)
+        baseline = scores.class_baseline(parts.train, pairs, labels, size)
+        report |= {"baseline": baseline["mean_iou"], "baseline_report": baseline}
+        by_class = zip(labels.names, report["iou"], strict=True)
+        report |= {f"iou_{name}": iou for name, iou in by_class if iou is not None}
+    if to is not None:
+        title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
+        pictures(Path(to), title, [pairs[number] for number in shown], shown, labels, report)
     return report
 
 
-def pictures(found, pairs, title, to):
-    """The masks of all scored images as PNG files, at their own size, in `predictions/`, earlier
-    ones removed; and `picture.png`, four of them with image, mask and dice."""
-    shutil.rmtree(to / "predictions", ignore_errors=True)
-    (to / "predictions").mkdir(parents=True)
-    shown = [int(number) for number in np.linspace(0, len(pairs) - 1, 4)]
-    masks = {}
-    for number, ((path, _), probability) in enumerate(zip(pairs, found, strict=True)):
-        mask = data.resized_back(probability, data.size_of(path)) >= 0.5
-        Image.fromarray(mask.astype("uint8") * 255).save(to / f"predictions/{path.stem}.png")
+def decided(answers, pairs, labels, to, shown):
+    """(answer, mask at the image's own size) of each image.
+
+    On the way each mask is written to `predictions/` in the folder `to`, where there is one:
+    earlier ones are removed. `shown`, a dict by number, gets those that it asks for.
+
+    Raises
+    ------
+    UserError
+        Names the image of which the model says NaN.
+    """
+    if to is not None:
+        folder = Path(to) / "predictions"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    for number, ((path, _), answer) in enumerate(zip(pairs, answers, strict=True)):
+        if not np.isfinite(answer).all():
+            raise UserError(f"{path}: the model answers NaN: its training has diverged")
+        mask = labels.decide(answer, data.size_of(path))
         if number in shown:
-            masks[number] = mask.astype("uint8")
-    masks = [masks[number] for number in shown]
-    truths = [data.read_mask(pairs[number].mask) for number in shown]
-    figure = plot.triplets(
-        [data.read_image(pairs[number].image) for number in shown],
-        truths,
-        masks,
-        [f"dice {scores.dice(*both):.3f}" for both in zip(truths, masks, strict=True)],
-    )
-    figure.suptitle(title, fontsize=9)
-    with atomically(to / "picture.png") as partial:
-        figure.savefig(partial)
-    plt.close(figure)
+            shown[number] = mask
+        if to is not None and labels.binary:
+            Image.fromarray(255 * mask).save(folder / f"{path.stem}.png")
+        elif to is not None:
+            data.save_ids(folder / f"{path.stem}.png", mask, data.palette_of(labels))
+        yield answer, mask
+
+
+def baseline_size(pairs, labels):
+    """(height, width) of the constant baseline of a recipe that keeps the images' own size.
+
+    The masks' own, where all have one; else 128x128, as always for many classes: a full-size count
+    of each would be large.
+    """
+    sizes = {data.size_of(mask) for _, mask in pairs} if labels.binary else ()
+    return next(iter(sizes)) if len(sizes) == 1 else (128, 128)
+
+
+def pictures(to, title, pairs, masks, labels, report):
+    """`picture.png`, some images with their mask, prediction and errors; of many classes
+    `confusion.png` and `classes.csv`, by which `predict` colours."""
+    truths, masks = [labels.read(mask) for _, mask in pairs], list(masks.values())
+    dices = None
+    if labels.binary:
+        both = zip(truths, masks, strict=True)
+        dices = [f"dice {scores.dice(truth, mask):.3f}" for truth, mask in both]
+    images = [data.read_image(image) for image, _ in pairs]
+    figures = {"picture": plot.rows(images, truths, masks, labels, dices)}
+    figures["picture"].suptitle(title, fontsize=9)
+    if not labels.binary:
+        data.write_table(to / "classes.csv", labels)
+        figures["confusion"] = plot.confusion(report["confusion"], labels)
+    for name, figure in figures.items():
+        with atomically(to / f"{name}.png") as partial:
+            figure.savefig(partial)
+        plt.close(figure)

@@ -1,10 +1,9 @@
 """Records of runs, and the table that sets them beside the published numbers."""
 
-import json
-
 import numpy as np
 
-from unet_tf.files import write_text
+from unet_tf import scores
+from unet_tf.files import write_json
 
 
 def summary(results):
@@ -25,8 +24,11 @@ def summary(results):
     own = ("seed", "epochs", "minutes", "commit", "code")
     own += ("date", "hardware", "versions", "scores")
     shared = {key: value for key, value in results[0].items() if key not in own}
-    numbers = [key for key, value in results[0]["scores"].items() if isinstance(value, float | int)]
-    columns = {key: [result["scores"][key] for result in results] for key in numbers}
+    columns = {
+        key: [result["scores"][key] for result in results]
+        for key, value in results[0]["scores"].items()
+        if isinstance(value, float | int) and all(key in result["scores"] for result in results)
+    }
     return {
         **shared,
         "scores": {
@@ -43,7 +45,7 @@ def summary(results):
 def save_summary(results, path):
     """`summary(results)`, written to `path` as JSON."""
     record = summary(results)
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    write_json(path, record)
     return record
 
 
@@ -60,95 +62,95 @@ def comparable(record):
     return "yes"
 
 
-def what(record):
-    """Recipe and data of a record, two cells of a table."""
-    images = sum(record["split"]["images"].values())
-    height, width = record["original_size"]
+def table(records):
+    """A Markdown table, a line a record of `summary`; all are of one task.
+
+    Of one foreground *as published* is soft, pooled over batches, at the model's size. Of many
+    classes counts are summed over the images of the scored part, and *all pooled* counts the hits
+    of all classes over hits and misses, background included.
+    """
+    columns = CLASS_COLUMNS if records and "classes" in records[0] else COLUMNS
+    heads, cells = zip(*columns, strict=True)
+    return scores.markdown(heads, [[cell(record) for cell in cells] for record in records])
+
+
+class_table = table
+
+
+def recipe_of(record):
+    """Name, variant and what was changed."""
     changed = f", changed: {', '.join(record['changed'])}" if record["changed"] else ""
-    return (
-        f"{record['recipe']}, {record['variant']}{changed}",
-        f"{record['data']}, {images} images of {width}x{height}",
-    )
+    return f"{record['recipe']}, {record['variant']}{changed}"
 
 
-def minutes_of(record):
-    """Mean minutes of a record's runs, as a cell; empty where all were stopped and resumed."""
-    minutes = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
-    return f"{np.mean(minutes):.1f}" if minutes else ""
+def data_of(record):
+    """Name, number of images and their size."""
+    images, (height, width) = sum(record["split"]["images"].values()), record["original_size"]
+    return f"{record['data']}, {images} images of {width}x{height}"
 
 
-def spread_of(score):
+def published(record):
+    """The source's dice."""
+    score = record["published_dice"]
+    return "none" if score is None else f"{score:.4f}"
+
+
+def mean(key):
+    """A function from a record to the mean of one of its scores, as a cell."""
+    return lambda record: f"{record['scores'][key]['mean']:.4f}"
+
+
+def main(key):
+    """The same of the score that counts: in bold, with its spread and the number of seeds."""
+
+    def cell(record):
+        score, seeds = record["scores"][key], len(record["runs"])
+        return f"**{score['mean']:.4f}**{spread(score)} ({seeds} seed{'s' * (seeds > 1)})"
+
+    return cell
+
+
+def spread(score):
     """The sample standard deviation, as it stands behind the mean; empty for a single run."""
     return "" if score["spread"] is None else f" ± {score['spread']:.4f}"
 
 
-def main_cell(record, key):
-    """The score that counts, as a cell: the mean in bold, its spread, the number of seeds."""
-    score, seeds = record["scores"][key], len(record["runs"])
-    return f"**{score['mean']:.4f}**{spread_of(score)} ({seeds} seed{'s' * (seeds > 1)})"
-
-
-def class_table(summaries):
-    """The same for recipes of many classes. Counts are summed over the images of the scored part;
-    *all pooled* counts the hits of all classes over hits and misses, background included."""
-    heads = (
-        "recipe",
-        "data",
-        "**mean IoU, original size**",
-        "IoU of each class",
-        "all pooled",
-        "pixel accuracy",
-        "constant baseline",
-        "scored on",
-        "minutes a run",
+def by_class(record):
+    """The IoU of each class."""
+    ious = {name: record["scores"].get(f"iou_{name}") for name in record["classes"]}
+    return "; ".join(
+        f"{name} {iou['mean']:.4f}{spread(iou)}" if iou else f"{name} absent"
+        for name, iou in ious.items()
     )
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for record in summaries:
-        found, by_class = record["scores"], []
-        for name in record["classes"]:
-            iou = found.get(f"iou_{name}")
-            by_class.append(
-                f"{name} {iou['mean']:.4f}{spread_of(iou)}" if iou else f"{name} absent"
-            )
-        cells = (
-            *what(record),
-            main_cell(record, "mean_iou"),
-            "; ".join(by_class),
-            *(f"{found[key]['mean']:.4f}" for key in ("pooled_iou", "pixel_accuracy", "baseline")),
-            record["scored_on"],
-            minutes_of(record),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
-def table(summaries):
-    """A Markdown table, a line a summary. *As published*: soft, pooled over batches, model size."""
-    heads = (
-        "recipe",
-        "data",
-        "published dice",
-        "ours, as published",
-        "comparable?",
-        "**ours: per image, hard, original size**",
-        "IoU",
-        "boundary F1",
-        "constant baseline",
-        "scored on",
-        "minutes a run",
-    )
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for record in summaries:
-        found = record["scores"]
-        cells = (
-            *what(record),
-            "none" if record["published_dice"] is None else f"{record['published_dice']:.4f}",
-            f"{found['mean_over_batches']['mean']:.4f}",
-            comparable(record),
-            main_cell(record, "dice"),
-            *(f"{found[key]['mean']:.4f}" for key in ("iou", "boundary_f1", "baseline")),
-            record["scored_on"],
-            minutes_of(record),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def minutes(record):
+    """Mean minutes of the runs; empty where all were stopped and resumed."""
+    taken = [run["minutes"] for run in record["runs"] if run["minutes"] is not None]
+    return f"{np.mean(taken):.1f}" if taken else ""
+
+
+FIRST = [("recipe", recipe_of), ("data", data_of)]
+LAST = [
+    ("constant baseline", mean("baseline")),
+    ("scored on", lambda record: record["scored_on"]),
+    ("minutes a run", minutes),
+]
+COLUMNS = [  # head, and what makes a record's cell
+    *FIRST,
+    ("published dice", published),
+    ("ours, as published", mean("mean_over_batches")),
+    ("comparable?", comparable),
+    ("**ours: per image, hard, original size**", main("dice")),
+    ("IoU", mean("iou")),
+    ("boundary F1", mean("boundary_f1")),
+    *LAST,
+]
+CLASS_COLUMNS = [
+    *FIRST,
+    ("**mean IoU, original size**", main("mean_iou")),
+    ("IoU of each class", by_class),
+    ("all pooled", mean("pooled_iou")),
+    ("pixel accuracy", mean("pixel_accuracy")),
+    *LAST,
+]

@@ -2,26 +2,31 @@
 
 import contextlib
 import itertools
-import json
+import random
+import shutil
 import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import config
 
 from unet_tf import data, network, pipeline
-from unet_tf.files import UserError, write_text
-from unet_tf.protocol import class_judge, tracking
+from unet_tf.files import UserError, held, write_json
+from unet_tf.protocol import tracking
 from unet_tf.protocol.identity import (
     differing,
     identity_of,
-    more_epochs,
     result_in,
-    same_run,
+    same_training,
     settings_to_resume,
 )
-from unet_tf.protocol.judge import judged
+from unet_tf.protocol.judge import judged, loss_of
 from unet_tf.training import fit, set_precision
+
+# What a run leaves behind its training, beside the files of `unet_tf.training.fit`.
+RESULTS = ("result.json", "predictions", "picture.png", "confusion.png", "classes.csv")
 
 
 def run(
@@ -36,6 +41,7 @@ def run(
     mlflow=None,
     pairs=None,
     again=True,
+    other_code=False,
 ):
     """Carry out a recipe once: split, train, predict, score.
 
@@ -48,13 +54,15 @@ def run(
         For weights, dropout, order and augmentation. The split has its own seed, in the recipe.
     to : path, optional
         Gets `best.keras`, `log.csv`, `state.npz`, `result.json`, `picture.png`, and the scored
-        images' masks in `predictions/`.
+        images' masks in `predictions/`. What an earlier run left of these is removed as soon as
+        training begins. Held meanwhile: a second process is told who writes into it.
     precision : as in `unet_tf.training.set_precision`
     verbose : as in `keras.Model.fit`
     resume : bool
         Go on with the run that was stopped in `to`, or with one that is done if it is now to have
-        more epochs; where it is done, return its result and train nothing. A stopped run of other
-        settings, files, or code of `unet_tf` is refused; for one that is done see `again`.
+        more epochs or its scores are of other code; where it is done, return its result and train
+        nothing. A stopped run of other settings or files is refused, and one of other code or
+        versions (see `other_code`); for one that is done see `again`.
     strategy : tf.distribute.Strategy, optional
         Several GPUs of one host: `tf.distribute.MirroredStrategy()`. Each batch is divided among
         them; with the losses of single images the training is that of one device, to rounding.
@@ -65,83 +73,110 @@ def run(
     again : bool
         With `resume`: do a run anew that is done, by other settings, files or code. False refuses
         that, and says what differs.
+    other_code : bool
+        With `resume`: go on also where the code that trains, or versions of libraries, have changed
+        since; `resumed_with` in the result says behind which epoch, and what differs.
 
     Returns
     -------
     dict
         The result, ready for JSON.
     """
-    start = time.perf_counter()
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()  # the same bits on a GPU too, if slower
-    policy = set_precision(precision)
-    parts = data.parts(
-        folder,
-        recipe.images,
-        recipe.split_by,
-        recipe.validation_size,
-        recipe.test_size,
-        recipe.split_seed,
-        pairs,
-    )
-    known = data.find_labels(folder, parts, recipe.class_names) if recipe.classes else None
-    identity = identity_of(recipe, folder, parts, seed, policy)
-    if known:
-        identity |= {"classes": known.names, "class_colours": [known.colours, known.void]}
     if mlflow and to is None:
         raise UserError("MLflow tracks what is in the folder of a run: give it one, by `to`")
-    there = result_in(to)
-    if resume and same_run(identity, there):
-        untracked = "; it is not tracked anew" if mlflow else ""
-        print(f"This run is in {to} already: remove that to repeat it{untracked}")
-        return there
-    started = to is not None and (Path(to) / "state.npz").exists()
-    if there and resume:
-        longer = started and more_epochs(identity, there)
-        if not (longer or again):
+    start = time.perf_counter()
+    with held(to) if to else contextlib.nullcontext(), repeatable(seed, precision) as policy:
+        shares = recipe.validation_size, recipe.test_size, recipe.split_seed
+        parts = data.parts(folder, recipe.images, recipe.split_by, *shares, pairs)
+        labels = labels_for(recipe, folder, parts)
+        identity = identity_of(recipe, folder, parts, labels, seed, policy)
+        there = result_in(to)
+        if resume and there and not differing(identity, there, other_code):
+            untracked = "; it is not tracked anew" if mlflow else ""
+            print(f"This run is in {to} already: remove that to repeat it{untracked}")
+            return there
+        started = to is not None and (Path(to) / "state.npz").exists()
+        goes_on = resume and started and (not there or same_training(identity, there, other_code))
+        if resume and there and not (goes_on or again):
             raise UserError(
                 f"{to} holds another run, which is done ({differing(identity, there)}). Choose "
-                "another folder, or replace it by --again"
+                "another folder, or replace it by --again; where only code or versions differ, "
+                "--other-code takes it as it is"
             )
-        resume = longer
-    resume = resume and started
-    tracker = None
-    if mlflow:
-        tracker = tracking.Tracker(mlflow, to, f"{recipe.slug}, seed {seed}", identity, resume)
-    try:
-        model, history = trained(
-            recipe, parts, identity, known, to, resume, strategy, tracker, verbose
-        )
-        minutes = None if resume else (time.perf_counter() - start) / 60
-        result = {
-            **identity,
-            "epochs": len(history.history["loss"]),
-            "parameters": model.count_params(),
-            "minutes": minutes,
-            "scores": judged(recipe, model, parts, identity, known, to),
-        }
-        if to is not None:
-            # The result last: where it is, all of the run is.
-            write_text(Path(to) / "result.json", json.dumps(result, indent=1) + "\n")
-    except BaseException as error:
+        tracker = None
+        if mlflow:
+            name = f"{recipe.slug}, seed {seed}"
+            tracker = tracking.Tracker(mlflow, to, name, identity, goes_on)
+        keep = {"folder": to, "resume": goes_on, "other_code": other_code, "verbose": verbose}
+        try:
+            model, history = trained(recipe, parts, identity, labels, strategy, tracker, **keep)
+            epochs = len(history.history["loss"])
+            minutes = (time.perf_counter() - start) / 60
+            if goes_on:  # nobody knows how long it was under way before, unless it was done
+                minutes = there.get("minutes") if there.get("epochs") == epochs else None
+            result = {
+                **identity,
+                **({"resumed_with": history.resumed_with} if to and history.resumed_with else {}),
+                "epochs": epochs,
+                "parameters": model.count_params(),
+                "minutes": minutes,
+                "scores": judged(recipe, model, parts, identity, labels, to),
+            }
+            if to is not None:
+                write_json(Path(to) / "result.json", result)  # last: where it is, all of the run is
+        except BaseException as error:
+            if tracker:
+                tracker.stopped(error)
+            raise
         if tracker:
-            tracker.stopped(error)
-        raise
-    if tracker:
-        tracker.finish(result, model, history.history)
-    return result
+            tracker.finish(result, model, history.history)
+        return result
 
 
-def trained(recipe, parts, identity, known, to, resume, strategy, tracker, verbose):
-    """The trained model and its history; `known` are the classes, or None."""
-    training, validation, size = batches_of(recipe, parts, identity["seed"], known)
-    # From here on what stands there is not finished; but what is refused before leaves it.
-    begun = keras.callbacks.LambdaCallback(
-        on_train_begin=lambda logs: to and (Path(to) / "result.json").unlink(missing_ok=True)
-    )
+@contextlib.contextmanager
+def repeatable(seed, precision):
+    """Seeds, determinism and precision of a run: gives the policy. At the end Keras's policy,
+    determinism, and Python's and NumPy's random states are what they were before."""
+    policy, python, numpy = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
+    # TensorFlow's public interface has no way to ask for determinism, nor back from it.
+    determined = config.is_op_determinism_enabled()
+    try:
+        keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()  # the same bits on a GPU too, if slower
+        yield set_precision(precision)
+    finally:
+        if not determined:
+            config.disable_op_determinism()
+        keras.config.set_dtype_policy(policy)
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def labels_for(recipe, folder, parts):
+    """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
+    if recipe.task == "classes":
+        return data.find_labels(folder, parts, recipe.class_names)
+    word = data.word_of([image for part in parts for image, _ in part])
+    return data.Labels.foreground("car" if word == "car" else "foreground")
+
+
+def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, **options):
+    """The trained model and its history."""
+    training, validation, size = batches_of(recipe, parts, identity["seed"], labels)
+    whole = None if None in size else size  # crops are of no size of the whole image
+    facts = ("recipe", "variant", "data", "seed", "code", "versions", "date")
+    trained_on = {"images": len(parts.train), **{name: identity[name] for name in facts}}
+
+    def begin(logs):
+        """From here on what stands there is not finished; what is refused before leaves it."""
+        for name in (*RESULTS, *([] if resume else ["mlflow.json"])) if folder else ():
+            path = Path(folder) / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    begun = keras.callbacks.LambdaCallback(on_train_begin=begin)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        shape = (*size, 3), recipe.filters
-        model = recipe.build(*shape, len(known.names)) if known else recipe.build(*shape)
+        channels = [labels.channels] if recipe.task == "classes" else []
+        model = recipe.build((*size, 3), recipe.filters, *channels)
         for layer in model.layers if strategy else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # over all devices: the statistics of one
@@ -150,13 +185,14 @@ def trained(recipe, parts, identity, known, to, resume, strategy, tracker, verbo
             model,
             training,
             validation,
-            loss=class_judge.loss_of(recipe, parts, known) if known else None,
-            metrics=[network.mean_iou(len(known.names)) if known else network.hard_dice],
-            folder=to,
+            loss=loss_of(recipe, parts, labels),
+            metrics=[network.metric_for(labels.channels)],
+            folder=folder,
             resume=resume,
             settings=settings_to_resume(identity),
             callbacks=[begun, *([tracker] if tracker else [])],
-            verbose=verbose,
+            card=data.Card(labels, whole, recipe.resize, 0.5, trained_on),
+            **options,
         )
     return model, history
 

@@ -12,11 +12,9 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from unet_tf.rendered import car_shapes
-from unet_tf.rendered.car_scene import CEILING, FINE, WALL, _project, _Scene
+from unet_tf.rendered.car_scene import CEILING, FINE, WALL, Scene, project
 
 PARTS = ("background", "body", "window", "wheel", "light")  # a part map's ids, from 0
-
-
 VOID = 255  # the ignored label, as in PASCAL VOC
 
 
@@ -29,7 +27,7 @@ def outline(car, view, size=(480, 320)):
     The frame's upper left corner is (0, 0), pixel centres are at halves. `view` is 1 to 16, `size`
     (width, height). Windows belong to the car, as in Carvana's masks; its shadow does not.
     """
-    return _Scene(car, view, size).outline
+    return Scene(car, view, size).outline
 
 
 def fill(polygons, size):
@@ -67,7 +65,7 @@ def _studio(size):
     unit = min(width, 1.5 * height)
 
     def at(*points):
-        return [tuple(point) for point in _project(np.array(points, float), size).tolist()]
+        return [tuple(point) for point in project(np.array(points, float), size).tolist()]
 
     top, foot = at((0, WALL, CEILING))[0][1], at((0, WALL, 0))[0][1]
     rows = [0, top, (top + foot) / 2, foot - height / 80, foot + height / 80, 1.25 * foot, height]
@@ -127,7 +125,7 @@ def _shadow(scene):
         layers += [(foot + np.array([x, side * (y - 0.11), 0]), 250, 0.003) for side in (1, -1)]
     for points, dark, blur in layers:
         layer = Image.new("L", scene.size)
-        points = _project(points @ scene.axes, scene.size)
+        points = project(points @ scene.axes, scene.size)
         ImageDraw.Draw(layer).polygon(points.ravel().tolist(), dark)
         shadow = ImageChops.lighter(shadow, layer.filter(ImageFilter.GaussianBlur(blur * unit)))
     return shadow
@@ -139,7 +137,7 @@ def render(car, view, size=(480, 320)):
     `view` is 1 to 16, 22.5 degrees apart, 1 from the front and 9 from the rear; `size` is (W, H).
     The picture is anti-aliased, the mask hard: `outline` at pixel centres, exactly.
     """
-    return _picture(_Scene(car, view, size), car, view)
+    return _picture(Scene(car, view, size), car, view)
 
 
 def _picture(scene, car, view):
@@ -194,12 +192,12 @@ def parts(car, view, size=(480, 320)):
     pixel on either side of a boundary at up to 720x480, more in larger frames. Without VOID,
     `parts > 0` is the mask of `render`.
     """
-    return _part_map(_Scene(car, view, size))
+    return _part_map(Scene(car, view, size))
 
 
 def render_with_parts(car, view, size=(480, 320)):
     """The picture of `render` and the map of `parts`, in less time than both: two arrays."""
-    scene = _Scene(car, view, size)
+    scene = Scene(car, view, size)
     return _picture(scene, car, view)[0], _part_map(scene)
 
 

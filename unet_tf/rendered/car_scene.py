@@ -7,22 +7,16 @@ from unet_tf.rendered import car_shapes
 
 VIEWS = range(1, 17)
 FINE = 3  # samples a pixel and direction; odd, so that the middle one is the pixel's centre
-
-
 # The studio, in metres: X to the right, Y away from the camera, Z up, from the turntable's middle.
 CAMERA, WALL, CEILING = np.array([0.0, -6.5, 1.95]), 4.2, 3.0
-
-
 FOCAL, HORIZON = 0.945, 0.19  # of the frame's width, of its height: so cars fill 0.13 to 0.35 of it
-
-
 LIGHT = np.array([-0.35, -0.45, 0.82])
 
 
 # --- faces in painter's order ---------------------------------------------------------------------
 
 
-def _project(points, size):
+def project(points, size):
     """The studio -> pixels, (..., 3) -> (..., 2); a shift lens: what is upright stays upright."""
     unit = min(size[0], 1.5 * size[1])
     scale = FOCAL * unit / (points[..., 1] - CAMERA[1])
@@ -43,7 +37,7 @@ def _lit(normal, middle, colour, gloss):
     return (np.outer(light * (1 - share), colour) + (mirrored * share)[:, None]).clip(0, 255)
 
 
-class _Scene:
+class Scene:
     """Layers of faces, back to front. Through a layer's windows one sees what lies behind it."""
 
     def __init__(self, car, view, size):
@@ -75,7 +69,7 @@ class _Scene:
         seen = (normal * (CAMERA - middle)).sum(1) > 1e-6 * length
         order = np.argsort(-np.linalg.norm(middle - CAMERA, axis=1), kind="stable")
         order = order[(seen & (length > 1e-9))[order]]
-        polygons = _project(faces[order], self.size)
+        polygons = project(faces[order], self.size)
         colours = _lit(normal[order] / length[order, None], middle[order], colour, gloss)
         for polygon, rgb in zip(polygons, colours.astype(int).tolist(), strict=True):
             if clear is None:
@@ -90,10 +84,7 @@ class _Scene:
 
     def band(self, angle, low, high, colour, gloss=0.3, both=True, part="body"):
         """Paint a strip of the lower body, along `angle` (N,), from `low` to `high` (0 to 1)."""
-        lower, upper = (
-            car_shapes.body(self.shape, angle, low),
-            car_shapes.body(self.shape, angle, high),
-        )
+        lower, upper = (car_shapes.body(self.shape, angle, height) for height in (low, high))
         faces = np.stack([lower[:-1], lower[1:], upper[1:], upper[:-1]], 1)
         self.add(faces, colour, gloss, solid=False, both=both, part=part)
 
@@ -113,42 +104,41 @@ def _lower_body(scene):
         scene.add(car_shapes.loft(tyre), car_shapes.RUBBER, both=True, part="wheel")
     scene.add(car_shapes.loft(car_shapes.body_rings(shape)), scene.paint, gloss=1)
     _details(scene, hubs)
+    _doors(scene, hubs)
     gap = 0.6 * np.pi / shape["spokes"]
     turn = np.array([-0.5, -1, -0.5, 0, 0.5, 1, 0.5, 0]) * gap
     turn = turn + 2 * np.pi * np.arange(shape["spokes"])[:, None] / shape["spokes"]
     reach = np.array([0.24, 0.6, 0.6, 0.6, 0.6, 0.6, 0.24, 0.24]) * shape["wheel"]
     gaps = np.stack([-np.cos(turn) * reach, 0 * turn, np.sin(turn) * reach], -1)
     for hub in hubs:
-        for share, colour in (
-            (1, car_shapes.RUBBER),
-            (0.71, car_shapes.TRIM),
-            (0.67, shape["rim"]),
-        ):
+        rings = (1, car_shapes.RUBBER), (0.71, car_shapes.TRIM), (0.67, shape["rim"])
+        for share, colour in rings:
             scene.add(hub + share * circle[None], colour, solid=False, both=True, part="wheel")
         scene.add(hub + gaps, (34, 34, 36), solid=False, both=True, part="wheel")
     if shape["bed"]:
         scene.add(car_shapes.bed_rim(shape)[None], car_shapes.TRIM, solid=False, clear=1)
 
 
+def _side(shape, *x):
+    """Angles along a side of the car, from metres."""
+    return car_shapes.angle_at(np.linspace(*x, 9) / (shape["length"] / 2), shape["square"])
+
+
 def _details(scene, hubs):
-    """Lights, grille, plates, doors, handles, wheel arches: painted on the lower body."""
-    shape, paint = scene.shape, scene.paint
-    half, square = shape["length"] / 2, shape["square"]
+    """Lights, grille and plates, painted on the lower body."""
+    shape, paint, half = scene.shape, scene.paint, scene.shape["length"] / 2
 
     def front(*y):  # angles from shares of the half width
-        return np.arcsin(car_shapes.signed_power(np.linspace(*y, 9), square / 2))
+        return np.arcsin(car_shapes.signed_power(np.linspace(*y, 9), shape["square"] / 2))
 
     def rear(*y):
         return np.pi - front(*y)
 
-    def side(*x):  # angles from metres
-        return car_shapes.angle_at(np.linspace(*x, 9) / half, square)
-
     seam = 0.35 * paint
-    headlight = np.linspace(front(0.6, 1)[0], side(half - 0.42, 0)[0], 9)
-    taillight = np.linspace(side(0.3 - half, 0)[0], rear(0.62, 1)[0], 9)
+    headlight = np.linspace(front(0.6, 1)[0], _side(shape, half - 0.42, 0)[0], 9)
+    taillight = np.linspace(_side(shape, 0.3 - half, 0)[0], rear(0.62, 1)[0], 9)
     for angle, low, high, colour in (
-        (car_shapes.ring(square, 88), 0, 0.07, car_shapes.TRIM),
+        (car_shapes.ring(shape["square"], 88), 0, 0.07, car_shapes.TRIM),
         (front(-0.52, 0.52), 0.50, 0.80, car_shapes.TRIM),
         *((front(-0.5, 0.5), low, low + 0.03, shape["grille"]) for low in (0.55, 0.63, 0.71)),
         (front(-0.62, 0.62), 0.10, 0.30, car_shapes.TRIM),
@@ -167,24 +157,31 @@ def _details(scene, hubs):
         (front(0.7, 0.84), 0.13, 0.26, (214, 216, 214), "light"),
         (taillight, 0.56, 0.90, (156, 12, 16), "light"),
         (taillight[4:8], 0.62, 0.70, (228, 196, 186), "light"),
-        (side(half - 0.7, 0.5 - half), 0.66, 0.675, 0.75 * paint, "body"),
-        (side(hubs[0][0] - 0.45, hubs[1][0] + 0.45), 0.07, 0.12, 0.5 * paint, "body"),
+        (_side(shape, half - 0.7, 0.5 - half), 0.66, 0.675, 0.75 * paint, "body"),
+        (_side(shape, hubs[0][0] - 0.45, hubs[1][0] + 0.45), 0.07, 0.12, 0.5 * paint, "body"),
     ):
         scene.band(angle, low, high, colour, part=part)
+
+
+def _doors(scene, hubs):
+    """Their seams and handles, and the wheel arches."""
+    shape, paint, half = scene.shape, scene.paint, scene.shape["length"] / 2
     foot, _, back, _ = shape["cabin"]
     for at in (0, *shape["panes"][1:3]):
         x = foot - 0.1 + (back + 0.05 - foot) * at
-        scene.band(side(x + 0.008, x - 0.008), 0.09, 0.92, seam)
+        scene.band(_side(shape, x + 0.008, x - 0.008), 0.09, 0.92, 0.35 * paint)
         if at:
-            scene.band(side(x + 0.25, x + 0.07), 0.735, 0.775, seam)
-            scene.band(side(x + 0.25, x + 0.07), 0.75, 0.78, 0.8 * paint + 45)
+            handle = _side(shape, x + 0.25, x + 0.07)
+            scene.band(handle, 0.735, 0.775, 0.35 * paint)
+            scene.band(handle, 0.75, 0.78, 0.8 * paint + 45)
     turn = np.arange(48) * np.pi / 24
     for hub in hubs:
         for radius, colour in ((1.22, 0.7 * paint), (1.16, (12, 12, 13))):
             x = hub[0] - radius * shape["wheel"] * np.cos(turn)
             sill, edge = car_shapes.heights(shape, x)
             v = (hub[2] + radius * shape["wheel"] * np.sin(turn) - sill) / (edge - sill)
-            arch = car_shapes.body(shape, car_shapes.angle_at(x / half, square), v.clip(0, 1))
+            angle = car_shapes.angle_at(x / half, shape["square"])
+            arch = car_shapes.body(shape, angle, v.clip(0, 1))
             scene.add(arch[None], colour, solid=False, both=True)
 
 
@@ -201,21 +198,17 @@ def _far_shell(scene):
     scene.add(rings[:1], (56, 55, 54), solid=False)
     scene.add(car_shapes.loft(rings), 0.25 * scene.paint + 60, solid=False, inside=True)
     for pane, clear in car_shapes.panes(scene.shape):
-        clear = min(1, clear + 0.2)
-        scene.add(
-            pane[None], car_shapes.GLASS, solid=False, inside=True, clear=clear, part="window"
-        )
+        glass = dict(solid=False, inside=True, clear=min(1, clear + 0.2), part="window")
+        scene.add(pane[None], car_shapes.GLASS, **glass)
 
 
 def _seats(scene):
-    _, front, rear, _ = scene.shape["cabin"]
+    (_, front, rear, _), belt = scene.shape["cabin"], scene.shape["belt"]
     for x in (front - 1.4, front - 0.45):
         for y in (-0.38, 0.38):
             if x > rear - 0.1:
-                back = car_shapes.block((x, y, scene.shape["belt"] + 0.11), (0.07, 0.22, 0.09))
-                head = car_shapes.block(
-                    (x - 0.04, y, scene.shape["belt"] + 0.28), (0.05, 0.12, 0.08)
-                )
+                back = car_shapes.block((x, y, belt + 0.11), (0.07, 0.22, 0.09))
+                head = car_shapes.block((x - 0.04, y, belt + 0.28), (0.05, 0.12, 0.08))
                 scene.add(np.concatenate([back, head]), (54, 53, 52), solid=False)
 
 

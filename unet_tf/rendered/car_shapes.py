@@ -27,26 +27,16 @@ BODIES = {
                       wheel=0.32, base=2.62, cabin=(1.10, 0.38, -1.45, -1.95), panes=(0, 0.52, 1),
                       square=4.4),
 }  # fmt: skip
-
-
 ORDER = ("sedan", "pickup", "van", "suv", "hatchback", "sedan", "suv", "sedan")  # car 0, 1, 2, ...
-
-
 PAINTS = {  # red, green, blue, share of the cars
     "white": (238, 239, 238, 0.23), "silver": (176, 180, 184, 0.16), "grey": (100, 104, 108, 0.15),
     "black": (24, 25, 28, 0.18), "red": (158, 22, 28, 0.09), "blue": (34, 66, 138, 0.08),
     "green": (36, 84, 62, 0.03), "brown": (92, 68, 52, 0.03), "beige": (186, 172, 146, 0.03),
     "yellow": (222, 176, 30, 0.02),
 }  # fmt: skip
-
-
 RUBBER, TRIM, GLASS, CHROME = (24, 24, 26), (27, 28, 30), (36, 44, 48), (198, 201, 204)
-
-
 # The lower body's length and width at a height from 0 to 1, as shares of the whole: polynomials.
 LONG = np.polyfit([0, 0.15, 0.45, 0.8, 1], [0.962, 0.99, 1, 0.985, 0.95], 4)
-
-
 WIDE = np.polyfit([0, 0.12, 0.35, 0.62, 0.88, 1], [0.93, 0.975, 0.992, 1, 0.965, 0.905], 4)
 
 
@@ -88,8 +78,7 @@ def make_car(seed, number):
     shape |= {
         "edge": (along, edge),
         "bed": kind == "pickup",
-        "cargo": kind == "van"
-        and rng.random() < 0.35,  # a high van without rear windows at its sides
+        "cargo": kind == "van" and rng.random() < 0.35,  # high, no rear windows at its sides
         "rear_glass": 0.25 if rng.random() < 0.35 else 0.68,  # how clear it is
         "grille": CHROME if rng.random() < 0.5 else (70, 72, 74),
         "rim": CHROME if rng.random() < 0.8 else (62, 63, 66),

@@ -3,50 +3,28 @@
 A builder gets a district and the corner of a block in it, in the district's coordinates (metres).
 """
 
+import functools
+
 import numpy as np
 
 from unet_tf.rendered.town_board import CAR, turned
 
 # In metres.
 PAVEMENT = 2.0
-
-
 LOT, SETBACK, DRIVE = (16.5, 23), (4, 8), (3.4, 4.4)
-
-
 HOUSE, WING = (9.5, 13), (2.5, 6)  # a house's depth; how far an L or a T stands out of it
-
-
 STALL, LANE = (2.7, 5.2), 6.5  # of a parking lot
-
-
 # Colours: red, green, blue, and roughness, which is how much of the texture a material takes.
 LAWN, DRY, SOIL = (108, 122, 84, 70), (144, 138, 100, 80), (168, 148, 120, 70)
-
-
 FLOOR, TURF = (84, 80, 62, 90), (96, 126, 78, 30)  # of a wood, of a playing field
-
-
 ASPHALT, CONCRETE, PAVERS = (112, 112, 113, 22), (172, 169, 162, 24), (146, 110, 96, 24)
-
-
 LINE, YELLOW, CHALK = (158, 158, 155, 22), (150, 138, 96, 22), (205, 205, 198, 0)
-
-
 WATER, POOL, PANEL = (52, 66, 70, 10), (96, 176, 190, 8), (44, 50, 66, 0)
-
-
 COURTS = ((86, 118, 92, 10), (132, 86, 74, 10), (84, 104, 128, 10))
-
-
 UNITS = ((190, 190, 188), (150, 152, 154), (110, 112, 114), (96, 86, 80))  # on roofs
-
-
 SHINGLES = ((130, 128, 126), (114, 114, 115), (98, 98, 100), (118, 102, 90), (138, 118, 100),
             (136, 100, 88), (144, 92, 78), (74, 72, 74), (212, 210, 204), (164, 150, 130),
             (106, 110, 103), (102, 109, 120))  # fmt: skip
-
-
 FLATS = ((206, 205, 200), (178, 176, 170), (146, 144, 140), (112, 112, 114), (84, 84, 86),
          (160, 148, 130))  # fmt: skip
 
@@ -73,14 +51,16 @@ def _houses(district, x, y):
             board.car(place, rng.uniform(-half, half - 5), -PAVEMENT - CAR[0] - 0.3, along=True)
 
 
+def _box(side, x0, y0, x1, y1):
+    """A rectangle of a lot, mirrored where `side` is -1."""
+    return min(side * x0, side * x1), y0, max(side * x0, side * x1), y1
+
+
 def _house(board, place, half, depth):
     """A house, its drive on one side, and what else stands on the lot."""
     rng, pick, chance = board.rng, board.pick, board.chance
     side = pick((-1, 1))
-
-    def box(x0, y0, x1, y1):
-        return min(side * x0, side * x1), y0, max(side * x0, side * x1), y1
-
+    box = functools.partial(_box, side)
     flat, hip, wall = chance(0.07), int(chance(0.4)), rng.uniform(3, 6)
     colour, pitch = board.tone(pick(FLATS if flat else SHINGLES), 0.06), rng.uniform(0.4, 0.8)
     pitch = 0 if flat else pitch
@@ -117,12 +97,19 @@ def _house(board, place, half, depth):
         board.take(place, wing)
         ends = (hip, -1) if ahead else (-1, hip)
         board.wing(place, wing, colour, wall, pitch, ends, across=True)
-    if chance(0.6):  # a chimney
+    _about_house(board, place, side, (left, front, right, back), depth)
+
+
+def _about_house(board, place, side, house, depth):
+    """A chimney, a solar panel, a tall tree, a pool: each on some lots."""
+    rng, chance, (left, front, right, back) = board.rng, board.chance, house
+    box = functools.partial(_box, side)
+    if chance(0.6):
         x, y = rng.uniform((left + 2, front + 2), (right - 3, back - 3))
-        board.on_roof(place, box(x, y, x + 1, y + 1.2), pick(UNITS), 1.2)
+        board.on_roof(place, box(x, y, x + 1, y + 1.2), board.pick(UNITS), 1.2)
     if chance(0.1):
         board.on_roof(place, box(left + 2, front + 1, right - 4, (front + back) / 2 - 1), PANEL)
-    if chance(0.5):  # a tall tree at the wall, over the roof
+    if chance(0.5):  # the tree stands at the wall, and hangs over the roof
         spot = side * rng.uniform(left, right), back + rng.uniform(0.8, 2)
         board.tree(turned(spot, *place), size=rng.integers(8, len(board.sprites)))
     pool = box(left + 2, back + 5, left + 6, depth - 2)
@@ -234,6 +221,4 @@ def _empty(district, x, y):
 
 
 BUILDERS = (_houses, _flats, _commerce, _field, _wood, _empty)
-
-
 GROUNDS = {_field: (LAWN,), _wood: (FLOOR,), _empty: (SOIL, DRY, LAWN)}

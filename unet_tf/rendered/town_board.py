@@ -12,27 +12,13 @@ from PIL import Image, ImageDraw
 from unet_tf.rendered.car_pictures import fill
 
 FINE = 3  # samples a pixel and direction
-
-
 MARGIN = 60  # of town around the picture, since shadows and roofs reach into it
-
-
 BEND, WAVE = (8, 22), (380, 700)  # how far roads stray from straight lines, and in what length
-
-
 CAR = (1.9, 4.6)
-
-
 STOREYS = 4.5  # how high a roof lies, for the shadows that trees cast on it
-
-
 # Colours: red, green, blue, and roughness, which is how much of the texture a material takes.
 GLOOM = (0.49, 0.52, 0.60, 1)  # what a shadow leaves of them
-
-
 TREES = ((58, 76, 44), (70, 88, 52), (48, 64, 42), (88, 92, 58), (104, 94, 76))
-
-
 CARS = ((225, 225, 224), (172, 174, 176), (50, 51, 54), (96, 98, 101), (138, 48, 44), (58, 76, 112),
         (176, 164, 140))  # fmt: skip
 

@@ -3,28 +3,14 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from unet_tf.rendered.town_blocks import (
-    ASPHALT,
-    BUILDERS,
-    CONCRETE,
-    GROUNDS,
-    LINE,
-    PAVEMENT,
-    YELLOW,
-)
+from unet_tf.rendered import town_blocks
 from unet_tf.rendered.town_board import MARGIN, rectangle, turned
 
 # The town, in metres.
 ROAD, STREET = 13.0, 8.0  # carriageways, without the pavements beside them
-
-
 DISTRICT, BLOCK, DEPTH = (320, 480), (95, 190), (52, 66)  # sides; two rows of lots share a depth
-
-
 MIX = (2.2, 1.2, 0.6)  # Dirichlet's, for the kinds of districts in a picture
-
-
-KINDS = (  # in each kind the shares of the blocks, in the order of BUILDERS
+KINDS = (  # in each kind the shares of the blocks, in the order of town_blocks.BUILDERS
     (0.88, 0.03, 0.02, 0.03, 0.03, 0.01),
     (0.36, 0.28, 0.32, 0.02, 0.01, 0.01),
     (0.44, 0.02, 0.04, 0.12, 0.30, 0.08),
@@ -42,7 +28,7 @@ class _District:
         self.middle, self.reach = (low + high) / 2, np.hypot(*(high - low)) / 2
         self.angle = board.pick((0, 0, 0, rng.uniform(-0.7, 0.7)))
         self.length, self.depth = rng.uniform(*BLOCK), rng.uniform(*DEPTH)
-        gap = STREET + 2 * PAVEMENT
+        gap = STREET + 2 * town_blocks.PAVEMENT
         steps = np.array([self.length, self.depth]) + gap
         corner = -self.reach - rng.uniform(0, steps)
         columns, rows = (np.arange(corner[axis], self.reach, steps[axis]) for axis in (0, 1))
@@ -54,13 +40,15 @@ class _District:
         self.blocks = []
         for x, y in ((x, y) for x in columns for y in rows):
             if self.holds(self.block(x, y), -self.depth / 2).any():
-                self.blocks.append((BUILDERS[rng.choice(len(BUILDERS), p=shares)], x, y))
+                self.blocks.append(
+                    (town_blocks.BUILDERS[rng.choice(len(town_blocks.BUILDERS), p=shares)], x, y)
+                )
 
     def at(self, points):
         """From the district's own coordinates, in metres, to pixels."""
         return self.board.plan(turned(points, self.angle, self.middle))
 
-    def holds(self, points, inset=ROAD / 2 + PAVEMENT):
+    def holds(self, points, inset=ROAD / 2 + town_blocks.PAVEMENT):
         plan = turned(points, self.angle, self.middle)
         return ((plan > self.low + inset) & (plan < self.high - inset)).all(-1)
 
@@ -95,7 +83,7 @@ class _District:
                 start += width
 
 
-def _lay_out(board):
+def lay_out(board):
     """Main roads, districts between them, their streets and blocks."""
     rng, reach = board.rng, np.hypot(*board.size) / 2 + MARGIN
     count = int((2 * reach + DISTRICT[1]) / DISTRICT[0]) + 2
@@ -108,8 +96,8 @@ def _lay_out(board):
             districts.append(_District(board, low, high, mix))
     for district in districts:
         for build, x, y in district.blocks:
-            if build in GROUNDS:
-                district.paint(x, y, board.pick(GROUNDS[build]))
+            if build in town_blocks.GROUNDS:
+                district.paint(x, y, board.pick(town_blocks.GROUNDS[build]))
     along = np.arange(-reach, reach, 8)
     main = [board.plan(np.stack([0 * along + at, along], -1)) for at in u]
     main += [board.plan(np.stack([along, 0 * along + at], -1)) for at in v]
@@ -130,11 +118,11 @@ def _lay_out(board):
 def _pave(board, main, streets):
     roads = [(line, ROAD) for line in main] + [(line, STREET) for line in streets]
     taken = Image.new("L", board.taken.shape[::-1])
-    pavement, asphalt = board.tone(CONCRETE), board.tone(ASPHALT, 0.12)
+    pavement, asphalt = board.tone(town_blocks.CONCRETE), board.tone(town_blocks.ASPHALT, 0.12)
     for line, width in roads:
-        board.line(line, pavement, width + 2 * PAVEMENT)
+        board.line(line, pavement, width + 2 * town_blocks.PAVEMENT)
         flat = (line + MARGIN).ravel().tolist()
-        ImageDraw.Draw(taken).line(flat, 255, round(width + 2 * PAVEMENT))
+        ImageDraw.Draw(taken).line(flat, 255, round(width + 2 * town_blocks.PAVEMENT))
     for line, width in roads:
         board.line(line, asphalt, width)
     board.taken |= np.asarray(taken) > 0
@@ -144,10 +132,10 @@ def _pave(board, main, streets):
 
 def _traffic(board, line):
     """Faint markings, and cars in four lanes."""
-    board.line(line, YELLOW, 0.5)
+    board.line(line, town_blocks.YELLOW, 0.5)
     for start, step in enumerate(np.diff(line, axis=0)):
         place = np.arctan2(*step[::-1]), line[start]
         for y in (-3.2, 3.2) if start % 2 else ():
-            board.line(turned([(0, y), (5, y)], *place), LINE, 0.3)
+            board.line(turned([(0, y), (5, y)], *place), town_blocks.LINE, 0.3)
         if board.chance(0.25):
             board.car(place, 0, board.pick((-5.4, -2.6, 0.8, 3.6)), along=True)

@@ -1,7 +1,8 @@
 """Scores after training: plain NumPy, whole numbers of pixels, original size."""
 
-from unet_tf.scores.binary import THRESHOLDS, USED_BY, best_threshold, bootstrap_interval
-from unet_tf.scores.binary import ceiling, constant_baseline, dice, per_image_dice, report, table
-from unet_tf.scores.boundary import boundary_f1, default_tolerance, edge, thickened
-from unet_tf.scores.classes import class_baseline, class_report, class_table, confusion_matrix
-from unet_tf.scores.classes import frequency_weights, scores_of
+from unet_tf.scores.baselines import ceiling, class_baseline, constant_baseline
+from unet_tf.scores.binary import THRESHOLDS, best_threshold, bootstrap_interval, dice
+from unet_tf.scores.binary import per_image_dice, report
+from unet_tf.scores.boundary import boundary_f1, default_tolerance, thickened
+from unet_tf.scores.classes import class_report, confusion_matrix, frequency_weights, scores_of
+from unet_tf.scores.tables import CLASS_USED_BY, USED_BY, markdown, table

@@ -1,9 +1,10 @@
-"""How well two outlines agree: the boundary F1, plain NumPy.
+"""How well two outlines agree: the boundary F1, NumPy and SciPy.
 
-A large car hides a ragged outline from dice, whose pixels are nearly all inside.
+A large object hides a ragged outline from dice, whose pixels are nearly all inside.
 """
 
 import numpy as np
+from scipy import ndimage
 
 
 def boundary_f1(truth, prediction, tolerance=None):
@@ -13,7 +14,7 @@ def boundary_f1(truth, prediction, tolerance=None):
     of true ones that lie near a predicted one. Source: Csurka, Larlus and Perronnin, "What is a
     good evaluation measure for semantic segmentation?", BMVC 2013
     (http://www.bmva.org/bmvc/2013/Papers/paper0032/paper0032.pdf), where distance is Euclidean;
-    here near is a square, which costs a few shifts.
+    here near is a square, which costs two passes over the rows and columns.
 
     Parameters
     ----------
@@ -51,22 +52,9 @@ def edge(mask):
 
     The image's border is no edge: where it cuts an object, the object has no outline there.
     """
-    inner = mask.copy()
-    inner[1:] &= mask[:-1]
-    inner[:-1] &= mask[1:]
-    inner[:, 1:] &= mask[:, :-1]
-    inner[:, :-1] &= mask[:, 1:]
-    return mask & ~inner
+    return mask & ~ndimage.binary_erosion(mask, border_value=1)
 
 
 def thickened(pixels, tolerance):
     """Bool `(H, W)`: where a square of 2 `tolerance` + 1 pixels holds at least one of `pixels`."""
-    height, width = pixels.shape
-    padded = np.pad(pixels, tolerance)
-    rows = np.zeros((height, width + 2 * tolerance), bool)
-    square = np.zeros((height, width), bool)
-    for shift in range(2 * tolerance + 1):
-        rows |= padded[shift : shift + height]
-    for shift in range(2 * tolerance + 1):
-        square |= rows[:, shift : shift + width]
-    return square
+    return ndimage.maximum_filter(pixels, 2 * tolerance + 1, mode="constant")

@@ -8,24 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_tf import data
-from unet_tf.data import ids_at, size_of
 from unet_tf.files import UserError
-
-# What `report` calls it: its name in words, and who scores so.
-CLASS_USED_BY = {
-    "mean_iou": (
-        "mean IoU of the classes, counts summed over all images",
-        "PASCAL VOC, Cityscapes",
-    ),
-    "mean_dice": ("mean dice of the classes, counts summed over all images", ""),
-    "frequency_weighted_iou": ("IoU of the classes, weighted by their pixels", "Long et al., 2015"),
-    "pixel_accuracy": ("pixel accuracy", "Long et al., 2015"),
-    "pooled_iou": (
-        "IoU of all classes as one: hits over hits and misses",
-        "*U-Net for Image Segmentation* (Rudzki), padding included",
-    ),
-}
 
 
 def confusion_matrix(truth, prediction, num_classes):
@@ -134,22 +117,6 @@ def class_report(pairs, predictions, classes):
     }
 
 
-def class_baseline(train, scored, classes, image_size=(128, 128)):
-    """The `report` of a prediction that never looks at an image: the most frequent class of each
-    place in the training masks, at `image_size`, enlarged to each mask's own."""
-    counts = np.zeros((*image_size, len(classes.names)), "int64")
-    for _, mask in train:
-        ids = data.resized(classes.read(mask), image_size, "nearest")
-        counts += ids[..., None] == np.arange(len(classes.names))
-    shares = (counts / max(1, len(train))).astype("float32")
-
-    def predictions():
-        for _, mask in scored:
-            yield ids_at(shares, size_of(mask))
-
-    return class_report(scored, predictions(), classes)
-
-
 def frequency_weights(pairs, classes, kind="median"):
     """Class weights counted from training masks, a float a class; absent classes get 0.
 
@@ -180,30 +147,3 @@ def frequency_weights(pairs, classes, kind="median"):
         shares = pixels[present] / around[present]
         weights[present] = np.median(shares) / shares
     return weights.tolist()
-
-
-def class_table(report, baseline=None):
-    """A Markdown table of one report, a line a class, then the means.
-
-    Parameters
-    ----------
-    report : dict, as `report` returns it
-    baseline : dict, optional
-        The constant baseline's report: gets a column.
-    """
-
-    def line(name, own, key, number=None):
-        cells = []
-        for found in [report] + ([baseline] if baseline else []):
-            value = found[key] if number is None else found[key][number]
-            cells.append("absent" if value is None else f"{value:.4f}")
-        return f"| {name} | {' | '.join(cells)} | {own} |"
-
-    columns = "score | value |" + (" constant baseline |" if baseline else "")
-    lines = [f"| {columns} share of pixels, or who scores so |"]
-    lines.append("|" + " --- |" * (4 if baseline else 3))
-    for number, name in enumerate(report["classes"]):
-        share = f"{report['shares'][number]:.2%} of the pixels"
-        lines.append(line(f"IoU of {name}", share, "iou", number))
-    lines += [line(name, who, key) for key, (name, who) in CLASS_USED_BY.items()]
-    return "\n".join(lines)

@@ -1,14 +1,16 @@
-"""True resume: after each epoch, all that makes a training is in one file, `state.npz`.
+"""True resume: after each epoch, all that makes a training is in two files that name each other.
 
-Weights, batch-norm statistics, dropout's random state, the optimizer with its loss scale, the
-number of the epoch (from which order and augmentation follow), early stopping's patience and best
-value, and the history. The best weights lie beside it in `best.keras`. A kill at any moment loses
+`state.npz` holds weights, batch-norm statistics, dropout's random state, the optimizer with its
+loss scale, the number of the epoch (from which order and augmentation follow), early stopping's
+patience and best value, and the history; `best.keras` is the best model. A kill at any moment loses
 the epoch under way; resumed, the training ends with the bits of one that was never stopped.
 """
 
+import contextlib
 import csv
 import functools
 import json
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,10 +20,12 @@ import numpy as np
 import tensorflow as tf
 
 from unet_tf import __version__
-from unet_tf.files import UserError, atomically, differences
+from unet_tf.files import UserError, add_to_zip, atomically, differences, in_zip
+from unet_tf.training.makings import architecture, settings_of
 
 VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 
+STAMP = "unet_tf_epoch.json"  # in the zip that `best.keras` is: which epoch's model it holds
 
 # What reading a damaged file raises.
 UNREADABLE = (
@@ -29,119 +33,128 @@ UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error),
 )
 
-
 PARTS = ("versions", "settings", "epoch", "finished", "history", "early_stopping", "best")
-
 
 COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch")  # those of keras's EarlyStopping
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Writes `state.npz` after each epoch, and with `resume` goes on from one.
-
-    Stands behind the two callbacks whose state it keeps; that of others, such as the patience of
-    `ReduceLROnPlateau`, is not in the file.
-
-    Parameters
-    ----------
-    folder : path
-        For `state.npz` and `log.csv`, a row an epoch. `best.keras` lies there too.
-    early_stopping : keras.callbacks.EarlyStopping, with `restore_best_weights`
-    best : unet_tf.training.BestCheckpoint
-    resume : bool
-        Go on from the `state.npz` of the folder; where there is none, start anew.
-    settings : dict, optional
-        What makes this training, besides model, loss and optimizer, ready for JSON.
+def state_in(folder, names=()):
+    """What the `state.npz` of a folder says of its training, a dict, and its arrays of these names.
 
     Raises
     ------
     ValueError
-        From `fit`, when what is to be resumed is damaged, or of another training or version; says
-        what differs.
+        Where it is not whole.
+    """
+    path = Path(folder) / "state.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            state = json.loads(str(file["state"]))
+            arrays = {name: file[name] for name in names}
+        return {part: state[part] for part in (*PARTS, "resumed_with")}, arrays
+    except UNREADABLE as error:
+        raise UserError(
+            f"{path}: the checkpoint is damaged, or of an earlier unet_tf ({error}). Bring back a "
+            "whole one, or remove it to start anew"
+        ) from None
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps `best.keras`, `state.npz` and `log.csv` after each epoch, and goes on from them.
+
+    A better model is first written whole beside `best.keras`; then `state.npz` names it, by epoch,
+    value and a checksum of its weights, as the model itself does; then it becomes `best.keras`. So
+    a kill leaves the very model that the state names, also where the epoch, repeated, ends
+    otherwise.
+
+    Stands behind early stopping, whose state it keeps; that of other callbacks, such as the
+    patience of `ReduceLROnPlateau`, is not in the file. The arguments are those of `fit`.
     """
 
-    def __init__(self, folder, early_stopping, best, resume=False, settings=None):
+    def __init__(
+        self, folder, early_stopping, resume=False, settings=None, card=None, other_code=False
+    ):
         super().__init__()
-        self.path, self.log = Path(folder) / "state.npz", Path(folder) / "log.csv"
-        self.early_stopping, self.best = early_stopping, best
-        self.resume, self.own_settings, self.history = resume, settings or {}, {}
+        self.folder, self.early_stopping = Path(folder), early_stopping
+        names = ("state.npz", "log.csv", "best.keras", "best.improved.keras")
+        self.path, self.log, self.best_path, self.improved = (self.folder / name for name in names)
+        self.monitor, self.sign = early_stopping.monitor, 1 if early_stopping.mode == "max" else -1
+        self.resume, self.card, self.other_code = resume, card, other_code
+        self.settings = dict(settings or {})
+        self.versions = {**VERSIONS, "code": self.settings.pop("code", None)}
+        self.best, self.history, self.resumed_with = None, {}, []
 
     def on_train_begin(self, logs=None):
-        self.settings = json.loads(json.dumps(self.what_makes_it(), default=float))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.resume and self.path.exists():
-            self.go_on(*self.read())
-        else:  # a kill in the first epoch must not bring an earlier training back
-            self.path.unlink(missing_ok=True)
-
-    def what_makes_it(self):
-        """Everything that has to be equal for a resumed training to have the same bits."""
-        optimizer = inner(self.model.optimizer)
-        return {
-            **self.own_settings,
-            "loss": loss_settings(self.model.loss),
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        self.settings |= {  # with these all that has to be equal for the same bits
+            "loss": settings_of(self.model.loss),
             "optimizer": {**optimizer.get_config(), "name": type(optimizer).__name__},
-            "monitor": self.early_stopping.monitor,
+            "monitor": self.monitor,
             "patience": self.early_stopping.patience,
             "model": architecture(self.model),
         }
+        if self.resume and self.path.exists():
+            self.go_on()
+        else:  # a kill in the first epoch must not bring an earlier training back
+            for path in (self.path, self.log, self.best_path, self.improved):
+                path.unlink(missing_ok=True)
+        for partial in self.folder.glob(".partial-*"):  # of writers that were killed
+            partial.unlink()
 
-    def read(self):
-        """State and arrays of `state.npz`, refused where they are not of this training."""
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            state = json.loads(str(arrays.pop("state")))
-            state = {part: state[part] for part in PARTS}
-        except UNREADABLE as error:
-            raise self.damaged(error) from None
-        if found := differences(state["versions"], VERSIONS):
-            raise UserError(
-                f"{self.path}: the checkpoint is of another version ({found}). Install that "
-                "version, or remove the file to start anew"
-            )
-        if found := differences(state["settings"], self.settings):
-            raise UserError(
-                f"{self.path}: the checkpoint is of another training ({found}). Set it as it was, "
-                "or take another folder, or remove the file to start anew"
-            )
-        return state, arrays
-
-    def damaged(self, what):
-        """The ValueError for a `state.npz` that is not whole."""
-        return UserError(
-            f"{self.path}: the checkpoint is damaged ({what}). Bring back a whole one, or "
-            "remove it to start anew"
-        )
-
-    def go_on(self, state, arrays):
+    def go_on(self):
         """Bring everything to where it was, and let `fit` begin with the next epoch."""
-        if state["epoch"] > self.params["epochs"]:
-            raise UserError(
-                f"{self.path}: {state['epoch']} epochs are done, and {self.params['epochs']} asked "
-                "for. Ask for as many or more, or take another folder"
-            )
+        self.refuse_others(state_in(self.folder)[0])
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        if lacking := self.variables().keys() - arrays.keys():
-            raise self.damaged(f"{len(lacking)} variables are not in it")
-        if state["best"] > -np.inf:
-            try:
-                self.model.load_weights(self.best.path)
-            except UNREADABLE as error:
-                raise UserError(
-                    f"{self.best.path}: the best weights of the checkpoint cannot be read "
-                    f"({error}). Bring them back, or remove {self.path} to start anew"
-                ) from None
+        state, arrays = state_in(self.folder, self.variables())
+        self.best, self.history = state["best"], state["history"]
+        if self.best:
+            self.load_best()
             self.early_stopping.best_weights = self.model.get_weights()
         for name, variable in self.variables().items():
             variable.assign(arrays[name])
         for name in COUNTERS:
             setattr(self.early_stopping, name, state["early_stopping"][name])
-        self.best.best, self.history = state["best"], state["history"]
         epoch = self.params["epochs"] if state["finished"] else state["epoch"]
         self.model._initial_epoch = epoch  # as keras.callbacks.BackupAndRestore does
         print(f"Resumed from {self.path}: {state['epoch']} epochs are done")
+
+    def refuse_others(self, state):
+        """Raise ValueError for a state of another training, version or code, or a longer one."""
+        if found := differences(state["settings"], self.settings):
+            raise UserError(
+                f"{self.path}: the checkpoint is of another training ({found}). Set it as it was, "
+                "or take another folder, or remove the file to start anew"
+            )
+        found = differences(state["versions"], self.versions, most=4)
+        if found and not self.other_code:
+            raise UserError(
+                f"{self.path}: the checkpoint is of other code or another version ({found}). Go on "
+                "all the same by --resume --other-code (other_code=True), which the record then "
+                "says; or install that version, or remove the file to start anew"
+            )
+        if state["epoch"] > self.params["epochs"]:
+            raise UserError(
+                f"{self.path}: {state['epoch']} epochs are done, and {self.params['epochs']} asked "
+                "for. Ask for as many or more, or take another folder"
+            )
+        changed = [{"epoch": state["epoch"], "differs": found}] if found else []
+        self.resumed_with = state["resumed_with"] + changed
+
+    def load_best(self):
+        """Load the model that the state names, and let it be `best.keras`."""
+        for path in (self.best_path, self.improved):
+            with contextlib.suppress(*UNREADABLE):
+                if in_zip(path, STAMP) == self.best:
+                    self.model.load_weights(path)
+                    os.replace(path, self.best_path)
+                    self.improved.unlink(missing_ok=True)  # of an epoch that is repeated
+                    return
+        raise UserError(
+            f"{self.best_path}: missing, damaged, or not the best model of {self.path}, which is "
+            f"that of epoch {self.best['epoch']}, {self.monitor} {self.best['value']:.4f}. Bring "
+            f"it back, or remove {self.path} to start anew"
+        )
 
     def variables(self):
         """All variables of the training, by a name for the file."""
@@ -156,57 +169,53 @@ class Checkpoint(keras.callbacks.Callback):
         self.model._initial_epoch = None  # else the next `fit` of this model would begin there
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in logs:
+            raise UserError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
         for name in sorted(logs):
             self.history.setdefault(name, []).append(float(logs[name]))
+        rows = list(zip(range(epoch + 1), *self.history.values(), strict=True))
+        value = self.history[self.monitor][-1]
+        better = self.sign * value > (self.sign * self.best["value"] if self.best else -np.inf)
+        if better:
+            self.save_model({"epoch": epoch + 1, "value": value})
+        self.save_state(epoch)
+        if better:
+            os.replace(self.improved, self.best_path)
+        with atomically(self.log) as partial, partial.open("w", newline="") as file:
+            csv.writer(file).writerows([["epoch", *self.history], *rows])
+
+    def save_model(self, best):
+        """Write the model, which is better than all before, beside `best.keras`."""
+        bits = (weight.tobytes() for weight in self.model.get_weights())
+        checksum = functools.reduce(lambda number, some: zlib.crc32(some, number), bits, 0)
+        self.best = {**best, "weights": checksum}
+        with atomically(self.improved, durable=True) as partial:
+            self.model.save(partial)
+            add_to_zip(partial, STAMP, self.best)
+            if self.card:
+                self.card.write(partial)
+
+    def save_state(self, epoch):
+        """Write `state.npz`, whole or not at all."""
         state = {
-            "versions": VERSIONS,
+            "versions": self.versions,
             "settings": self.settings,
             "epoch": epoch + 1,
             "finished": self.model.stop_training,
             "history": self.history,
             "early_stopping": {name: getattr(self.early_stopping, name) for name in COUNTERS},
-            "best": self.best.best,
+            "best": self.best,
+            "resumed_with": self.resumed_with,
         }
         arrays = {
             name: keras.ops.convert_to_numpy(variable)
             for name, variable in self.variables().items()
         }
         with atomically(self.path, durable=True) as partial:
-            np.savez(partial, state=np.array(json.dumps(state)), **arrays)
-        rows = zip(range(epoch + 1), *self.history.values(), strict=True)
-        with atomically(self.log) as partial, partial.open("w", newline="") as file:
-            csv.writer(file).writerows([["epoch", *self.history], *rows])
+            np.savez(partial, state=np.array(json.dumps(state, default=float)), **arrays)
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None
         history = self.model.history  # what `fit` returns: with the epochs from before
         history.history, history.epoch = self.history, list(range(len(self.history["loss"])))
-
-
-def made_of(**datasets):
-    """What makes each data set, by name, as those of `unet_tf.pipeline` and `crops` know it."""
-    return {name: getattr(one, "made_of", None) for name, one in datasets.items()}
-
-
-def loss_settings(loss):
-    """A loss by its name and settings, ready for JSON, the same in any process."""
-    if isinstance(loss, functools.partial):
-        return {"of": loss_settings(loss.func), "with": [loss.args, loss.keywords]}
-    if isinstance(loss, keras.losses.Loss):
-        return {**loss.get_config(), "name": type(loss).__name__}
-    return getattr(loss, "__name__", str(loss))
-
-
-def inner(optimizer):
-    """The optimizer that `keras.optimizers.LossScaleOptimizer` wraps, or itself."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def architecture(model):
-    """Layers and their settings, but for the names that Keras counts up within a process."""
-    return [
-        architecture(layer)
-        if isinstance(layer, keras.Model)
-        else {"layer": type(layer).__name__, **layer.get_config(), "name": None}
-        for layer in model.layers
-    ]
+        history.resumed_with = self.resumed_with

@@ -1,13 +1,14 @@
-"""Training: the precision that suits the hardware, and one `fit` for all recipes."""
+"""One `fit` for all recipes."""
 
-from pathlib import Path
+import contextlib
 
 import keras
 import numpy as np
 
-from unet_tf.files import UserError, atomically
+from unet_tf.files import UserError, held
 from unet_tf.network import bce_dice_loss, hard_dice
-from unet_tf.training.checkpoint import Checkpoint, made_of
+from unet_tf.training.checkpoint import Checkpoint
+from unet_tf.training.makings import attribute, described, made_of
 
 
 class AtEpoch(keras.callbacks.Callback):
@@ -15,46 +16,23 @@ class AtEpoch(keras.callbacks.Callback):
 
     def __init__(self, dataset):
         super().__init__()
-        self.dataset = dataset
+        self.number = attribute(dataset, "epoch")
 
     def on_epoch_begin(self, epoch, logs=None):
-        if hasattr(self.dataset, "epoch"):
-            self.dataset.epoch.assign(epoch)
+        if self.number is not None:
+            self.number.assign(epoch)
 
 
-class BestCheckpoint(keras.callbacks.Callback):
-    """Saves the model whenever `monitor` improves; a kill while writing leaves the last one whole.
-
-    `keras.callbacks.ModelCheckpoint` writes in place; this writes beside, then renames.
-    """
-
-    def __init__(self, path, monitor, mode):
-        super().__init__()
-        self.path, self.monitor, self.sign = Path(path), monitor, 1 if mode == "max" else -1
-        self.best = -float("inf")
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.monitor not in logs:
-            raise UserError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
-        value = self.sign * logs[self.monitor]
-        if value > self.best:
-            self.best = value
-            with atomically(self.path, durable=True) as partial:
-                self.model.save(partial)
-
-
-def watchers(monitor="val_hard_dice", patience=5, folder=None, resume=False, settings=None):
+def watchers(monitor="val_hard_dice", patience=5, folder=None, **kept):
     """The callbacks of every training: stop on NaN, stop early and end with the best weights, and,
-    given a folder, keep there the best model and all that a resumed training needs."""
+    given a folder, keep there the best model and all that a resumed training needs (`kept` as in
+    `fit`: resume, settings, card, other_code)."""
     mode = "min" if "loss" in monitor else "max"
     early_stopping = keras.callbacks.EarlyStopping(
         monitor, mode=mode, patience=patience, restore_best_weights=True
     )
-    if folder is None:
-        return [keras.callbacks.TerminateOnNaN(), early_stopping]
-    best = BestCheckpoint(Path(folder) / "best.keras", monitor, mode)
-    state = Checkpoint(folder, early_stopping, best, resume, settings)
-    return [keras.callbacks.TerminateOnNaN(), early_stopping, best, state]
+    callbacks = [keras.callbacks.TerminateOnNaN(), early_stopping]
+    return callbacks if folder is None else [*callbacks, Checkpoint(folder, early_stopping, **kept)]
 
 
 def refuse_nan(history):
@@ -80,6 +58,8 @@ def fit(
     settings=None,
     callbacks=(),
     verbose="auto",
+    card=None,
+    other_code=False,
 ):
     """Compile and train; the model ends with the weights of its best epoch.
 
@@ -104,39 +84,51 @@ def fit(
         Epochs without improvement after which training stops.
     folder : path, optional
         Gets `best.keras` (the best epoch), `log.csv` (a row an epoch), and `state.npz`, all that
-        a resumed training needs.
+        a resumed training needs; a new training removes those of an earlier one. Held meanwhile.
     resume : bool
         Go on from the `state.npz` that is in `folder`, if there is one: the end has the same bits
         as without the stop, given the same data and, for order and augmentation, a data set of
         `unet_tf.pipeline.dataset`. More `epochs` than before are welcome.
     settings : dict, optional
-        What else makes this training: compared when it is resumed. Else what the data sets of
-        `unet_tf.pipeline` say of themselves: files, sizes, order, augmentation.
+        What else makes this training, ready for JSON: compared when it is resumed; `code`, a hash,
+        as a version. Else what the data sets of `unet_tf.pipeline` say of themselves.
     callbacks : sequence of keras.callbacks.Callback
         More of them.
     verbose : as in `keras.Model.fit`
+    card : unet_tf.data.Card, optional
+        Written into `best.keras`.
+    other_code : bool
+        Resume also by other code or versions than before.
 
     Returns
     -------
     keras.callbacks.History
-        `.history` holds loss and hard_dice, val_loss and val_hard_dice by epoch.
+        `.history` holds loss and hard_dice, val_loss and val_hard_dice by epoch; given a folder,
+        `.resumed_with` the `epoch` behind which other code or versions went on, and what `differs`.
 
     Raises
     ------
     ValueError
-        When no epoch's loss was finite, `monitor` is not measured, or what is to be resumed is
-        damaged, of another training, or further than `epochs` (`unet_tf.training`).
+        When no epoch's loss was finite, `monitor` is not measured, another process writes into the
+        folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
     """
     model.compile(optimizer or keras.optimizers.Adam(1e-4), loss, metrics=list(metrics))
-    settings = settings or made_of(train=train, validation=validation)
-    watching = watchers(monitor, patience, folder, resume, settings)
-    history = model.fit(
-        train,
-        validation_data=validation,
-        epochs=epochs,
-        shuffle=False,  # tf.data shuffles; Keras warns otherwise
-        callbacks=[AtEpoch(train), *watching, *callbacks],
-        verbose=verbose,
-    )
+    if not settings:
+        settings = made_of(train=train, validation=validation)
+        unknown = [f"the {name} data" for name, made in settings.items() if made is None]
+        if folder and unknown:
+            print(f"Not of unet_tf.pipeline, so not compared when resumed: {', '.join(unknown)}")
+    settings = {**settings, "metrics": [described(metric) for metric in metrics]}
+    kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
+    watching = watchers(monitor, patience, folder, **kept)
+    with held(folder, again=True) if folder else contextlib.nullcontext():
+        history = model.fit(
+            train,
+            validation_data=validation,
+            epochs=epochs,
+            shuffle=False,  # tf.data shuffles; Keras warns otherwise
+            callbacks=[AtEpoch(train), *watching, *callbacks],
+            verbose=verbose,
+        )
     refuse_nan(history)
     return history

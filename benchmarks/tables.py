@@ -1,0 +1,204 @@
+"""The tables and the picture of `benchmarks/README.md`, made from the records in `results/speed`.
+
+`experiments/publish.py` sets them into the document.
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from unet_tf import files, kaggle
+
+SPEED = Path(__file__).parent.parent / "results" / "speed"
+
+
+def markdown(heads, rows):
+    """A Markdown table."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
+
+
+def mean(score):
+    """A score's mean and, where it has one, its spread above 0, as in the tables."""
+    spread = f" ± {score['spread']:.4f}" if score["spread"] else ""
+    return f"{score['mean']:.4f}{spread}"
+
+
+def rates():
+    """The table of `benchmarks/prediction.py`: images a second by stage."""
+    heads = (
+        "model",
+        "read, resize",
+        "predict",
+        "resize back, encode",
+        "all, overlapped",
+        "Carvana",
+    )
+    found, rows = benchmarks(), []
+    for record in (found[f"prediction_{name}"] for name in ("simple_fcn", "unet")):
+        stages = record["images_a_second"]
+        cells = [
+            "{median:.0f} ({range[0]:.0f} to {range[1]:.0f})".format(**stages[stage])
+            for stage in ("read", "predict", "encode", "whole")
+        ]
+        name = f"{record['model']}, {record['parameters']:,} parameters, {record['policy']}"
+        rows.append((name, *cells, f"{hours_of(record):.1f} hours"))
+    return markdown(heads, rows)
+
+
+def hours_of(record):
+    """What Carvana's test images would take at the rate of a record of `prediction.py`."""
+    return kaggle.TEST_IMAGES / record["images_a_second"]["whole"]["median"] / 3600
+
+
+def benchmarks():
+    """The records of `benchmarks/`, by name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(SPEED.glob("*.json"))}
+
+
+def comparisons():
+    """What `benchmarks/` has compared: (what, against what, its rate, rounds, times as fast) each,
+    the last as a record of median and range."""
+    found, rows = benchmarks(), []
+    for way, one in found["input"]["ways"].items():
+        what, rounds = f"input: {way}", found["input"]["rounds"]
+        rate = "{median:,.0f} pairs/s".format(**one["pairs_a_second"])
+        rows.append((what, "the article's", rate, rounds, one["times_the_article"]))
+    for model in ("simple", "unet"):
+        record = found[f"training_{model}"]
+        for way, one in record["ways"].items():
+            rate = "{median:.0f} s".format(**one["seconds"])
+            what = (
+                f"{'U-Net' if model == 'unet' else 'simple model'}, {record['pairs']} pairs: {way}"
+            )
+            rounds = record["rounds"]
+            rows.append((what, "the article's", rate, rounds, one["times_the_article"]))
+    peers = found["peers"]
+    rounds = f"{peers['rounds']} of {peers['steps']}"
+    for one in peers["comparisons"]:
+        for task in ("training step", "prediction"):
+            seconds = peers["ways"][one["ours"]][task]["median"]
+            rate = f"{peers['batch_size'] / seconds:.1f} images/s"
+            what, against = f"U-Net, {task}", one["comparison"]
+            rows.append((what, against, rate, rounds, one[task]["times_the_peer"]))
+    return rows
+
+
+def ranged(record, digits, scale=1, unit=""):
+    """`median (least to most)` of a record, or the median alone where they are the same."""
+    median, (least, most) = record["median"] * scale, (end * scale for end in record["range"])
+    spread = "" if least == most else f" ({least:.{digits}f} to {most:.{digits}f})"
+    return f"{median:.{digits}f}{unit}{spread}"
+
+
+def digits_of(ratio):
+    """Decimals that a ratio is shown with."""
+    return 1 if ratio["median"] < 20 else 0
+
+
+def table():
+    """The table of `benchmarks/`: each way's rate and how many times as fast it is."""
+    heads = ("what", "rate", "against", "rounds", "times as fast: median (least to most)")
+    rows = [
+        (what, rate, against, str(rounds), ranged(ratio, digits_of(ratio)))
+        for what, against, rate, rounds, ratio in comparisons()
+    ]
+    return f"{markdown(heads, rows)}\n\n{footprint()}"
+
+
+def in_short():
+    """Three lines: input and training beside the article's, a step beside PyTorch's, prediction."""
+    found = benchmarks()
+    times = {what: f"{ratio['median']:.1f}" for what, against, _, _, ratio in comparisons()}
+    peers = found["peers"]["comparisons"]
+    step, forward = (
+        ranged(one[task]["times_the_peer"], 1)
+        for one in peers
+        if one["comparison"] == "PyTorch, both bfloat16"
+        for task in ("training step", "prediction")
+    )
+    unet = found["prediction_unet"]
+    rate = unet["images_a_second"]["whole"]["median"]
+    pairs = {model: found[f"training_{model}"]["pairs"] for model in ("simple", "unet")}
+    simple = times[f"simple model, {pairs['simple']} pairs: our later epochs"]
+    later = times[f"U-Net, {pairs['unet']} pairs: our later epochs"]
+    return "\n".join(
+        [
+            "- Training, beside the article's own code: the first pass over the files "
+            f"{times['input: ours: and freed memory kept']} times as fast; an epoch of the simple "
+            f"model {simple} times, of the U-Net {later} times.",
+            "- The same U-Net beside PyTorch, both in bfloat16: a training step "
+            f"{step} times as fast, a prediction {forward} times.",
+            f"- From JPEG files of 1918x1280 to a submission: {rate:.0f} images a second by the "
+            f"U-Net; Carvana's {kaggle.TEST_IMAGES:,} would take {hours_of(unet):.1f} hours.",
+        ]
+    )
+
+
+def footprint():
+    """What else `benchmarks/` has measured, a line each: share of the hardware's rate, memory,
+    start, and what was tried."""
+    found, lines = benchmarks(), []
+    for policy, one in found["share"]["policies"].items():
+        lines.append(
+            f"- `share.py`: a training step of the U-Net in {policy} reaches "
+            f"{ranged(one['share'], 0, 100, '%')} of the rate of its convolutions run bare and "
+            f"forward, which is {ranged(one['gflops_bare'], 0)} GFLOP/s."
+        )
+    memory, mebi = found["memory_unet"], 1 / 2**20
+    for kind in ("training", "prediction"):
+        base, grown = memory[kind]["peaks"][0], memory[kind]["growth"]
+        height, width = base["setting"]["image_size"]
+        lines.append(
+            f"- `memory.py`: {kind} with the U-Net, {base['setting']['images']} images, batches of "
+            f"{base['setting']['batch_size']}, {height}x{width}: "
+            f"{ranged(base['above_import'], 0, mebi)} MiB at the peak above the imports "
+            f"({ranged(memory['imported'], 0, mebi)} MiB); "
+            f"{grown['images'] / 1024:.0f} KiB more an image, "
+            f"{grown['batch_size'] * mebi:.0f} MiB more an image of the batch."
+        )
+    precision = found["precision_16"]
+    height, width = precision["image_size"]
+    for policy, one in precision["policies"].items():
+        lines.append(
+            f"- `precision.py`: a training step of the guide's U-Net with {precision['filters']} "
+            f"filters, {height}x{width}, batches of {precision['batch_size']}, in {policy}: "
+            f"{ranged(one['images_a_second'], 1)} images/s, "
+            f"{ranged(one['memory_above_import'], 0, mebi)} MiB above the imports."
+        )
+    start = found["start"]
+    taken = [f"`{name}` {ranged(one, 1)} s" for name, one in start["seconds"].items()]
+    from_clone = start.get("clone", {}).get("seconds", {}).items()
+    taken += [f"`{name}` {seconds:.0f} s" for name, seconds in from_clone]
+    lines.append(f"- `start.py`: {', '.join(taken)}.")
+    tried = found["tried_simple"]["ways"]
+    ways = [f"{way} {ranged(one['times_as_it_is'], 2)}" for way, one in tried.items()][1:]
+    lines.append(
+        "- `tried.py`: a training step of the simple model, as many times as fast as it is: "
+        f"{'; '.join(ways)}."
+    )
+    return "\n".join(lines)
+
+
+def picture(path):
+    """The ratios as bars, on a logarithmic axis."""
+    rows = [row for row in comparisons() if row[-1]["range"] != [1, 1]]
+    figure, axis = plt.subplots(figsize=(9, 0.3 * len(rows) + 0.8), dpi=100, layout="constrained")
+    medians = [ratio["median"] for *_, ratio in rows]
+    errors = [[abs(ratio["median"] - ratio["range"][end]) for *_, ratio in rows] for end in (0, 1)]
+    bars = {"color": "#3477b5", "ecolor": "#222222", "height": 0.7}
+    axis.barh(range(len(rows)), [median - 1 for median in medians], left=1, xerr=errors, **bars)
+    for number, (*_, ratio) in enumerate(rows):
+        text = f"{ratio['median']:.{digits_of(ratio)}f}"
+        axis.text(max(1, ratio["range"][1]) * 1.08, number + 0.25, text, fontsize=8)
+    axis.set_yticks(range(len(rows)), [f"{what} | {against}" for what, against, *_ in rows])
+    axis.tick_params(labelsize=8)
+    axis.invert_yaxis()
+    axis.set_xscale("log")
+    axis.axvline(1, color="#222222", linewidth=1)
+    axis.set_xlabel("times as fast as what stands behind the bar", fontsize=8)
+    axis.margins(y=0.01)
+    axis.spines[["top", "right"]].set_visible(False)
+    with files.atomically(path) as partial:
+        figure.savefig(partial)
+    plt.close(figure)

@@ -1,0 +1,73 @@
+"""What the words of a command line stand for: sizes, numbers, settings."""
+
+import argparse
+import json
+
+
+def image_size(text):
+    """`96x128` -> (96, 128), height first; `native` -> None."""
+    if text == "native":
+        return None
+    try:
+        height, width = (int(number) for number in text.split("x"))
+    except ValueError:
+        height = width = 0
+    if min(height, width) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size: give height x width, such as 96x128, or native"
+        )
+    return height, width
+
+
+def frame_size(text):
+    """`480x320` -> (480, 320), width first, as cameras and Kaggle name it."""
+    size = image_size(text)
+    if size is None:
+        raise argparse.ArgumentTypeError("give width x height, such as 480x320")
+    return size
+
+
+def whole(least):
+    """The type of a whole number of at least `least`."""
+
+    def number(text):
+        if not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return int(text)
+
+    return number
+
+
+def seed(text):
+    """A whole number from 0 to 2**32 - 1."""
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2**32 - 1")
+    return int(text)
+
+
+def share(text):
+    """A number in [0, 1)."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give a number from 0 to below 1")
+    return number
+
+
+def value(text):
+    """`1e-7` -> 1e-7; a list, `16,32`, becomes a tuple; what is no JSON stays a text."""
+    try:
+        found = json.loads(f"[{text}]")
+    except ValueError:
+        return text
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def named(text):
+    """`epsilon=1e-7` -> ("epsilon", 1e-7)."""
+    name, equals, setting = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=VALUE, such as epsilon=1e-7")
+    return name, value(setting)

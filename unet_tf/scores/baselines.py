@@ -1,0 +1,72 @@
+"""What to measure a model by: predictions that look at no image, and true masks made small."""
+
+import numpy as np
+
+from unet_tf import data
+from unet_tf.data import ids_at, resized_back, size_of
+from unet_tf.scores.binary import per_image_dice
+from unet_tf.scores.classes import class_report
+
+
+def constant_baseline(train, scored, image_size=(96, 128)):
+    """The per-image dice of a prediction that never looks at an image.
+
+    It predicts the mean of the training masks, thresholded at 0.5, for every image: the score that
+    a model has to beat.
+
+    Parameters
+    ----------
+    train, scored : lists of (image path, mask path)
+        The mean is taken over `train`; `scored` is what it is scored on.
+    image_size : (height, width) or None
+        Size of the mean mask; None: the masks' own, which must then be one size.
+
+    Returns
+    -------
+    float64 array `(len(scored),)`
+    """
+    mean = 0
+    for _, path in train:
+        mask = data.resized(data.read_mask(path), image_size, "nearest")
+        mean = mean + mask.astype("float32") / len(train)
+
+    def predictions():
+        for _, path in scored:
+            mask = data.read_mask(path)
+            yield resized_back(mean, mask.shape) >= 0.5
+
+    return per_image_dice(scored, predictions())
+
+
+def ceiling(pairs, image_size, resize="area"):
+    """Mean per-image dice at original size of true masks that went through `image_size`.
+
+    What a model reaches that repeats the masks it was trained on (nearest), or that says of each
+    pixel its share of foreground (area). A mark to measure by, no bound: probabilities that are
+    sharpened at the edges come back a little better.
+
+    Parameters
+    ----------
+    pairs : list of (image path, mask path)
+    image_size : (height, width)
+    resize : "area" (each pixel its share of foreground) or "nearest" (as in training)
+    """
+
+    def predictions():
+        for _, path in pairs:
+            mask = data.read_mask(path)
+            reduced = data.resized(255 * mask, image_size, resize) / np.float32(255)
+            yield resized_back(reduced, mask.shape) >= 0.5
+
+    return per_image_dice(pairs, predictions()).mean()
+
+
+def class_baseline(train, scored, classes, image_size=(128, 128)):
+    """The `class_report` of a prediction that never looks at an image: the most frequent class of
+    each place in the training masks, at `image_size`, enlarged to each mask's own."""
+    counts = np.zeros((*image_size, len(classes.names)), "int64")
+    for _, mask in train:
+        ids = data.resized(classes.read(mask), image_size, "nearest")
+        counts += ids[..., None] == np.arange(len(classes.names))
+    shares = (counts / max(1, len(train))).astype("float32")
+    return class_report(scored, (ids_at(shares, size_of(mask)) for _, mask in scored), classes)

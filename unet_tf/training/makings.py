@@ -1,0 +1,55 @@
+"""What makes a training, ready for JSON: its data sets, loss, metrics and layers."""
+
+import functools
+
+import keras
+
+
+def attribute(dataset, name):
+    """An attribute of a data set of `unet_tf.pipeline`, also behind `.take(1)` and the like, which
+    drop it; None for any other data set."""
+    if hasattr(dataset, name):
+        return getattr(dataset, name)
+    # TensorFlow has no public way from a data set to the one that it was made from.
+    sources = getattr(dataset, "_inputs", tuple)()
+    found = (attribute(source, name) for source in sources)
+    return next((value for value in found if value is not None), None)
+
+
+def made_of(**datasets):
+    """What makes each data set, by name: what those of `unet_tf.pipeline` say of themselves, and
+    how long a pass is where one went through `.take(1)` and the like; None for any other."""
+    made = {}
+    for name, dataset in datasets.items():
+        own = attribute(dataset, "made_of")
+        own = own() if callable(own) else own
+        if own is not None and not hasattr(dataset, "made_of"):
+            own = {**own, "through": type(dataset).__name__, "steps": int(dataset.cardinality())}
+        made[name] = own
+    return made
+
+
+def settings_of(what):
+    """A loss or metric by its settings, the same in any process."""
+    if isinstance(what, functools.partial):
+        return {"of": settings_of(what.func), "with": [what.args, what.keywords]}
+    if isinstance(what, keras.losses.Loss):  # Keras counts up names that are not given
+        return {**what.get_config(), "name": type(what).__name__}
+    if isinstance(what, keras.metrics.Metric):  # but by a metric's the history is kept
+        return {**what.get_config(), "type": type(what).__name__}
+    return getattr(what, "__name__", str(what))
+
+
+def inner(optimizer):
+    """The optimizer that `keras.optimizers.LossScaleOptimizer` wraps, or itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def architecture(model):
+    """Layers and their settings, but for the names that Keras counts up within a process."""
+    return [
+        architecture(layer)
+        if isinstance(layer, keras.Model)
+        else {"layer": type(layer).__name__, **layer.get_config(), "name": None}
+        for layer in model.layers
+    ]
