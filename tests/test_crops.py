@@ -1,5 +1,9 @@
 """Random crops: the same part of image and mask, all places, another draw each epoch."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,3 +89,50 @@ def test_an_image_smaller_than_a_crop_is_named(pairs):
         pipeline.crop_dataset(pairs, (18, 10), read=TWO.read)
     with pytest.raises(ValueError, match="no pairs"):
         pipeline.crop_dataset([], (8, 8))
+
+
+DETERMINED = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+from unet_tf import pipeline
+tf.config.experimental.enable_op_determinism()  # as every run does
+pairs = [(image, image.with_name(f"{image.stem}_mask.png"))
+         for image in sorted(Path(sys.argv[1]).glob("?.png"))]
+for cache in ("memory", None):
+    batches = pipeline.crop_dataset(pairs, (8, 8), 2, 4, augment=True, cache=cache)
+    print([len(list(batches)) for _ in range(2)])
+"""
+
+
+def test_tensorflow_logs_nothing_while_crops_are_drawn(pairs):
+    command = [sys.executable, "-c", DETERMINED, str(pairs[0][0].parent)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout == "[2, 2]\n[2, 2]\n"
+    assert "NodeDef" not in run.stderr
+
+
+@pytest.mark.skipif(os.cpu_count() < 2, reason="one core reads one file at a time")
+def test_operator_determinism_leaves_the_reading_parallel(pairs, monkeypatch):
+    """Under it, TensorFlow runs in one thread what follows an operator that counts as stateful."""
+    import threading
+
+    import tensorflow as tf
+    from tensorflow.python.framework import config
+
+    from unet_tf.pipeline import batches as batches_file
+
+    both = threading.Barrier(2)  # passed by two at once, or never
+
+    def load(number):
+        both.wait(timeout=60)
+        return np.zeros((16, 16, 3), "uint8"), np.zeros((16, 16, 1), "uint8")
+
+    monkeypatch.setattr(batches_file, "loader", lambda *way: load)
+    tf.config.experimental.enable_op_determinism()
+    try:
+        for cache in ("memory", None):
+            batches = pipeline.crop_dataset(pairs[:2], (8, 8), 2, 4, cache=cache)
+            assert len(list(batches)) == 1
+    finally:
+        config.disable_op_determinism()

@@ -6,7 +6,6 @@ import platform
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -227,7 +226,7 @@ def epochs(files, **settings):
     return [numbers(batches) for _ in range(3)]
 
 
-@pytest.mark.parametrize("cache", [None, "memory", "folder"])
+@pytest.mark.parametrize("cache", [None, "memory", "file", "auto", "folder"])
 def test_shuffled_afresh_each_epoch_and_the_same_again(files, cache, tmp_path):
     cache = tmp_path / "cache" if cache == "folder" else cache
     first = epochs(files, seed=1, cache=cache)
@@ -296,14 +295,6 @@ def test_each_setting_has_its_own_cache(files, tmp_path):
             name(read=nameless)
 
 
-def test_a_cache_left_half_written_is_written_anew(files, tmp_path):
-    cache = tmp_path / "cache"
-    path = pipeline.cache_file(cache, files, None, "area")
-    for leftover in ("_0.lockfile", "_0.data-00000-of-00001"):  # what a killed run leaves
-        Path(path + leftover).touch()
-    assert numbers(pipeline.dataset(files, None, 4, cache=cache)) == list(range(11))
-
-
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -311,16 +302,23 @@ from unet_tf import pipeline
 folder = Path(sys.argv[1])
 images = sorted(folder.glob("*.jpg"))
 pairs = [(image, image.with_name(f"{image.stem}_mask.png")) for image in images]
-for _ in pipeline.dataset(pairs, None, 4, cache=folder / "cache"):
+cache = "file" if sys.argv[2] == "file" else folder / "cache"
+for _ in pipeline.dataset(pairs, None, 4, cache=cache):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_fills_the_cache_leaves_nothing_in_the_way(files):
-    folder = files[0][0].parent
-    run = subprocess.run([sys.executable, "-c", KILLED, str(folder)], capture_output=True)
+@pytest.mark.parametrize("cache", ["file", "folder"])
+def test_a_run_killed_while_it_fills_the_cache_leaves_nothing_in_the_way(files, cache, tmp_path):
+    folder, user = files[0][0].parent, tmp_path / "user"
+    command = [sys.executable, "-c", KILLED, str(folder), cache]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(user)}
+    run = subprocess.run(command, capture_output=True, env=environment)
     assert run.returncode == -signal.SIGKILL
+    if cache == "file":
+        assert list((user / "unet_tf").iterdir()) == []  # gone with the process
+        return
     assert list((folder / "cache").iterdir())  # it had begun
     for _ in range(2):  # filled, then read
         batches = pipeline.dataset(files, None, 4, cache=folder / "cache")

@@ -1,5 +1,6 @@
 """Files written whole or not at all, folders held by one process, and what differs in records."""
 
+import collections
 import contextlib
 import io
 import json
@@ -21,6 +22,27 @@ class UserError(ValueError):
     The command line prints it as it is; every other error is a fault of the code and keeps its
     traceback.
     """
+
+
+raised = collections.deque(maxlen=1)  # what `remembered` kept last
+
+
+@contextlib.contextmanager
+def remembered():
+    """Keep what a reader of files raises in `raised`: TensorFlow hands on its words alone.
+
+    For functions that tf.data calls, `with remembered():` or the decorator `@remembered()`.
+    """
+    try:
+        yield
+    except (UserError, OSError) as error:
+        raised.append(error)
+        raise
+
+
+def cache_folder():
+    """The user's folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"
 
 
 def partials_of(path):

@@ -10,14 +10,46 @@ import math
 import tensorflow as tf
 
 from unet_tf.data import keep_freed_memory, read_mask, read_resized, resized
-from unet_tf.files import UserError
+from unet_tf.files import UserError, remembered
 from unet_tf.pipeline.augmentation import augment as augment_batch
-from unet_tf.pipeline.cache import cache_file, fingerprint
+from unet_tf.pipeline.cache import FileCache, cache_file, chosen_cache, fingerprint, sizes_of
 
 AUTOTUNE = tf.data.AUTOTUNE
 
 
+DEFAULT_SEED = 87654321  # what TensorFlow takes for a graph without a seed
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
+
+
+def in_graph(load, channels, image_size):
+    """A stage of tf.data that calls Python: a number -> the uint8 images that `load` gives for it.
+
+    `channels` says how many each image has; None for `image_size` leaves the sizes open.
+    """
+    height, width = image_size or (None, None)
+    keep_freed_memory()
+
+    def stage(number):
+        types = [tf.uint8] * len(channels)
+        images = tf.numpy_function(remembered()(load), [number], types, stateful=False)
+        return tuple(
+            tf.ensure_shape(image, (height, width, count))
+            for image, count in zip(images, channels, strict=True)
+        )
+
+    return stage
+
+
+def loader(pairs, image_size=(96, 128), resize="area", read=read_mask):
+    """A function: the number of a pair -> image `(H, W, 3)` and mask `(H, W, 1)`, both uint8."""
+
+    def load(number):
+        image_path, mask_path = map(str, pairs[number])
+        image, _ = read_resized(image_path, image_size, resize)
+        mask = resized(read(mask_path), image_size, "nearest")
+        return image, mask[..., None]
+
+    return load
 
 
 def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
@@ -25,21 +57,28 @@ def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
 
     `read` reads a mask: `read_mask`, or for masks of many classes `unet_tf.data.Labels.read`.
     """
-    height, width = image_size or (None, None)
-    keep_freed_memory()
+    stage = in_graph(loader(pairs, image_size, resize, read), (3, 1), image_size)
+    return tf.data.Dataset.range(len(pairs)).map(stage, num_parallel_calls=AUTOTUNE)
 
-    def load(image_path, mask_path):
-        image, _ = read_resized(image_path.decode(), image_size, resize)
-        mask = resized(read(mask_path.decode()), image_size, "nearest")
-        return image, mask[..., None]
 
-    def load_in_graph(*paths):
-        image, mask = tf.numpy_function(load, paths, [tf.uint8, tf.uint8], stateful=False)
-        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
+def elements_of(pairs, image_size, resize, read, cache):
+    """A dataset as long as `pairs`, to be shuffled, and the stage that makes images of it, or None.
 
-    images, masks = zip(*[(str(image), str(mask)) for image, mask in pairs], strict=True)
-    files = tf.data.Dataset.from_tensor_slices((list(images), list(masks)))
-    return files.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+    From memory, images and masks themselves are shuffled, and there is no stage. Else their numbers
+    are, and each is read when its turn comes: no buffer holds the data, and the order is the same.
+    """
+    if not pairs:
+        raise UserError("no pairs to make a dataset of: is this part of the split empty?")
+    if cache == "auto":
+        cache = chosen_cache((pairs, image_size))
+    if cache == "memory":
+        return decoded(pairs, image_size, resize, read).cache(), None
+    load = loader(pairs, image_size, resize, read)
+    if cache is not None:
+        stays = cache != "file"
+        path = cache_file(cache, pairs, image_size, resize, read) if stays else None
+        load = FileCache(load, sizes_of(pairs, image_size), path)
+    return tf.data.Dataset.range(len(pairs)), in_graph(load, (3, 1), image_size)
 
 
 def to_float(image, mask):
@@ -48,9 +87,22 @@ def to_float(image, mask):
 
 
 def shuffled(elements, count, seed):
-    """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`."""
-    tf.compat.v1.get_default_graph().seed = None  # else that of `set_random_seed` is mixed in
-    return elements.shuffle(count, tf.random.stateless_uniform((), seed, 0, 2**31, tf.int64))
+    """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`.
+
+    The order of `tf.data.Dataset.shuffle`, by its first operator: the present one counts as
+    stateful, and in crops, where it stands within two functions, TensorFlow's operator determinism
+    would therefore run what follows in one thread, and log an error an epoch.
+    """
+    spec = elements.element_spec
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(elements),
+        buffer_size=count,
+        seed=tf.constant(DEFAULT_SEED, tf.int64),
+        seed2=tf.random.stateless_uniform((), seed, 0, 2**31, tf.int64),
+        output_types=[part.dtype for part in tf.nest.flatten(spec)],
+        output_shapes=[part.shape for part in tf.nest.flatten(spec)],
+    )
+    return tf.data.experimental.from_variant(variant, spec)
 
 
 def untuned(batches):
@@ -113,10 +165,12 @@ def dataset(
     augment : bool or dict
         Paired augmentation (`unet_tf.pipeline.augment`), drawn afresh each epoch; a dict holds
         arguments for it. For training data only.
-    cache : None, "memory", or a folder
-        Keeps decoded, resized uint8 images, from before shuffling and augmentation. In a folder
-        the file's name holds a hash of files and settings; one process at a time may fill it, and
-        `read` must have a name: no lambda.
+    cache : None, "memory", "file", "auto", or a folder
+        Keeps decoded, resized uint8 images, from before shuffling and augmentation; the batches
+        have the same bits wherever. "file" is a file that is gone at the end of the process;
+        "auto" chooses by what the data take (`unet_tf.pipeline.chosen_cache`, which also chooses
+        for several data sets together). In a folder the file stays, its name holds a hash of files
+        and settings, and `read` must have a name: no lambda.
     seed : int
         Order and augmentation of an epoch follow from `seed` and the epoch's number alone.
     read : callable
@@ -127,8 +181,8 @@ def dataset(
     tf.data.Dataset
         Of `image` float32 `(B, H, W, 3)` in [0, 1] and `mask` float32 `(B, H, W, 1)` in {0, 1}.
         Its attribute `epoch`, a tf.Variable, is the number of the epoch to come: each iteration
-        counts it up, and a resumed training sets it (`unet_tf.training`). `made_of` is a dict of
-        what it follows from, by which such a training knows its data again.
+        counts it up, and a resumed training sets it (`unet_tf.training`). `made_of()` gives a dict
+        of what it follows from, by which such a training knows its data again.
 
     Raises
     ------
@@ -136,36 +190,30 @@ def dataset(
         For no pairs; while iterating, tf.errors.InvalidArgumentError or UnknownError whose message
         names the file that could not be read.
     """
-    if not pairs:
-        raise UserError("no pairs to make a dataset of: is this part of the split empty?")
-    elements = decoded(pairs, image_size, resize, read)
-    if cache is not None:
-        name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize, read)
-        elements = elements.cache(name)
+    elements, stage = elements_of(pairs, image_size, resize, read, cache)
 
     def one_epoch(number):
         draw = tf.stack([seed, number])
         ordered = shuffled(elements, len(pairs), draw) if shuffle else elements
+        if stage:
+            ordered = ordered.map(stage, num_parallel_calls=AUTOTUNE)
         batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
         return augmented(batches, augment, draw)
 
     batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
     how = {"image_size": image_size, "batch_size": batch_size, "resize": resize, "seed": seed}
-    batches.made_of = {"files": fingerprint(pairs), **how, "shuffle": shuffle, "augment": augment}
+    how |= {"shuffle": shuffle, "augment": augment}
+    batches.made_of = lambda: {"files": fingerprint(pairs), **how}
     return batches
 
 
 def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
-    keep_freed_memory()
 
-    def load(path):
-        return read_resized(path.decode(), image_size, resize)[0]
+    def load(number):
+        return [read_resized(str(paths[number]), image_size, resize)[0]]
 
-    def load_in_graph(path):
-        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
-        return tf.cast(tf.ensure_shape(image, (*(image_size or (None, None)), 3)), tf.float32) / 255
-
-    images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
-    return untuned(images.batch(batch_size).prefetch(AUTOTUNE))
+    images = tf.data.Dataset.range(len(paths))
+    images = images.map(in_graph(load, (3,), image_size), num_parallel_calls=AUTOTUNE)
+    batches = images.batch(batch_size).map(lambda image: tf.cast(image, tf.float32) / 255)
+    return untuned(batches.prefetch(AUTOTUNE))

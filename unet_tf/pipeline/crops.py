@@ -9,8 +9,8 @@ from unet_tf.files import UserError
 from unet_tf.pipeline.batches import (
     AUTOTUNE,
     augmented,
-    decoded,
     each_epoch,
+    elements_of,
     fold_in,
     shuffled,
     to_float,
@@ -30,7 +30,9 @@ def random_crop(image, mask, crop, seed):
     )
 
 
-def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, read=read_mask):
+def crop_dataset(
+    pairs, crop, crops=1, batch_size=32, augment=False, cache="auto", seed=0, read=read_mask
+):
     """Batches of random crops, for training; `crops` of each image an epoch, drawn afresh.
 
     An epoch passes over all images `crops` times, each time in another order, so that the crops of
@@ -39,12 +41,14 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
     Parameters
     ----------
     pairs : list of (image path, mask path)
-        Of any sizes, none smaller than `crop`. They are kept in memory at full size, 4 bytes a
-        pixel: 1.2 GB for the 137 training images of Massachusetts Buildings.
+        Of any sizes, none smaller than `crop`.
     crop : (height, width)
     crops : int
         Of each image in an epoch. The pixels of an image over those of a crop make an epoch one
         in which each pixel is seen once on average.
+    cache :
+        As in `unet_tf.pipeline.dataset`, of whole images at full size, 4 bytes a pixel: 1.2 GB for
+        the 137 training images of Massachusetts Buildings.
     batch_size, augment, seed, read :
         As in `unet_tf.pipeline.dataset`; order and places, too, follow from seed and epoch.
 
@@ -58,24 +62,23 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
     ValueError
         For no pairs, and for an image smaller than a crop, by its name.
     """
-    if not pairs:
-        raise UserError("no pairs to make a dataset of: is this part of the split empty?")
     for image, size in ((image, size_of(image)) for image, _ in pairs):
         if size[0] < crop[0] or size[1] < crop[1]:
             raise UserError(
                 f"{image}: {size[0]}x{size[1]} pixels (height x width), smaller than a crop of "
                 f"{crop[0]}x{crop[1]}: take smaller crops, or leave the image out"
             )
-    elements = decoded(pairs, None, read=read).cache()
+    elements, stage = elements_of(pairs, None, "area", read, cache)
 
     def one_pass(number):
         draw = tf.stack([seed, number])
         places = fold_in(draw, -1)  # other numbers than the augmentation's
-        return (
-            shuffled(elements, len(pairs), draw)
-            .enumerate()
-            .map(lambda index, pair: random_crop(*pair, crop, fold_in(places, index)), AUTOTUNE)
-        )
+
+        def cut(index, element):
+            image, mask = stage(element) if stage else element
+            return random_crop(image, mask, crop, fold_in(places, index))
+
+        return shuffled(elements, len(pairs), draw).enumerate().map(cut, AUTOTUNE)
 
     def one_epoch(number):
         passes = tf.data.Dataset.range(crops).flat_map(lambda k: one_pass(crops * number + k))
@@ -84,5 +87,5 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
 
     batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
     how = {"crop": crop, "crops": crops, "batch_size": batch_size, "augment": augment, "seed": seed}
-    batches.made_of = {"files": fingerprint(pairs), **how}
+    batches.made_of = lambda: {"files": fingerprint(pairs), **how}
     return batches

@@ -1,7 +1,6 @@
 """One run of a recipe: split, train, predict, score, with all that its record needs."""
 
 import contextlib
-import itertools
 import random
 import shutil
 import time
@@ -12,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from unet_tf import data, network, pipeline
+from unet_tf import data, network
 from unet_tf.files import UserError, held, write_json
 from unet_tf.protocol import tracking
+from unet_tf.protocol.batches import batches_of
 from unet_tf.protocol.identity import (
     differing,
     identity_of,
@@ -197,24 +197,6 @@ def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, 
     return model, history
 
 
-def batches_of(recipe, parts, seed, known):
-    """Training and validation batches, and the (height, width) that the model is built for."""
-    read = known.read if known else data.read_mask
-    own = {"augment": recipe.augment, "seed": seed, "read": read}
-    size = recipe.image_size
-    if recipe.crop:
-        batch_size = recipe.batch_size
-        training = pipeline.crop_dataset(parts.train, recipe.crop, recipe.crops, batch_size, **own)
-        validation = pipeline.dataset(
-            parts.validation, size, 1, recipe.resize, cache="memory", read=read
-        )
-        return training, validation, (None, None)
-    options = {"batch_size": recipe.batch_size, "resize": recipe.resize, "cache": "memory"}
-    training = pipeline.dataset(parts.train, size, shuffle=recipe.shuffle, **own, **options)
-    validation = pipeline.dataset(parts.validation, size, read=read, **options)
-    return training, validation, size or common_size(list(itertools.chain(*parts)))
-
-
 def fitted(recipe, model, training, validation, loss=None, **options):
     """`unet_tf.training.fit` with the settings of a recipe; `options` are more of its arguments."""
     return fit(
@@ -228,17 +210,3 @@ def fitted(recipe, model, training, validation, loss=None, **options):
         patience=recipe.patience,
         **options,
     )
-
-
-def common_size(pairs):
-    """The (height, width) of all images; ValueError when they differ."""
-    sizes = {}
-    for image, _ in pairs:
-        sizes.setdefault(data.size_of(image), image.name)
-    if len(sizes) > 1:
-        shown = ", ".join(f"{name} {h}x{w}" for (h, w), name in list(sizes.items())[:3])
-        raise UserError(
-            f"the images differ in size ({shown}; height x width): they cannot be trained at "
-            "their native size in one batch, so give an --image-size, such as 96x128"
-        )
-    return next(iter(sizes))

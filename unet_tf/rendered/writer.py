@@ -11,13 +11,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from unet_tf.files import UserError
+from unet_tf.files import UserError, cache_folder
 from unet_tf.rendered.data_sets import APART, DATA_SETS, draw_all
 
 
 def cache():
     """The folder of the user's cache in which rendered data sets lie."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"
+    return cache_folder()
 
 
 def is_rendered(folder):

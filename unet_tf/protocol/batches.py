@@ -1,0 +1,42 @@
+"""The batches that a recipe trains and validates on, and the size that its model is built for."""
+
+import itertools
+
+from unet_tf import data, pipeline
+from unet_tf.files import UserError
+
+
+def batches_of(recipe, parts, seed, labels):
+    """Training and validation batches, and the (height, width) that the model is built for.
+
+    Both are kept decoded, in memory or in a file, by what they take together; printed in a line.
+    """
+    size, resize = recipe.image_size, recipe.resize
+    whole = None if recipe.crop else size  # crops are cut out of whole images
+    kept = {
+        "cache": pipeline.chosen_cache((parts.train, whole), (parts.validation, size)),
+        "read": labels.read,
+    }
+    drawn = {"augment": recipe.augment, "seed": seed, "batch_size": recipe.batch_size}
+    if recipe.crop:
+        training = pipeline.crop_dataset(parts.train, recipe.crop, recipe.crops, **drawn, **kept)
+        validation = pipeline.dataset(parts.validation, size, 1, resize, **kept)
+        return training, validation, (None, None)
+    shuffle = recipe.shuffle
+    training = pipeline.dataset(parts.train, size, resize=resize, shuffle=shuffle, **drawn, **kept)
+    validation = pipeline.dataset(parts.validation, size, recipe.batch_size, resize, **kept)
+    return training, validation, size or common_size(list(itertools.chain(*parts)))
+
+
+def common_size(pairs):
+    """The (height, width) of all images; UserError when they differ."""
+    sizes = {}
+    for image, _ in pairs:
+        sizes.setdefault(data.size_of(image), image.name)
+    if len(sizes) > 1:
+        shown = ", ".join(f"{name} {h}x{w}" for (h, w), name in list(sizes.items())[:3])
+        raise UserError(
+            f"the images differ in size ({shown}; height x width): they cannot be trained at "
+            "their native size in one batch, so give an --image-size, such as 96x128"
+        )
+    return next(iter(sizes))
