@@ -1,10 +1,10 @@
 """Kill a training 20 times at random moments (SIGKILL) and resume it each time: the same bits.
 
-A small U-Net with dropout, on augmented rendered cars, is trained twice by the command line: once
+A recipe at a small size, on augmented rendered images, is trained twice by the command line: once
 in one go, once killed and resumed. At the end all weights, the optimizer's state, dropout's random
 state, the history and every score must be equal to the last bit; the exit status says so.
 
-    python experiments/kill_and_resume.py [--kills 20] [--seed 0]
+    python experiments/kill_and_resume.py [--recipe article_unet] [--kills 20] [--seed 0]
 """
 
 import argparse
@@ -19,15 +19,21 @@ from pathlib import Path
 
 import numpy as np
 
-COMMAND = (
-    f"{sys.executable} -m unet_tf train --recipe article_unet --quick --images 96 --epochs 8 "
-    "--patience 8 --resume --to"
-).split()
+# What makes a training of a minute or so of each recipe.
+SMALL = {
+    "article_simple": "--images 96",
+    "article_unet": "--images 96",
+    "guide_unet": "--images 96 --image-size 80x120",
+    "buildings_unet": "--images 12 --set crop=128,128",
+    "multiclass_unet": "--images 96 --image-size 64x96",
+}
 
 
-def train(to, seconds=None):
+def train(recipe, to, seconds=None):
     """Train into `to`, killed after so many seconds: the exit status, or None when killed."""
-    process = subprocess.Popen([*COMMAND, str(to)], stdout=subprocess.DEVNULL)
+    words = f"--recipe {recipe} --quick {SMALL[recipe]} --epochs 8 --patience 8 --resume --to {to}"
+    command = [sys.executable, "-m", "unet_tf", "train", *words.split()]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -53,13 +59,14 @@ def compared(one, other):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", choices=SMALL, default="article_unet")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     arguments = parser.parse_args()
     moments = random.Random(arguments.seed)
     folder = Path(tempfile.mkdtemp(prefix="kill_and_resume"))
     start = time.perf_counter()
-    if train(folder / "whole"):
+    if train(arguments.recipe, folder / "whole"):
         sys.exit("the uninterrupted training failed")
     whole = time.perf_counter() - start
     kills, during_write = 0, 0
@@ -67,7 +74,7 @@ def main():
         # Most kills early, so that 20 of them fall into one training; the last run is left alone.
         started = time.time()
         seconds = moments.uniform(2, 0.8 * whole) if kills < arguments.kills else None
-        status = train(folder / "killed", seconds)
+        status = train(arguments.recipe, folder / "killed", seconds)
         if status:
             sys.exit(f"the training resumed after kill {kills} failed with status {status}")
         if status == 0:

@@ -1,19 +1,22 @@
 """A stopped training goes on, to the bit; what is not its own is refused with a reason."""
 
+import fcntl
 import functools
 import json
+import os
 import shutil
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from unet_tf import data, network, pipeline
-from unet_tf.files import differences
-from unet_tf.training import fit
-from unet_tf.training.checkpoint import VERSIONS, Checkpoint
-from unet_tf.training.makings import architecture, settings_of
+from unet_tf.files import differences, in_zip
+from unet_tf.training import fit, state_in
+from unet_tf.training.checkpoint import STAMP, VERSIONS, Checkpoint
+from unet_tf.training.makings import architecture, attribute, settings_of, made_of
 
 
 @pytest.fixture
@@ -157,11 +160,12 @@ def test_a_finished_training_ends_with_its_best_weights_and_takes_more_epochs(pa
 
 
 @pytest.mark.slow
-def test_without_resume_an_old_state_is_gone_at_once(parts, tmp_path):
+def test_without_resume_what_an_old_training_left_is_gone_at_once(parts, tmp_path):
     training(parts, tmp_path / "run", epochs=1)
+    (tmp_path / "run/.partial-abc-state.npz").write_bytes(b"half")
     with pytest.raises(Stopped):
         training(parts, tmp_path / "run", Stop(0, 0), epochs=1)
-    assert not (tmp_path / "run/state.npz").exists()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
 
 
 @pytest.mark.slow
@@ -181,6 +185,178 @@ def test_a_kill_while_the_checkpoint_is_written_leaves_the_last_one(parts, tmp_p
         training(parts, tmp_path / "stopped")
     monkeypatch.undo()
     assert_same(whole, training(parts, tmp_path / "stopped", resume=True))
+
+
+class Killed(BaseException):
+    """What stands for a kill while files are written."""
+
+
+def small(to, train, validation, **settings):
+    """Two epochs of a tiny network on arrays: fast, and as repeatable as its data."""
+    keras.utils.set_random_seed(0)
+    model = network.simple_fcn((16, 24, 3), (4,))
+    options = {"epochs": 2, "settings": {"data": "the same"}, "verbose": 0, **settings}
+    return model, fit(model, train, validation, folder=to, **options)
+
+
+@pytest.fixture
+def bright():
+    """Batches of images whose bright half is the mask."""
+    images = np.random.default_rng(0).random((4, 16, 24, 3), "float32") / 4
+    images[:, :, :12] += 0.7
+    masks = np.zeros((4, 16, 24, 1), "float32")
+    masks[:, :, :12] = 1
+    return tf.data.Dataset.from_tensors((images, masks))
+
+
+def dark(batches):
+    """The same, the masks turned round: after an epoch on these, a model is worse."""
+    return batches.map(lambda image, mask: (image, 1 - mask))
+
+
+def best_of(folder):
+    return keras.saving.load_model(folder / "best.keras").get_weights()
+
+
+def assert_equal(weights, others):
+    for left, right in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def fast():
+    return keras.optimizers.SGD(0.5)
+
+
+def test_a_kill_between_model_and_state_keeps_the_model_of_the_state(bright, tmp_path, monkeypatch):
+    """The epoch under way, repeated, ends otherwise, as on a GPU: the first one stays the best."""
+    monitor = {"monitor": "val_loss"}
+    small(tmp_path / "one", bright, bright, epochs=1, optimizer=fast(), **monitor)
+    first = best_of(tmp_path / "one")
+    real = Checkpoint.save_state
+
+    def killed(self, epoch):
+        if epoch == 1:
+            raise Killed
+        real(self, epoch)
+
+    monkeypatch.setattr(Checkpoint, "save_state", killed)
+    to = tmp_path / "run"
+    with pytest.raises(Killed):
+        small(to, bright, bright, optimizer=fast(), **monitor)
+    assert (to / "best.improved.keras").exists()  # of the second epoch, which no state names
+    monkeypatch.undo()
+    model, history = small(to, dark(bright), bright, resume=True, optimizer=fast(), **monitor)
+    losses = history.history["val_loss"]
+    assert losses[1] > losses[0]
+    assert_equal(best_of(to), first)
+    assert_equal(model.get_weights(), first)
+    assert not (to / "best.improved.keras").exists()
+
+
+def test_a_kill_behind_the_state_brings_its_model_to_its_place(bright, tmp_path, monkeypatch):
+    whole, _ = small(tmp_path / "whole", bright, bright, monitor="val_loss", optimizer=fast())
+    real = os.replace
+
+    def killed(source, target):
+        if os.path.basename(target) == "best.keras" and (tmp_path / "run/log.csv").exists():
+            raise Killed
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    to = tmp_path / "run"
+    with pytest.raises(Killed):
+        small(to, bright, bright, monitor="val_loss", optimizer=fast())
+    monkeypatch.undo()
+    assert state_in(to)[0]["best"]["epoch"] == 2
+    assert in_zip(to / "best.keras", STAMP)["epoch"] == 1
+    model, history = small(to, bright, bright, resume=True, monitor="val_loss", optimizer=fast())
+    assert len(history.history["loss"]) == 2
+    assert in_zip(to / "best.keras", STAMP) == state_in(to)[0]["best"]
+    assert_equal(model.get_weights(), whole.get_weights())
+
+
+def test_the_best_model_of_another_training_is_refused(bright, tmp_path):
+    small(tmp_path / "run", bright, bright, monitor="val_loss")
+    other = {"monitor": "val_loss", "optimizer": fast()}
+    small(tmp_path / "other", bright, bright, **other)
+    shutil.copy(tmp_path / "other/best.keras", tmp_path / "run/best.keras")
+    reason = (
+        r"best\.keras: missing, damaged, or not the best .* epoch 2, val_loss \d.*Bring it back"
+    )
+    with pytest.raises(ValueError, match=reason):
+        small(tmp_path / "run", bright, bright, monitor="val_loss", resume=True, epochs=3)
+
+
+def test_other_metrics_are_refused_before_anything_is_written(bright, tmp_path):
+    to = tmp_path / "run"
+    small(to, bright, bright)
+    before = {path.name: path.read_bytes() for path in to.glob("[!.]*")}
+    metrics = [network.hard_dice, keras.metrics.BinaryAccuracy()]
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"metrics\.1.*binary_accuracy here"):
+            small(to, bright, bright, epochs=3, resume=True, metrics=metrics)
+        assert {path.name: path.read_bytes() for path in to.glob("[!.]*")} == before
+
+
+def test_by_other_code_it_goes_on_when_asked_to_and_says_so(bright, tmp_path):
+    to = tmp_path / "run"
+    small(to, bright, bright, epochs=1, settings={"data": 1, "code": "a"})
+    later = {"settings": {"data": 1, "code": "b"}, "resume": True, "epochs": 2}
+    with pytest.raises(ValueError, match=r"\(code: a there, b here\)\. Go on .*--other-code"):
+        small(to, bright, bright, **later)
+    _, history = small(to, bright, bright, other_code=True, **later)
+    said = [{"epoch": 1, "differs": "code: a there, b here"}]
+    assert history.resumed_with == state_in(to)[0]["resumed_with"] == said
+    _, history = small(to, bright, bright, **later)  # of this code now
+    assert history.resumed_with == said
+    with pytest.raises(ValueError, match="another training"):  # the option is for nothing else
+        small(to, bright, bright, **{**later, "settings": {"data": 2}}, other_code=True)
+
+
+def test_the_card_is_in_the_best_model(bright, tmp_path):
+    card = data.Card(data.Labels.foreground("car"), (16, 24), "nearest", 0.5, {"seed": 1})
+    model, _ = small(tmp_path, bright, bright, card=card)
+    assert data.Card.read(tmp_path / "best.keras") == card
+    assert in_zip(tmp_path / "best.keras", STAMP)["epoch"] in (1, 2)
+    assert_equal(best_of(tmp_path), model.get_weights())
+
+
+def test_a_folder_into_which_another_process_writes_is_refused(bright, tmp_path):
+    (tmp_path / ".lock").write_text("process 7 on elsewhere")
+    with open(tmp_path / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="process 7 on elsewhere writes into this folder"):
+            small(tmp_path, bright, bright)
+    small(tmp_path, bright, bright)
+
+
+def test_a_data_set_is_known_behind_a_transformation(parts, capsys):
+    batches = pipeline.dataset(parts.train, (16, 24), 2, shuffle=True)
+    known = made_of(train=batches)["train"]
+    assert known["batch_size"] == 2
+    batches.made_of = lambda: known  # a function, too
+    assert made_of(train=batches)["train"] == known
+    one, two = (made_of(train=batches.take(n))["train"] for n in (1, 2))
+    assert (one["files"], one["steps"], two["steps"]) == (known["files"], 1, 2)
+    assert attribute(batches.map(lambda *pair: pair).take(1), "epoch") is batches.epoch
+
+
+def test_what_was_looked_at_before_changes_nothing_behind_take_either(parts, tmp_path, capsys):
+    def losses(look):
+        batches = pipeline.dataset(parts.train, (16, 24), 2, shuffle=True)
+        for _ in range(look):
+            next(iter(batches))
+        history = small(tmp_path / str(look), batches.take(2), batches, settings=None)[1]
+        return history.history["loss"]
+
+    assert losses(0) == losses(1)
+    assert "not compared" not in capsys.readouterr().out
+
+
+def test_data_that_say_nothing_of_themselves_are_said(bright, tmp_path, capsys):
+    small(tmp_path, bright, bright, settings=None)
+    said = "Not of unet_tf.pipeline, so not compared when resumed: the train data, the validation"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -660,8 +660,8 @@ def test_a_broken_image_is_named_by_masks(photographs, model_file):
 
 def test_networks_load_without_their_code_being_imported_first(tmp_path):
     """A U-Net that pads has layers of the project: `predict` alone knows them."""
-    unet((20, 28, 3), (2, 4)).save(tmp_path / "padded.keras")
-    Card(Labels.foreground(), (20, 28)).write(tmp_path / "padded.keras")
+    unet((21, 29, 3), (2, 4)).save(tmp_path / "padded.keras")
+    Card(Labels.foreground(), (21, 29)).write(tmp_path / "padded.keras")
     script = f"from unet_tf import predict; print(predict.load({str(tmp_path / 'padded.keras')!r}))"
     subprocess.run([sys.executable, "-c", script], check=True, env=os.environ, capture_output=True)
 

@@ -98,10 +98,15 @@ def held(folder, again=False):
     Raises
     ------
     UserError
-        Another process holds it; names the process.
+        Another process holds it, which it names; or there is no folder, and none can be made.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: no folder can be made there ({error.strerror}). Choose another"
+        ) from None
     if (place := folder.resolve()) in HELD and again:
         yield
         return

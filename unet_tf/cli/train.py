@@ -75,33 +75,18 @@ def stopped_in(arguments, variant):
     return training.state_in(to)[0]["settings"]
 
 
-def recipe_of(name, variant, arguments):
-    """The recipe of that name, small where asked for, with the settings of the command line."""
+def recipe_of(names, variant, arguments):
+    """The first of these recipes that takes the settings of the command line, small if asked for;
+    ValueError when none does."""
     from unet_tf import protocol
 
-    recipe = protocol.get(name, variant)
-    return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
-
-
-def refuse_settings(names, variant, arguments):
-    """Raise ValueError for settings that none of these recipes takes."""
     errors = []
-    for name in names:
+    for recipe in (protocol.get(name, variant) for name in names):
         try:
-            return recipe_of(name, variant, arguments)
+            return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
         except UserError as error:
             errors.append(error)
     raise errors[0]
-
-
-def folder_of(to):
-    """The folder of a new run, made; ValueError where none can be."""
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{to}: no folder can be made there ({error.strerror}). Choose another by --to"
-        ) from None
 
 
 def run_train(arguments):
@@ -114,8 +99,8 @@ def run_train(arguments):
         variant = kept.get("variant", variant)
     if arguments.no_check and (arguments.leave_out or not name):
         raise UserError("without a check nothing is left out and no recipe chosen: give --recipe")
-    # Before the data are read, and where they decide about the recipe, by either.
-    refuse_settings([name] if name else ["guide_unet", "multiclass_unet"], variant, arguments)
+    # Settings are looked at before the data, also where these decide which recipe it is.
+    recipe_of([name] if name else ["guide_unet", "multiclass_unet"], variant, arguments)
     folder = data.find(arguments.data, protocol.get(name, variant).data if name else "cars")
     report = None
     unseen = not (arguments.no_check or kept) and (arguments.data or not name)
@@ -124,7 +109,7 @@ def run_train(arguments):
     if name is None:
         name = fitting_recipe(report, arguments)
         print(f"Recipe: {name}, which suits these masks; another one by --recipe")
-    recipe = recipe_of(name, variant, arguments)
+    recipe = recipe_of([name], variant, arguments)
     if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
         raise UserError(
             f"these masks hold {len(report.classes.names)} classes, and {name} is for black and "
@@ -137,21 +122,11 @@ def run_train(arguments):
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
         )
-    folder_of(to)
     print(announced(recipe, to))
-    result = protocol.run(
-        recipe,
-        folder,
-        arguments.seed,
-        to,
-        arguments.precision,
-        verbosity(),
-        arguments.resume,
-        mlflow=arguments.mlflow,
-        pairs=report.whole_pairs() if arguments.leave_out else None,
-        again=arguments.again,
-        other_code=arguments.other_code,
-    )
+    how = {name: getattr(arguments, name) for name in ("precision", "resume", "mlflow", "again")}
+    how |= {"pairs": report.whole_pairs() if arguments.leave_out else None, "verbose": verbosity()}
+    how |= {"other_code": arguments.other_code}
+    result = protocol.run(recipe, folder, arguments.seed, to, **how)
     print_scores(recipe, result, to)
 
 
@@ -198,17 +173,9 @@ def run_reproduce(arguments):
         results = []
         for seed in range(arguments.seeds):
             print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
-            results.append(
-                protocol.run(
-                    recipe,
-                    folder,
-                    seed,
-                    to / recipe.slug / f"seed{seed}",
-                    arguments.precision,
-                    verbosity(),
-                    resume=True,
-                )
-            )
+            own = to / recipe.slug / f"seed{seed}"
+            how = arguments.precision, verbosity(), True  # resumed
+            results.append(protocol.run(recipe, folder, seed, own, *how))
         summaries.append(protocol.save_summary(results, to / f"{recipe.slug}.json"))
     text = (protocol.class_table if chosen[0].classes else protocol.table)(summaries)
     write_text(to / "table.md", text + "\n")

@@ -1,4 +1,4 @@
-"""True resume: after each epoch, all that makes a training is in two files that name each other.
+"""True resume: after each epoch, all that makes a training is in two files that belong together.
 
 `state.npz` holds weights, batch-norm statistics, dropout's random state, the optimizer with its
 loss scale, the number of the epoch (from which order and augmentation follow), early stopping's
@@ -62,10 +62,9 @@ def state_in(folder, names=()):
 class Checkpoint(keras.callbacks.Callback):
     """Keeps `best.keras`, `state.npz` and `log.csv` after each epoch, and goes on from them.
 
-    A better model is first written whole beside `best.keras`; then `state.npz` names it, by epoch,
-    value and a checksum of its weights, as the model itself does; then it becomes `best.keras`. So
-    a kill leaves the very model that the state names, also where the epoch, repeated, ends
-    otherwise.
+    A better model is first written whole beside `best.keras`, a note of epoch, value and checksum
+    in it; then `state.npz`, with the same note; then it is renamed to `best.keras`. So a kill
+    leaves the very model of the state, also where the epoch, repeated, ends otherwise.
 
     Stands behind early stopping, whose state it keeps; that of other callbacks, such as the
     patience of `ReduceLROnPlateau`, is not in the file. The arguments are those of `fit`.
@@ -158,11 +157,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def variables(self):
         """All variables of the training, by a name for the file."""
-        parts = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
         return {
             f"{part}_{number:04}": variable
-            for part, variables in parts.items()
-            for number, variable in enumerate(variables)
+            for part, owner in (("model", self.model), ("optimizer", self.model.optimizer))
+            for number, variable in enumerate(owner.variables)
         }
 
     def on_epoch_begin(self, epoch, logs=None):
