@@ -50,9 +50,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from unet_tf import data
+from unet_tf import data, pipeline
 from unet_tf.data import keep_freed_memory, open_image, read_image, read_mask, to_rgb
-from unet_tf.pipeline import fingerprint, untuned
+from unet_tf.pipeline import image_dataset, untuned
 from unet_tf.plot import TRUTH
 
 keras.utils.set_random_seed(42)
@@ -357,11 +357,10 @@ print(", ".join(trace(buffer=0, calls=2, count=2, after={"read 0": "read 1"})))
 # %% [markdown]
 # The second was read while the first was being read, so two were under way at once: one after the other, the first could never have ended. The steps still get them in the order of the list. As many as you allow are read ahead of the step, too, so a parallel `map` does part of what `prefetch` does. With `AUTOTUNE` tf.data chooses the number, by your cores.
 #
-# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `keep_freed_memory` tells the C library not to give the memory of each image back to the system only to ask for it again.
+# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `keep_freed_memory` tells the C library not to give the memory of each image back to the system only to ask for it again. (The module's `decoded` goes by the number of a pair instead of its paths, so that a cache in a file can be asked for any one of them.)
 
-# %% tags=["lifted"]
+# %%
 AUTOTUNE = tf.data.AUTOTUNE
-READER = 2  # part of a cache's name: raised when what is made of a file changes
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
@@ -526,12 +525,15 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # Two parts are missing. The first: a cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
 #
-# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So `shuffled` takes its order from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took.
+# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So the order will come from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took.
 
 
 # %% tags=["lifted"]
+READER = 3  # part of a cache's name: raised when what is made of a file changes
+
+
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
-    """The path of a tf.data cache for exactly these files and settings, leftovers removed."""
+    """The path of a cache for exactly these files and settings; its folder is made."""
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
     name, classes = getattr(read, "__qualname__", "<none>"), str(getattr(read, "__self__", None))
@@ -540,16 +542,7 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     key = [files, image_size, resize, read.__module__, name, classes, READER, Image.__version__]
     path = Path(folder) / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not Path(f"{path}.index").exists():  # a killed run leaves parts that would stop the next
-        for leftover in path.parent.glob(f"{path.name}*"):
-            leftover.unlink()
     return str(path)
-
-
-def shuffled(elements, count, seed):
-    """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`."""
-    tf.compat.v1.get_default_graph().seed = None  # else that of `set_random_seed` is mixed in
-    return elements.shuffle(count, tf.random.stateless_uniform((), seed, 0, 2**31, tf.int64))
 
 
 def each_epoch(one_epoch, steps):
@@ -575,6 +568,8 @@ print([int(number) for number in counted], "and the next is", counted.epoch.nump
 
 # %% [markdown]
 # Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache: that is `augmented`, in which `fold_in` gives each batch its own seed.
+#
+# The module's `dataset` gives the same batches and adds care: `FileCache`, a file with a checksum behind each pair, so that what a killed run left half written is read anew; the choice between memory and file by what the images take (`cache="auto"`); an error for an empty list; and, in `made_of`, what the data follow from, by which a stopped training knows them again.
 
 
 # %% tags=["lifted"]
@@ -586,7 +581,13 @@ def augmented(batches, augment, seed):
     return batches.enumerate().map(lambda batch, pair: draw(*pair, fold_in(seed, batch)), AUTOTUNE)
 
 
-# %% tags=["lifted"]
+# %%
+def shuffled(elements, count, seed):
+    """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`."""
+    tf.compat.v1.get_default_graph().seed = None  # else that of `set_random_seed` is mixed in
+    return elements.shuffle(count, tf.random.stateless_uniform((), seed, 0, 2**31, tf.int64))
+
+
 def dataset(
     pairs,
     image_size=(96, 128),
@@ -599,8 +600,6 @@ def dataset(
     read=read_mask,
 ):
     """Batches of images and masks from pairs of files."""
-    if not pairs:
-        raise ValueError("no pairs to make a dataset of: is this part of the split empty?")
     elements = decoded(pairs, image_size, resize, read)
     if cache is not None:
         name = "" if cache == "memory" else cache_file(cache, pairs, image_size, resize, read)
@@ -612,21 +611,18 @@ def dataset(
         batches = ordered.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
         return augmented(batches, augment, draw)
 
-    batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
-    how = {"image_size": image_size, "batch_size": batch_size, "resize": resize, "seed": seed}
-    batches.made_of = {"files": fingerprint(pairs), **how, "shuffle": shuffle, "augment": augment}
-    return batches
+    return each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
 
 
 # %% [markdown]
-# Run it on ten pairs, with everything on. Look for ten images, the short last batch, and whether the same seed repeats two whole epochs to the bit, though several threads read.
+# Run it on ten pairs, with everything on. Look for ten images, the short last batch, and whether the same seed repeats two whole epochs to the bit, though several threads read. The last line compares them with those of the module.
 
 
 # %%
 augment_batch = augment  # its name inside `dataset`, where `augment` switches
 
 
-def epochs(seed):
+def epochs(seed, dataset=dataset):
     """Two epochs of ten pairs, each one array."""
     batches = dataset(parts.train[:10], (96, 128), 4, "area", True, True, "memory", seed)
     return [np.concatenate([image for image, _ in batches]) for _ in range(2)]
@@ -637,6 +633,8 @@ print([(tuple(image.shape), tuple(mask.shape)) for image, mask in batches])
 first, second = epochs(seed=1)
 print("the second epoch is like the first:", np.array_equal(first, second))
 print("the same seed repeats both:", np.array_equal([first, second], epochs(seed=1)))
+modules = epochs(seed=1, dataset=pipeline.dataset)
+print("so does the module:", np.array_equal([first, second], modules))
 
 # %% [markdown]
 # Nothing is dropped, each epoch is new, and the whole can be repeated.
@@ -712,7 +710,7 @@ plt.show()
 #
 # ## Images without masks
 #
-# At the end you predict on images that nobody has labelled; Carvana's are in `test_hq`. `unlabelled` lists them, with the two functions of notebook 01, and `image_dataset` makes batches of them: the same reading and resizing, without mask, shuffling or augmentation.
+# At the end you predict on images that nobody has labelled; Carvana's are in `test_hq`. `unlabelled` lists them, with the two functions of notebook 01. The module's `image_dataset` makes batches of them as `decoded` does: the same reading and resizing, without mask, shuffling or augmentation.
 
 # %% tags=["lifted"]
 from unet_tf.data import files_by_stem, unzipped
@@ -727,22 +725,6 @@ def unlabelled(folder):
         if (folder / name).is_dir() or (folder / f"{name}.zip").is_file():
             return list(files_by_stem(unzipped(folder, name), defaultdict(list)).values())
     return []
-
-
-def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
-    """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
-    keep_freed_memory()
-
-    def load(path):
-        return read_resized(path.decode(), image_size, resize)[0]
-
-    def load_in_graph(path):
-        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
-        return tf.cast(tf.ensure_shape(image, (*(image_size or (None, None)), 3)), tf.float32) / 255
-
-    images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
-    return untuned(images.batch(batch_size).prefetch(AUTOTUNE))
 
 
 # %%
