@@ -1,5 +1,6 @@
 """Kaggle's files: the real client against a loopback server, and zips of every bad kind."""
 
+import errno
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from kaggle_server import KEY, TOKEN, KaggleServer
 
 from unet_tf import kaggle
+from unet_tf.files import UserError
 from unet_tf.kaggle import carvana, client, zips
 
 Usage = namedtuple("Usage", "total used free")
@@ -71,10 +73,10 @@ def run(server, tmp_path):
     return run
 
 
-def sentence(output):
+def sentence(output, address="https://www.kaggle.com/"):
     """The one sentence of an error; it has to say where to look and what to do."""
     text = output.split("ERROR ")[1].strip()
-    assert "\n" not in text and text.endswith(".") and "https://www.kaggle.com/" in text
+    assert "\n" not in text and text.endswith(".") and address in text
     assert "run this again" in text
     return text
 
@@ -131,14 +133,14 @@ def test_colab(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
 
     forget()
-    assert client._credentials(carvana.SOURCE) == "Colab's secrets"
+    assert client.credentials_for(kaggle.CARVANA) == "Colab's secrets"
     assert os.environ["KAGGLE_API_TOKEN"] == TOKEN
     forget()
     secrets.clear()
     with pytest.raises(kaggle.KaggleError, match="Colab's secrets"):
-        client._credentials(carvana.SOURCE)
+        client.credentials_for(kaggle.CARVANA)
     (tmp_path / "kaggle.json").write_text(json.dumps({"username": "learner", "key": KEY}))
-    assert client._credentials(carvana.SOURCE) == "the uploaded kaggle.json"
+    assert client.credentials_for(kaggle.CARVANA) == "the uploaded kaggle.json"
     assert os.environ["KAGGLE_KEY"] == KEY
 
 
@@ -158,7 +160,7 @@ def test_wrong_token(server, run):
     ("status", "says"),
     [
         (401, "create a new token at https://www.kaggle.com/settings/api"),
-        (403, f"accept the competition's rules: open {kaggle.RULES}"),
+        (403, f"accept the competition's rules: open {carvana.RULES}"),
         (404, "no such file (404)"),
         (500, "an error (500)"),
     ],
@@ -257,7 +259,7 @@ def test_full_disk_while_downloading(server, run):
 
 def test_too_small_a_disk(server, run):
     server.listed = {"train_hq.zip": 10**18}
-    text = sentence(run(KAGGLE_API_TOKEN=TOKEN))
+    text = sentence(run(KAGGLE_API_TOKEN=TOKEN), address="free some space")
     assert "1000000000.0 GB are needed" in text
     assert server.asked("DownloadDataFile") == []
 
@@ -321,8 +323,8 @@ def test_members_that_would_leave_the_folder(tmp_path, name):
         archive.writestr("train_hq/good.jpg", b"1")
         archive.writestr(member, b"/etc")
     with pytest.raises(kaggle.KaggleError, match="would leave the folder") as caught:
-        kaggle.extract(tmp_path / "train_hq.zip", tmp_path / "to/deep")
-    assert kaggle.DATA in str(caught.value)
+        kaggle.extract(tmp_path / "train_hq.zip", tmp_path / "to/deep", origin="the moon")
+    assert "delete the zip, get it again from the moon" in str(caught.value)
     assert sorted(os.listdir(tmp_path)) == ["train_hq.zip"]
 
 
@@ -342,7 +344,7 @@ def test_damaged_zips(tmp_path, kind):
     (tmp_path / "train_hq.zip").write_bytes(data)
     with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip is damaged: delete it"):
         kaggle.extract(tmp_path / "train_hq.zip", tmp_path)
-    for name, image in contents(tmp_path / "train_hq").items():
+    for name, image in contents(tmp_path / "train_hq").items():  # no partial file either
         assert name != "b_02.jpg" and IMAGES[f"train_hq/{name}"] == image
 
 
@@ -360,13 +362,15 @@ def test_an_interrupted_extraction_leaves_no_half_file(archive, tmp_path, monkey
     assert contents(tmp_path / "train_hq") == {Path(k).name: v for k, v in IMAGES.items()}
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the always full disk")
-def test_full_disk_while_extracting(archive, tmp_path):
-    (tmp_path / "train_hq").mkdir()
-    (tmp_path / f"train_hq/.a_01.jpg.{os.getpid()}.part").symlink_to("/dev/full")
+def test_full_disk_while_extracting(archive, tmp_path, monkeypatch):
+    def full(source, out, length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip: the disk is full"):
         kaggle.extract(archive, tmp_path)
     assert contents(tmp_path / "train_hq") == {}
+    monkeypatch.undo()
     kaggle.extract(archive, tmp_path)  # goes on
     assert len(contents(tmp_path / "train_hq")) == 4
 
@@ -388,16 +392,16 @@ def test_the_20_gb_of_kaggle(archive, tmp_path, monkeypatch):
 
 
 def test_extract_without_the_zip(tmp_path):
-    with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip: no such file: download it"):
+    with pytest.raises(kaggle.KaggleError, match=r"train_hq.zip: no such file: put it"):
         kaggle.extract(tmp_path / "train_hq.zip", tmp_path)
 
 
 @pytest.mark.parametrize("below", ["", "carvana", "competitions/carvana", "a/b/carvana"])
 @pytest.mark.parametrize("unzipped", [False, True])
 def test_mounted(tmp_path, below, unzipped):
-    assert kaggle.mounted(tmp_path / "none") is None
+    assert kaggle.mounted(kaggle.CARVANA, tmp_path / "none") is None
     (tmp_path / "cats/images").mkdir(parents=True)
-    assert kaggle.mounted(tmp_path) is None
+    assert kaggle.mounted(kaggle.CARVANA, tmp_path) is None
     place = tmp_path / below
     place.mkdir(parents=True, exist_ok=True)
     if unzipped:
@@ -405,4 +409,38 @@ def test_mounted(tmp_path, below, unzipped):
     else:
         (place / "train_hq.zip").touch()
     (tmp_path / "cats/images/loop").symlink_to(tmp_path)
-    assert kaggle.mounted(tmp_path) == place
+    assert kaggle.mounted(kaggle.CARVANA, tmp_path) == place
+
+
+def test_mounted_reads_no_images(tmp_path):
+    """It lists four levels of folders; what lies in those of the fourth is not looked at."""
+    (tmp_path / "datasets/owner/name/images/deep").mkdir(parents=True)
+    listed = []
+    source = kaggle.CARVANA._replace(holds=lambda folder: listed.append(folder.name))
+    assert kaggle.mounted(source, tmp_path) is None
+    assert listed == [tmp_path.name, "datasets", "owner", "name", "images"]
+
+
+def test_a_zip_of_ones_own(tmp_path):
+    """The errors of a zip that is not Kaggle's do not send its owner there."""
+    (tmp_path / "images.zip").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"images.zip is damaged: delete it, get it") as caught:
+        kaggle.extract(tmp_path / "images.zip", tmp_path)
+    assert "kaggle" not in str(caught.value) and "carvana" not in str(caught.value)
+
+
+def test_what_is_said_depends_on_the_kind_alone(tmp_path, monkeypatch):
+    """A broken download waits to be resumed, a damaged one is deleted; whatever the words are."""
+    words = {"broken": "{name} arrived damaged, they say.", "damaged": "{name} broke."}
+    for error, kept in ((OSError("cut"), True), (ValueError("no file"), False)):
+
+        def get(api, name, place, error=error):
+            (Path(place) / name).write_bytes(b"half")
+            raise error
+
+        source = kaggle.CARVANA._replace(get=get, sentences=words)
+        monkeypatch.setattr(client, "credentials_for", lambda source: "a file")
+        monkeypatch.setattr(client, "_connect", lambda *_: (None, {}))
+        with pytest.raises(kaggle.KaggleError):
+            client.fetch(source, ["a.zip"], tmp_path)
+        assert (tmp_path / ".partial/a.zip/a.zip").exists() == kept

@@ -13,7 +13,7 @@ from unet_tf import data, network, pipeline
 from unet_tf.files import differences
 from unet_tf.training import fit
 from unet_tf.training.checkpoint import VERSIONS, Checkpoint
-from unet_tf.training.makings import architecture, described
+from unet_tf.training.makings import architecture, settings_of
 
 
 @pytest.fixture
@@ -294,11 +294,11 @@ def test_masks_of_the_same_size_in_bytes_are_other_files(tmp_path):
 
 def test_losses_are_known_by_their_settings():
     two, three = (network.Weighted(network.cross_entropy, (1.0, n)) for n in (2.0, 3.0))
-    assert described(two) != described(three)
+    assert settings_of(two) != settings_of(three)
     partial = [functools.partial(network.cross_entropy, class_weights=(1, n)) for n in (2, 2, 3)]
-    one, same, other = (json.dumps(described(loss)) for loss in partial)
+    one, same, other = (json.dumps(settings_of(loss)) for loss in partial)
     assert one == same != other
-    assert described(network.dice_loss) == "dice_loss"
+    assert settings_of(network.dice_loss) == "dice_loss"
 
 
 def other_dropout(shape, filters, batch_norm):

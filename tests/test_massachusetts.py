@@ -83,10 +83,10 @@ def run(server, tmp_path):
     return run
 
 
-def sentence(output):
+def sentence(output, address="https://www.kaggle.com/"):
     """The one sentence of an error; it has to say where to look, what to do, and of what data."""
     text = output.split("ERROR ")[1].strip()
-    assert "\n" not in text and text.endswith(".") and "https://www.kaggle.com/" in text
+    assert "\n" not in text and text.endswith(".") and address in text
     assert "run this again" in text
     assert "competition" not in text and "carvana" not in text.lower()
     return text
@@ -157,7 +157,7 @@ def test_a_list_that_is_refused(server, run):
 def test_another_owner(server, run):
     """What the server itself says when the data set is not there, not what the test ordered."""
     server.datasets = {"someone/massachusetts-buildings-dataset": DATA}
-    assert "DATASET in unet_tf/massachusetts.py" in sentence(run())
+    assert "DATASET in unet_tf/kaggle/massachusetts.py" in sentence(run())
 
 
 def test_a_cut_is_resumed_at_once(server, run):
@@ -182,7 +182,7 @@ def test_a_lost_connection_is_resumed_by_the_next_call(server, run):
 
 def test_unreachable(server, run):
     text = sentence(run(KAGGLE_USERNAME="learner", KAGGLE_KEY="k", http_proxy="http://127.0.0.1:9"))
-    assert "the connection to Kaggle broke" in text and kaggle.PAGE in text
+    assert "the connection to Kaggle broke" in text and kaggle.BUILDINGS.page in text
 
 
 @pytest.mark.parametrize("kind", ["half a zip", "a wrong byte"])
@@ -207,7 +207,7 @@ def test_members_that_would_leave_the_folder(tmp_path, kind):
     (folder / ZIP).write_bytes(zipped(FILES | {member: b"/etc/passwd"}))
     with pytest.raises(kaggle.KaggleError, match="would leave the folder, so nothing was") as bad:
         kaggle.download_buildings(folder)
-    assert kaggle.PAGE in str(bad.value) and "competition" not in str(bad.value)
+    assert kaggle.BUILDINGS.page in str(bad.value) and "competition" not in str(bad.value)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [ZIP]
 
 
@@ -231,7 +231,7 @@ shutil.disk_usage = lambda path: namedtuple("Usage", "total used free")(10**9, 0
         assert "FOLDER" in output
     else:
         says = f"{ZIP}: 7.2 MB are needed and 7.0 MB are free in buildings"
-        assert sentence(output).startswith(says)
+        assert sentence(output, address="free some space").startswith(says)
         assert downloads(server) == [] and not run.folder.exists()
 
 
@@ -254,7 +254,7 @@ def there(tmp_path):
 
 
 def test_a_zip_that_is_there_is_extracted_without_a_request(there, monkeypatch):
-    monkeypatch.setattr(client, "_credentials", lambda source: pytest.fail("it asked"))
+    monkeypatch.setattr(client, "credentials_for", lambda source: pytest.fail("it asked"))
     assert kaggle.download_buildings(str(there)) == there
     assert contents(there) == FILES
 
@@ -277,15 +277,15 @@ def test_what_is_there_is_kept_and_half_a_file_is_not(there):
 
 
 def test_an_interrupted_extraction_goes_on(there, monkeypatch):
-    write, written = zips._write, []
+    copy, written = shutil.copyfileobj, []
 
-    def interrupted(opened, member, path):
+    def interrupted(source, out, length):
         if len(written) == 5:
             raise KeyboardInterrupt
-        written.append(path)
-        write(opened, member, path)
+        written.append(out)
+        copy(source, out, length)
 
-    monkeypatch.setattr(zips, "_write", interrupted)
+    monkeypatch.setattr(shutil, "copyfileobj", interrupted)
     with pytest.raises(KeyboardInterrupt):
         kaggle.download_buildings(there)
     left = contents(there)
@@ -298,7 +298,7 @@ def test_an_interrupted_extraction_goes_on(there, monkeypatch):
 
 def test_too_small_a_disk_to_extract(there, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**6, 10**6, 100))
-    with pytest.raises(kaggle.KaggleError, match=r"are free in .*: free some space or choose"):
+    with pytest.raises(kaggle.KaggleError, match=r"are free in .*: free some space, take fewer"):
         kaggle.download_buildings(there)
     assert list(contents(there)) == [ZIP]
 
@@ -339,15 +339,15 @@ def test_a_folder_that_was_emptied_is_filled_again(there):
 @pytest.mark.parametrize("below", ["", "massachusetts-buildings-dataset", "datasets/balraj98/x"])
 @pytest.mark.parametrize("images", ["tiff", "png"])
 def test_mounted(tmp_path, below, images):
-    assert kaggle.mounted_buildings(tmp_path / "none") is None
+    assert kaggle.mounted(kaggle.BUILDINGS, tmp_path / "none") is None
     roads = tmp_path / "aaa/massachusetts-roads-dataset"
     (roads / "tiff/train").mkdir(parents=True)
     (roads / "label_class_dict.csv").write_text("name,r,g,b\nroad,255,255,255\n")
     (tmp_path / "aaa/table").mkdir()
     (tmp_path / "aaa/table/label_class_dict.csv").write_bytes(TABLE)  # without images
     (tmp_path / "aaa/loop").symlink_to(tmp_path)
-    assert kaggle.mounted_buildings(tmp_path) is None
+    assert kaggle.mounted(kaggle.BUILDINGS, tmp_path) is None
     place = tmp_path / below
     (place / images).mkdir(parents=True)
     (place / "label_class_dict.csv").write_bytes(TABLE)
-    assert kaggle.mounted_buildings(tmp_path) == place
+    assert kaggle.mounted(kaggle.BUILDINGS, tmp_path) == place

@@ -717,19 +717,20 @@ def test_out_of_memory_a_run_goes_on_with_a_smaller_batch(photographs, model_fil
 
 @pytest.mark.parametrize("kind", ["--to", "--rle"])
 def test_two_writers_at_once_are_told(photographs, model_file, tmp_path, kind, capsys):
+    """Another process writes there; when it has ended, the same command does all."""
     target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
-    model, paths = predict.load(model_file), predict.images([photographs])
-    write = predict.to_folder if kind == "--to" else predict.to_submission
-    first = write(model, paths, target, batch_size=2)
-    next(first)
-    assert run(model_file, photographs, kind, target) == 1
-    assert "writes there: wait" in capsys.readouterr().err
-    list(first)
-    first.close()
+    hold = f"with files.held({str(target)!r}): "
+    if kind == "--rle":
+        hold = f"file = open({str(target) + '.partial'!r}, 'a+b'); files.lock(file, ''); "
+    script = f"from unet_tf import files\n{hold}print('held', flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", script], env=os.environ, **pipes) as other:
+        assert other.stdout.readline() == "held\n"
+        assert run(model_file, photographs, kind, target) == 1
+        assert "writes there: wait" in capsys.readouterr().err
+        other.communicate("\n")
+    assert run(model_file, photographs, kind, target) == 0
     assert not list(tmp_path.glob("*.partial"))
-    if kind == "--to":
-        assert run(model_file, photographs, kind, target) == 0
-        assert len(list(target.glob("photo?.png"))) == 7
 
 
 def test_a_mask_changed_by_hand_is_not_overwritten(photographs, model_file, tmp_path, capsys):

@@ -14,7 +14,7 @@ import pytest
 
 from unet_tf import protocol, rendered
 from unet_tf.cli import options
-from unet_tf.protocol import judge, tracking
+from unet_tf.protocol import pages, runs
 
 SMALL = {"filters": (4, 8), "image_size": (16, 24), "images": 48, "batch_size": 8}
 
@@ -74,6 +74,8 @@ def test_a_run_is_tracked_goes_on_and_gives_its_model_back(cars, tmp_path, monke
     assert parameters["data"] == "rendered"
     assert parameters["seed"] == "1"
     assert found.data.metrics["test_dice"] == result["scores"]["dice"]
+    assert found.data.metrics["test_groups"] == 1  # one car
+    assert not any("car" in name for name in found.data.metrics)
     assert found.data.tags["hardware"] == result["hardware"]
     assert found.data.tags["versions.keras"] == keras.__version__
     files = {file.path for file in client.list_artifacts(found.info.run_id)}
@@ -169,7 +171,7 @@ def test_a_run_that_fails_is_marked_so_and_a_deleted_one_begun_anew(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(judge, "judged", failing)
+        patch.setattr(runs, "judged", failing)
         with pytest.raises(error if isinstance(error, type) else type(error)):
             run(cars, tmp_path / "run", mlflow=store)
     run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
@@ -228,7 +230,7 @@ def test_a_tunnel_takes_its_token_from_the_environment_and_is_allowed(monkeypatc
 
     ngrok = types.SimpleNamespace(connect=connect)
     monkeypatch.setitem(sys.modules, "pyngrok", types.SimpleNamespace(ngrok=ngrok))
-    monkeypatch.setattr(tracking.subprocess, "Popen", lambda command: command)
+    monkeypatch.setattr(pages.subprocess, "Popen", lambda command: command)
     monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
     with pytest.raises(ValueError, match="no NGROK_AUTHTOKEN: set it in the environment"):
         protocol.ui(tunnel=True)

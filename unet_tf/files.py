@@ -88,11 +88,12 @@ HELD = set()  # the folders that this process holds
 
 
 @contextlib.contextmanager
-def held(folder):
+def held(folder, again=False):
     """Hold a folder while writing into it: a second process is told who does.
 
     The system lets go of it when the process ends, however it ends. Where a file system knows no
-    locks (some network drives), nothing is held. Held already by this process, it stays so.
+    locks (some network drives), nothing is held. With
+    `again` it may be held by this process already, as a run holds it for its training.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def held(folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if (place := folder.resolve()) in HELD:
+    if (place := folder.resolve()) in HELD and again:
         yield
         return
     with open(folder / ".lock", "a+", encoding="utf-8") as file:

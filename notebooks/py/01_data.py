@@ -27,9 +27,10 @@
 import sys
 from pathlib import Path
 
-# On Kaggle with Internet off: the project attached as a data set.
-attached = Path("/kaggle/input").glob("**/unet_tf/__init__.py")
-sys.path += ["..", *(str(path.parent.parent) for path in attached)]
+sys.path.append("..")
+for depth in range(1, 5):  # on Kaggle with Internet off: the project attached as a data set
+    attached = Path("/kaggle/input").glob("*/" * depth + "unet_tf/__init__.py")
+    sys.path += [str(path.parent.parent) for path in attached]
 try:
     import unet_tf
 except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
@@ -145,7 +146,7 @@ for name in ("leaving.zip", "short.zip"):
         print(f"{error}\n")
 
 # %% [markdown]
-# Both are refused, each with its reason, and no file has been written. You see `carvana.extract`
+# Both are refused, each with its reason, and no file has been written. You see `kaggle.extract`
 # here for the first time. It is Python's `zipfile` with three habits added: it checks where each
 # member would go, it skips what is there already, and it gives a file its name only when the file
 # is whole.
@@ -825,7 +826,7 @@ show(pictures, 3, (5.4, 1.6))
 # ## Exercises
 #
 # 1. Extract view 04 of every car from `train_hq.zip`, and nothing else, into `runs/view_04`
-#    (`carvana.extract` takes `names`: file names, without the folder). How many files lie there? *As many as there are cars: 40
+#    (`kaggle.extract` takes `names`: file names, without the folder). How many files lie there? *As many as there are cars: 40
 #    rendered, or 318 of Carvana's.*
 # 2. In which view do cars fill most of the frame, and in which least? Take the mean share of each
 #    view over `pairs[:640]`. *Rendered: most in views 05 and 13, from the side, with 0.231; least

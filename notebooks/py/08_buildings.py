@@ -25,9 +25,10 @@
 import sys
 from pathlib import Path
 
-# On Kaggle with Internet off: the project attached as a data set.
-attached = Path("/kaggle/input").glob("**/unet_tf/__init__.py")
-sys.path += ["..", *(str(path.parent.parent) for path in attached)]
+sys.path.append("..")
+for depth in range(1, 5):  # on Kaggle with Internet off: the project attached as a data set
+    attached = Path("/kaggle/input").glob("*/" * depth + "unet_tf/__init__.py")
+    sys.path += [str(path.parent.parent) for path in attached]
 try:
     import unet_tf
 except ModuleNotFoundError:  # Colab, and Kaggle with Internet on

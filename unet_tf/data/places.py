@@ -58,7 +58,7 @@ def found_by_itself(kind):
     content, local = Path("/content"), Path("data")
     if kind == "cars":
         places = (
-            kaggle.mounted(),
+            kaggle.mounted(kaggle.CARVANA),
             content,
             content / "data",
             content / "data/carvana",
@@ -69,5 +69,5 @@ def found_by_itself(kind):
         yield from (place for place in places if place and layout(place))
     if kind == "town":
         name = local / "massachusetts-buildings"
-        places = (kaggle.mounted_buildings(), content / name, name, Path("..") / name)
+        places = (kaggle.mounted(kaggle.BUILDINGS), content / name, name, Path("..") / name)
         yield from (place for place in places if place and given(place))

@@ -1,5 +1,6 @@
-"""Downloads from Kaggle: Carvana and Massachusetts Buildings."""
+"""Kaggle's files: Carvana and Massachusetts Buildings downloaded, zips extracted, mounts found."""
 
-from unet_tf.kaggle.carvana import DATA, RULES, TEST_IMAGES, download, extract, mounted
-from unet_tf.kaggle.massachusetts import PAGE, download_buildings, mounted_buildings
-from unet_tf.kaggle.source import KaggleError
+from unet_tf.kaggle.carvana import CARVANA, TEST_IMAGES, download
+from unet_tf.kaggle.massachusetts import BUILDINGS, download_buildings
+from unet_tf.kaggle.source import KaggleError, mounted
+from unet_tf.kaggle.zips import extract

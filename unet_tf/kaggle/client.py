@@ -1,9 +1,7 @@
-"""The Carvana competition's files: download from Kaggle, extract, find where they are mounted.
+"""Downloads the files of a `Source` with the `kaggle` package's client.
 
-Source: https://www.kaggle.com/c/carvana-image-masking-challenge (an account is needed, and its
-rules have to be accepted once). The transfer is the `kaggle` package's own: it shows a bar, tries
-again after a cut, and resumes. It writes below `.partial/`; a file moves up once it is whole.
-`fetch` and `unpack` do the same for another place on Kaggle (`unet_tf.kaggle`).
+The transfer is the client's own: it shows a bar, tries again after a cut, and resumes. It writes
+below `.partial/`; a file moves up once it is whole.
 """
 
 import contextlib
@@ -17,37 +15,38 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from unet_tf.kaggle.source import TOKENS, KaggleError
-from unet_tf.kaggle.zips import DAMAGED, FULL, _require, _size
+from unet_tf.kaggle.source import SENTENCES, TOKENS, KaggleError
+from unet_tf.kaggle.zips import DAMAGED, FULL, room_for, size_in_words
 
 UPLOADS = Path("/content")  # where Colab puts an uploaded file
 
 
 def fetch(source, files, folder, unpacked=1):
-    """Download `files` of a `Source` into `folder`, as `download` does; returns their paths.
+    """Download `files` (names) of a `Source` into `folder`, or keep them; returns their paths.
 
     The disk has to have room for `unpacked` times the sizes that Kaggle lists: 2 for a zip that
-    will be extracted beside itself.
+    will be extracted beside itself. Raises `KaggleError`.
     """
     missing = [name for name in files if not _is_whole(folder / name)]
     for name in files:
         if name not in missing:
             print(f"{name}: there already")
     if missing:
-        credentials = _credentials(source)
+        credentials = credentials_for(source)
         api, sizes = _connect(source, credentials)
         for name in missing:
-            print(f"{name}: {_size(sizes[name])}" if name in sizes else f"{name}: size not listed")
+            listed = size_in_words(sizes[name]) if name in sizes else "size not listed"
+            print(f"{name}: {listed}")
         need = [sizes.get(name, 0) - _begun(folder / ".partial" / name)[1] for name in missing]
         room = sum(need) + (unpacked - 1) * sum(sizes.get(name, 0) for name in missing)
-        free = _require(room, folder, " and ".join(missing), source)
-        print(f"{_size(sum(need))} to download, {_size(free)} of disk free")
+        free = room_for(room, folder, " and ".join(missing))
+        print(f"{size_in_words(sum(need))} to download, {size_in_words(free)} of disk free")
         for name in missing:
             _fetch(api, name, folder, sizes.get(name), source, credentials)
     return [folder / name for name in files]
 
 
-def _credentials(source):
+def credentials_for(source):
     """Where the client will find credentials, in its own order; on Colab, brought there first."""
     kaggle = Path.home() / ".kaggle"
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
@@ -60,9 +59,9 @@ def _credentials(source):
         "kaggle.json": (config / "kaggle.json").is_file(),
         "`kaggle auth login`": (kaggle / "credentials.json").is_file(),
     }
-    found = next((place for place, there in places.items() if there), None) or _from_colab()
-    if found:
-        return found
+    place = next((place for place, given in places.items() if given), None) or _from_colab()
+    if place:
+        return place
     how = f"create a token at {TOKENS} and save it as ~/.kaggle/access_token"
     if "google.colab" in sys.modules:
         how = (
@@ -102,12 +101,14 @@ def _connect(source, credentials):
             api.authenticate()
             return api, source.sizes(api)
     except (SystemExit, NameError):  # the client's exit(1); IPython has no exit
-        problem = source.sentence(401, credentials=credentials)
+        kind, status = 401, None
     except ImportError:
         raise
-    except Exception as error:
-        problem = _problem(error, f"The {source.kind}'s list of files", source, credentials)
-    raise KaggleError(problem)  # outside of `except`: the client's error holds the token
+    except Exception as error:  # 401: such as a token with a line break in it
+        kind, status = _kind_of(error, source, otherwise=401)
+    # Outside of `except`: the client's error holds the token.
+    name = f"The {source.kind}'s list of files"
+    raise source.error(kind, name=name, status=status, credentials=credentials)
 
 
 @contextlib.contextmanager
@@ -140,38 +141,38 @@ def _begun(place):
 
 def _fetch(api, name, folder, size, source, credentials):
     """Download `name`, check it, and only then move it to `folder`."""
-    place = folder / ".partial" / name
+    place, kind, status = folder / ".partial" / name, None, None
     place.mkdir(parents=True, exist_ok=True)
     try:
         with contextlib.redirect_stdout(_Waits()):
             source.get(api, name, str(place))
         path, _ = _begun(place)
-        whole = _is_whole(path, size)
-        problem = None if whole else _problem(None, name, source, credentials, folder)
-        if whole:
+        if _is_whole(path, size):
             os.replace(path, folder / name)
+        else:
+            kind = "damaged"
     except Exception as error:
-        problem = _problem(error, name, source, credentials, folder)
-    if not problem or "arrived damaged" in problem:
+        kind, status = _kind_of(error, source, otherwise="damaged")
+    if kind in (None, "damaged"):
         shutil.rmtree(place)
     for left in (place, place.parent):
         with contextlib.suppress(OSError):  # not empty: a broken download waits there
             left.rmdir()
-    if problem:
-        raise KaggleError(problem)
+    if kind:
+        fields = {"status": status, "credentials": credentials, "folder": folder}
+        raise source.error(kind, name=name, **fields)
 
 
-def _problem(error, name, source, credentials, folder=None):
-    """The sentence for an error of the client, without the error's own text."""
+def _kind_of(error, source, otherwise):
+    """Which sentence an error of the client asks for, and its HTTP status or None."""
     status = getattr(getattr(error, "response", None), "status_code", None)
-    kind = "damaged" if folder else 401  # while logging in: a token with a line break in it
     if status:
-        kind = status if status in source.sentences else "status"
-    elif isinstance(error, OSError) and error.errno in FULL:
-        kind = "full"
-    elif isinstance(error, OSError) or type(error).__module__.startswith("urllib3"):
-        kind = "broken"
-    return source.sentence(kind, name=name, credentials=credentials, status=status, folder=folder)
+        return (status if status in SENTENCES | source.sentences else "status"), status
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "full", None
+    if isinstance(error, OSError) or type(error).__module__.startswith("urllib3"):
+        return "broken", None
+    return otherwise, None
 
 
 def _is_whole(path, size=None):

@@ -1,7 +1,6 @@
 """Zips, extracted: nothing leaves the folder, each file is whole."""
 
 import errno
-import os
 import shutil
 import stat
 import zipfile
@@ -10,30 +9,22 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tqdm import tqdm
 
-from unet_tf.files import UserError
+from unet_tf.files import UserError, atomically
 from unet_tf.kaggle.source import KaggleError
 
-IMAGES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
-
-
+EXTRACTED = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".csv"}
 WORKING = Path("/kaggle/working")  # Kaggle's output folder, which
-
-
 WORKING_LIMIT = 20 * 10**9  # may hold so many bytes, however large its disk is
-
-
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # what a bad zip raises
-
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def _size(count):
+def size_in_words(count):
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def _require(need, folder, what, source):
-    """The free bytes for `folder`; refuse to begin when `need` is more."""
+def room_for(need, folder, what):
+    """The free bytes for `folder`; a `KaggleError` that names `what` when `need` is more."""
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free, where = shutil.disk_usage(existing).free, f"in {folder}"
     if existing.resolve().is_relative_to(WORKING):
@@ -41,41 +32,86 @@ def _require(need, folder, what, source):
         if WORKING_LIMIT - used < free:
             free, where = WORKING_LIMIT - used, "of the 20 GB that /kaggle/working may hold"
     if need > free:
-        sizes = {"need": _size(need), "free": _size(max(0, free))}
-        raise KaggleError(source.sentence("small", name=what, where=where, **sizes))
+        raise KaggleError(
+            f"{what}: {size_in_words(need)} are needed and {size_in_words(max(0, free))} are free "
+            f"{where}: free some space, take fewer files or choose another folder, then run this "
+            "again."
+        )
     return free
 
 
-def unpack(source, archive, folder, inside, suffixes, names=None, limit=None):
-    """Extract the files with these suffixes into `folder/inside`, as `extract` does."""
+def extract(archive, folder, names=None, limit=None, inside=None, origin="where it came from"):
+    """Extract images and tables from any zip into a folder; those there already are kept.
+
+    Parameters
+    ----------
+    archive : path
+        Such as `train_hq.zip`.
+    folder : path
+        Where the folder `train_hq` goes.
+    names : collection of str, optional
+        Only files with these names.
+    limit : int, optional
+        Only the first so many, in sorted order.
+    inside : str, optional
+        Another folder than `train_hq`; "" for `folder` itself.
+    origin : str
+        Where a whole zip comes from, for the errors.
+
+    Returns
+    -------
+    Path
+        `folder/train_hq`. Each file in it is whole: it gets its name last.
+
+    Raises
+    ------
+    KaggleError
+        No zip or a damaged one, a member that would leave the folder (then nothing is extracted), a
+        disk that is or would be full (on Kaggle: 20 GB in /kaggle/working).
+    UserError
+        `names` that the zip does not hold.
+    """
+    archive, folder = Path(archive), Path(folder)
     if not archive.is_file():
-        raise KaggleError(source.sentence("no zip", name=archive))
-    target = folder / inside
+        raise KaggleError(f"{archive}: no such file: put it there, then run this again.")
+    target = folder / (archive.stem if inside is None else inside)
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = _members(source, opened, archive, suffixes, names, limit)
-            todo = {
+            members = _members(opened, archive, names, limit, origin)
+            missing = {
                 target / path: member
                 for path, member in members.items()
                 if not (target / path).is_file()
                 or (target / path).stat().st_size != member.file_size
             }
-            need = sum(member.file_size for member in todo.values())
-            _require(need, folder, archive.name, source)
-            for path, member in tqdm(todo.items(), desc=archive.stem, unit="file", delay=10):
-                _write(opened, member, path)
+            room_for(sum(member.file_size for member in missing.values()), folder, archive.name)
+            for path, member in tqdm(missing.items(), desc=archive.stem, unit="file", delay=10):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with atomically(path) as partial:
+                    _write(opened, member, partial)
     except KaggleError:
         raise
     except DAMAGED:
-        raise KaggleError(source.sentence("unreadable", name=archive.name)) from None
+        raise KaggleError(
+            f"{archive.name} is damaged: delete it, get it again from {origin}, then run this "
+            "again."
+        ) from None
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise KaggleError(source.sentence("full", name=archive.name)) from None
+        raise KaggleError(
+            f"{archive.name}: the disk is full: free some space, then run this again: it goes on "
+            "where it stopped."
+        ) from None
     return target
 
 
-def _members(source, opened, archive, suffixes, names, limit):
+def _write(opened, member, path):
+    with opened.open(member) as source, path.open("wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)  # compares the checksum at the end
+
+
+def _members(opened, archive, names, limit, origin):
     """`{path below the target: member}` of the files asked for, sorted."""
     members = {}
     for member in opened.infolist():
@@ -83,27 +119,17 @@ def _members(source, opened, archive, suffixes, names, limit):
         leaves = name.startswith("/") or ".." in path.parts or "\\" in name
         link = stat.S_ISLNK(member.external_attr >> 16)
         if leaves or link or PureWindowsPath(name).drive:
-            member = repr(name[:80])
-            raise KaggleError(source.sentence("leaves", name=archive.name, member=member))
+            raise KaggleError(
+                f"{archive.name} holds {name[:80]!r}, which would leave the folder, so nothing was "
+                f"extracted: delete the zip, get it again from {origin}, then run this again."
+            )
         hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
-        if path.suffix.lower() in suffixes and not hidden and not member.is_dir():
-            inside = path.parts[0] == archive.stem and len(path.parts) > 1
-            members[path.relative_to(archive.stem) if inside else path] = member
+        if path.suffix.lower() in EXTRACTED and not hidden and not member.is_dir():
+            top = path.parts[0] == archive.stem and len(path.parts) > 1
+            members[path.relative_to(archive.stem) if top else path] = member
     if names is not None:
         absent = sorted(set(names) - {path.name for path in members})
         if absent:
             raise UserError(f"{archive.name} does not hold {absent[0]} ({len(absent)} such names)")
         members = {path: member for path, member in members.items() if path.name in set(names)}
     return dict(sorted(members.items())[:limit])
-
-
-def _write(opened, member, path):
-    """Write one member under another name, and give it its own once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.part")  # another process may write it too
-    try:
-        with opened.open(member) as source, half.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)  # compares the checksum at the end
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)

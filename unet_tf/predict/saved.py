@@ -49,22 +49,11 @@ class Predictor:
         return probabilities(self, paths, batch_size=batch_size)
 
     def masks(self, paths, batch_size=32):
-        """Masks of images at their own size, one after another; of one path one.
-
-        Parameters
-        ----------
-        paths : path, or list of path, of image files (`unet_tf.predict.images` lists folders)
-        batch_size : int
-            Images the model gets at a time.
+        """Masks at the images' own size, one after another; of one path one.
 
         Yields
         ------
-        uint8 array `(height, width)` in {0, 1}, or of class ids, in the order of `paths`.
-
-        Raises
-        ------
-        UserError
-            Names a file that cannot be decoded; when the model answers NaN.
+        uint8 array `(height, width)` in {0, 1}, or of class ids (`unet_tf.predict.predict`).
         """
         return predict(self, paths, batch_size=batch_size)
 

@@ -60,7 +60,7 @@ def to_submission(model, paths, target, settings=(), batch_size=32, **usage):
             yield path, outcome
         write(target, rows, [starts[path.name] for path in paths if path.name in starts])
         if len(starts) == len(paths):
-            partial.unlink()
+            partial.unlink(missing_ok=True)
 
 
 def partial_of(target, paths, card):

@@ -26,7 +26,6 @@ from unet_tf.protocol.recipe import Recipe, changed
 
 ARTICLE = "Image Segmentation: An In-Depth Guide, Ed Izaguirre, 2023"
 
-
 AS_WRITTEN = {
     "variant": "as written",
     "resize": "nearest",
@@ -40,7 +39,6 @@ AS_WRITTEN = {
     "patience": 2,
 }
 
-
 # The article does not print the simple model's optimizer: its U-Net's is used.
 SIMPLE = Recipe(
     "article_simple",
@@ -53,7 +51,6 @@ SIMPLE = Recipe(
     levels=1,
 )
 
-
 UNET = Recipe(
     "article_unet",
     "corrected",
@@ -63,7 +60,6 @@ UNET = Recipe(
     filters=(64, 128, 256, 512, 1024),
     epochs=16,
 )
-
 
 # The guide publishes no score and lists one epoch. What it says of the split, train, validation and
 # test, is done by car; where it resizes by OpenCV's bilinear, this is by area.
@@ -83,10 +79,8 @@ GUIDE = Recipe(
     epochs=20,
 )
 
-
 # Turned by up to 35 degrees, every tenth car upside down: no such car stands on the turntable.
 GUIDE_AUGMENTATION = {"rotation": 35 / 360, "vertical_flip": 0.1, "contrast": 0.0}
-
 
 # The source takes one crop of each of 137 images an epoch: 75 updates in all. 25 crops show every
 # pixel 0.7 times an epoch. Aerial images have no upright: flips and quarter turns fit them. Its
@@ -102,13 +96,8 @@ BUILDINGS = Recipe(
     filters=(64, 128, 256, 512, 1024),
     images=None,
     image_size=None,
-    augment={
-        "vertical_flip": 0.5,
-        "quarter_turn": 0.75,
-        "rotation": 0.0,
-        "contrast": 0.2,
-        "brightness": 0.1,
-    },
+    augment={"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0}
+    | {"contrast": 0.2, "brightness": 0.1},
     loss=network.cross_entropy_dice_loss,
     learning_rate=5e-5,
     epsilon=1e-7,
@@ -120,7 +109,6 @@ BUILDINGS = Recipe(
     crops=25,
 )
 
-
 BUILDINGS_AS_WRITTEN = {
     "variant": "as written",
     "build": buildings_as_written,
@@ -130,7 +118,6 @@ BUILDINGS_AS_WRITTEN = {
     "patience": 15,  # it does not stop early
     "crops": 1,
 }
-
 
 # Scored on its own training images, in the source; here on a validation part, split by image.
 MULTICLASS = Recipe(
@@ -152,7 +139,6 @@ MULTICLASS = Recipe(
     data="parts",
 )
 
-
 MULTICLASS_AS_WRITTEN = {
     "variant": "as written",
     "split_by": "image",
@@ -162,7 +148,6 @@ MULTICLASS_AS_WRITTEN = {
     "monitor": "val_loss",
     "patience": 25,  # it does not stop early
 }
-
 
 RECIPES = (
     dataclasses.replace(SIMPLE, **AS_WRITTEN, build=simple_as_written),
@@ -176,7 +161,6 @@ RECIPES = (
     dataclasses.replace(MULTICLASS, **MULTICLASS_AS_WRITTEN),
     MULTICLASS,
 )
-
 
 NAMES = tuple(dict.fromkeys(recipe.name for recipe in RECIPES))
 

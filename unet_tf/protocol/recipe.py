@@ -17,35 +17,29 @@ LOSSES_OF_ONE = (
     network.pooled_dice_loss,
     keras.losses.binary_crossentropy,
 )
-
-
 LOSSES_OF_MANY = (
     network.cross_entropy,
     network.class_dice_loss,
     network.cross_entropy_dice_loss,
     network.pooled_class_dice_loss,
 )
-
-
 LOSSES = {loss.__name__: loss for loss in (*LOSSES_OF_ONE, *LOSSES_OF_MANY)}
-
-
 WEIGHTABLE = (network.cross_entropy, network.cross_entropy_dice_loss)
-
-
 MONITORS = ("val_hard_dice", "val_mean_iou", "val_loss", "hard_dice", "mean_iou", "loss")
-
-
 # What makes a recipe this one; all else are its settings.
 FIXED = ("name", "variant", "source", "published", "task", "data", "levels")
-
-
-AMOUNTS = tuple(inspect.signature(pipeline.augment).parameters)[3:]
+AMOUNTS = tuple(inspect.signature(pipeline.augment).parameters)[3:]  # of its augmentation
+WHOLE = "a whole number of at least 1"
 
 
 def counts(value):
     """Is it a whole number of at least 1?"""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def two(value):
+    """Is it (height, width), or None?"""
+    return value is None or (len(value) == 2 and all(map(counts, value)))
 
 
 def known_augmentation(value):
@@ -75,25 +69,15 @@ def known_weights(value):
 
 def known_names(value):
     """Are they names of classes?"""
-    own = [name.lower() for name in value]
-    return not isinstance(value, str) and 1 < len(own) == len(set(own)) and not set(own) & VOIDS
-
-
-VOIDS = set(data.VOID_NAMES)
-
-
-WHOLE = "a whole number of at least 1"
+    names = {name.lower() for name in value}
+    return not isinstance(value, str) and 1 < len(value) == len(names - set(data.VOID_NAMES))
 
 
 CHECKS = (  # setting, what it has to fulfil, the same in words
     ("build", callable, "a function of input shape and filters"),
     ("filters", lambda value: value and all(map(counts, value)), f"a tuple, each {WHOLE}"),
     ("images", lambda value: value is None or counts(value), f"{WHOLE}, or None for all"),
-    (
-        "image_size",
-        lambda value: value is None or (len(value) == 2 and all(map(counts, value))),
-        "(height, width), or None for the images' own",
-    ),
+    ("image_size", two, "(height, width), or None for the images' own"),
     ("resize", lambda value: value in ("area", "nearest"), '"area" or "nearest"'),
     (
         "split_seed",
@@ -111,17 +95,13 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
         "quarter_turn's probabilities, scale below 1",
     ),
     ("batch_size", counts, WHOLE),
-    ("loss", callable, f"a function, or one of {', '.join(LOSSES)}"),
+    ("loss", inspect.isfunction, f"a function, or one of {', '.join(LOSSES)}"),
     ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),
     ("epsilon", lambda value: 0 < value < math.inf, "a number above 0"),
     ("epochs", counts, WHOLE),
     ("monitor", lambda value: value in MONITORS, f"one of {', '.join(MONITORS)}"),
     ("patience", counts, WHOLE),
-    (
-        "crop",
-        lambda value: value is None or (len(value) == 2 and all(map(counts, value))),
-        "(height, width), or None for whole images",
-    ),
+    ("crop", two, "(height, width), or None for whole images"),
     ("crops", counts, WHOLE),
     ("class_weights", known_weights, 'None, "inverse", "median", or a number a class'),
     (
@@ -130,6 +110,50 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
         "two names or more, by class id, all different and none called void; or None",
     ),
 )
+
+
+def rules(recipe):
+    """Of settings that do not go together: whether they are so, and a sentence."""
+    r, classes, loss = recipe, recipe.classes, recipe.loss.__name__
+    amounts = r.augment if isinstance(r.augment, dict) else {}
+    what = "many classes" if classes else "black and white masks"
+    ours, others = (LOSSES_OF_MANY, LOSSES_OF_ONE)[:: 1 if classes else -1]
+    fitting = ", ".join(fit.__name__ for fit in ours)
+    takers = " or ".join(taker.__name__ for taker in WEIGHTABLE)
+    return (
+        (
+            r.validation_size + r.test_size >= 1,
+            f"validation_size is {r.validation_size} and test_size {r.test_size}: nothing is left "
+            "for training, make one of them smaller",
+        ),
+        (r.loss in others, f"loss is {loss}, but {r.name} is for {what}: one of {fitting}"),
+        (
+            len(r.filters) < r.levels,
+            f"filters is {r.filters}, but the network of {r.name} has at least {r.levels} levels",
+        ),
+        (
+            amounts.get("outside") and not classes,
+            f"augment.outside is {amounts.get('outside')}, but black and white masks know no void: "
+            "0 for background, or None to mirror the image at its edge",
+        ),
+        (
+            r.crop and r.image_size,
+            "crops are of images at their own size: image_size has to be None",
+        ),
+        (
+            r.crop and amounts.get("quarter_turn") and r.crop[0] != r.crop[1],
+            f"quarter turns want square crops, not {r.crop}",
+        ),
+        (r.crops > 1 and not r.crop, f"{r.crops} crops of an image, but no crop, (height, width)"),
+        (
+            r.class_names and not classes,
+            f"class_names are for many classes, which {r.name} does not know",
+        ),
+        (
+            r.class_weights and r.loss not in WEIGHTABLE,
+            f"class_weights are for the loss {takers}, not {loss}",
+        ),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +176,7 @@ class Recipe:
     shuffle: bool = True
     augment: bool | dict = True  # a dict: arguments of `unet_tf.pipeline.augment`
     batch_size: int = 32
-    loss: Callable = network.bce_dice_loss
+    loss: Callable = network.bce_dice_loss  # or its name in `LOSSES`
     learning_rate: float = 3e-4
     epsilon: float = 1e-6
     epochs: int = 20  # at most; the article allows 20, its published runs took 10 and 16
@@ -172,7 +196,13 @@ class Recipe:
         return self.task == "classes"
 
     def __post_init__(self):
-        """Raise ValueError for a setting that makes no sense, by its name."""
+        """Lists become tuples, a loss may be named. ValueError names a setting without sense."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        if isinstance(self.loss, str):
+            object.__setattr__(self, "loss", LOSSES.get(self.loss, self.loss))
         for name, good, wanted in CHECKS:
             value = getattr(self, name)
             try:
@@ -181,38 +211,9 @@ class Recipe:
                 fits = False
             if not fits:
                 raise UserError(f"{name} is {value!r}, but has to be {wanted}")
-        if self.validation_size + self.test_size >= 1:
-            raise UserError(
-                f"validation_size is {self.validation_size} and test_size {self.test_size}: "
-                "nothing is left for training, make one of them smaller"
-            )
-        kinds = (LOSSES_OF_MANY, LOSSES_OF_ONE)
-        own, others = kinds if self.classes else kinds[::-1]
-        if self.loss in others:
-            fitting = ", ".join(loss.__name__ for loss in own)
-            what = "many classes" if self.classes else "black and white masks"
-            raise UserError(
-                f"loss is {self.loss.__name__}, but {self.name} is for {what}: one of {fitting}"
-            )
-        if len(self.filters) < self.levels:
-            raise UserError(f"filters is {self.filters}, but a U-Net has at least two levels")
-        if isinstance(self.augment, dict) and self.augment.get("outside") and not self.classes:
-            raise UserError(
-                f"augment.outside is {self.augment['outside']}, but black and white masks know no "
-                "void: 0 for background, or None to mirror the image at its edge"
-            )
-        turned = isinstance(self.augment, dict) and self.augment.get("quarter_turn")
-        if self.crop and self.image_size:
-            raise UserError("crops are of images at their own size: image_size has to be None")
-        if self.crop and turned and self.crop[0] != self.crop[1]:
-            raise UserError(f"quarter turns want square crops, not {self.crop}")
-        if self.crops > 1 and not self.crop:
-            raise UserError(f"{self.crops} crops of an image, but no crop, (height, width)")
-        if self.class_names and not self.classes:
-            raise UserError(f"class_names are for many classes, which {self.name} does not know")
-        if self.class_weights and self.loss not in WEIGHTABLE:
-            takers = " or ".join(loss.__name__ for loss in WEIGHTABLE)
-            raise UserError(f"class_weights are for the loss {takers}, not {self.loss.__name__}")
+        for wrong, words in rules(self):
+            if wrong:
+                raise UserError(words)
 
     @property
     def slug(self):

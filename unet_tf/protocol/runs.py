@@ -88,7 +88,7 @@ def run(
     with held(to) if to else contextlib.nullcontext(), repeatable(seed, precision) as policy:
         shares = recipe.validation_size, recipe.test_size, recipe.split_seed
         parts = data.parts(folder, recipe.images, recipe.split_by, *shares, pairs)
-        labels = labels_of(recipe, folder, parts)
+        labels = labels_for(recipe, folder, parts)
         identity = identity_of(recipe, folder, parts, labels, seed, policy)
         there = result_in(to)
         if resume and there and not differing(identity, there, other_code):
@@ -152,7 +152,7 @@ def repeatable(seed, precision):
         np.random.set_state(numpy)
 
 
-def labels_of(recipe, folder, parts):
+def labels_for(recipe, folder, parts):
     """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
     if recipe.task == "classes":
         return data.find_labels(folder, parts, recipe.class_names)

@@ -10,23 +10,18 @@ import csv
 import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unet_tf.files import UserError, flat, write_text
+from unet_tf import plot
+from unet_tf.files import flat, write_json
 
 STORE = "sqlite:///mlflow.db"
-
-
 EXPERIMENT = "unet_tf"
-
-
 # Unless the environment says otherwise: a server that is down is given up after seconds, where
 # MLflow takes minutes, and MLflow's makers are not told of its use.
 DEFAULTS = {
@@ -79,17 +74,10 @@ class Tracker(keras.callbacks.Callback):
         with self.carefully():
             if self.run_id is None:
                 self.open()
-            self.tell()  # unless the store has it
+            self.tell()
             self.log_rows()
-            scores = result["scores"].items()
-            self.log(
-                {
-                    f"{result['scored_on']}_{name}": value
-                    for name, value in scores
-                    if isinstance(value, int | float)
-                },
-                step=result["epochs"],
-            )
+            part, scores = result["scored_on"], result["scores"].items()
+            self.log({f"{part}_{name}": value for name, value in scores}, result["epochs"])
             self.log_files(history)
             self.log_model(model)
             self.client.set_terminated(self.run_id)
@@ -108,7 +96,7 @@ class Tracker(keras.callbacks.Callback):
         try:
             yield
         except Exception as error:  # of any of the libraries below MLflow's stores
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+            reason = (str(error).strip().splitlines() or [""])[0][:200]
             reason = re.sub(r"//[^/@\s]*@", "//", reason)  # user and password of an address
             if not self.down:
                 print(
@@ -138,11 +126,12 @@ class Tracker(keras.callbacks.Callback):
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-        experiment = self.client.get_experiment_by_name(EXPERIMENT)
-        number = experiment.experiment_id if experiment else None
-        number = number or self.client.create_experiment(EXPERIMENT, files_of(self.uri))
+        if experiment := self.client.get_experiment_by_name(EXPERIMENT):
+            number = experiment.experiment_id
+        else:
+            number = self.client.create_experiment(EXPERIMENT, files_of(self.uri))
         self.run_id = self.client.create_run(number, run_name=self.name).info.run_id
-        write_text(kept, json.dumps({"run_id": self.run_id}) + "\n")
+        write_json(kept, {"run_id": self.run_id})
 
     def tell(self):
         """What makes the run, as parameters, and where it was made, as tags; once."""
@@ -150,14 +139,13 @@ class Tracker(keras.callbacks.Callback):
 
         if self.client.get_run(self.run_id).data.params:
             return
+        params = {**self.identity, "changed": ", ".join(self.identity["changed"]) or "nothing"}
         facts = ("hardware", "versions", "commit", "code", "date", "source")
-        params = flat({k: v for k, v in self.identity.items() if k not in (*facts, "changed")})
-        params["changed"] = ", ".join(self.identity["changed"]) or "nothing"
-        tags = flat({k: v for k, v in self.identity.items() if k in facts})
+        tags = {name: params.pop(name) for name in facts if name in params}
         self.client.log_batch(
             self.run_id,
-            params=[Param(name, str(value)[:500]) for name, value in params.items()],
-            tags=[RunTag(name, str(value)) for name, value in tags.items()],
+            params=[Param(name, str(value)[:500]) for name, value in flat(params).items()],
+            tags=[RunTag(name, str(value)) for name, value in flat(tags).items()],
         )
 
     def log_rows(self):
@@ -170,30 +158,24 @@ class Tracker(keras.callbacks.Callback):
             self.rows = step + 1
 
     def log(self, values, step):
-        """Metrics of one step; what is no number, such as a loss of NaN, is left out."""
+        """Metrics of one step; what is no number is left out: a list, a loss of NaN."""
         from mlflow.entities import Metric
         from mlflow.utils.time import get_current_time_millis
 
         now = get_current_time_millis()
-        finite = {name: value for name, value in values.items() if np.isfinite(value)}
         metrics = [  # a class may be called #ff0000, which MLflow takes for no name
             Metric(re.sub(r"[^\w\-. /]", "_", name), float(value), now, step)
-            for name, value in finite.items()
+            for name, value in values.items()
+            if isinstance(value, int | float) and np.isfinite(value)
         ]
         self.client.log_batch(self.run_id, metrics=metrics)
 
     def log_files(self, history):
         """The learning curve, the gallery of predictions, and the folder's records."""
-        from unet_tf import plot
-
-        with tempfile.TemporaryDirectory() as scratch:
-            curve = Path(scratch) / "learning_curve.png"
-            names = [name for name in history if not name.startswith("val_")]
-            title = f"{self.name}, {self.identity['data']} data"
-            figure = plot.curves(history, names, title)
-            figure.savefig(curve)
-            plt.close(figure)
-            self.client.log_artifact(self.run_id, str(curve))
+        names = [name for name in history if not name.startswith("val_")]
+        figure = plot.curves(history, names, f"{self.name}, {self.identity['data']} data")
+        self.client.log_figure(self.run_id, figure, "learning_curve.png")
+        plt.close(figure)
         for name in ("picture.png", "confusion.png", "result.json", "log.csv"):
             if (self.folder / name).exists():
                 self.client.log_artifact(self.run_id, str(self.folder / name))
@@ -204,8 +186,7 @@ class Tracker(keras.callbacks.Callback):
         from mlflow.models import infer_signature
 
         plain = keras.Model(model.input, model.output, name=model.name)
-        shape = [size or 64 for size in model.inputs[0].shape[1:]]
-        images = np.zeros((1, *shape), "float32")
+        images = np.zeros((1, *(size or 64 for size in model.inputs[0].shape[1:])), "float32")
         before, named = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
         mlflow.set_tracking_uri(self.uri)
         try:
@@ -227,52 +208,3 @@ def files_of(uri):
     if not uri.startswith("sqlite:///"):
         return None
     return (Path(uri.removeprefix("sqlite:///")).resolve().parent / "mlruns").as_uri()
-
-
-def ui(uri=STORE, port=5000, tunnel=False):
-    """Start MLflow's pages on 127.0.0.1, and with `tunnel` on a public address of ngrok.
-
-    Parameters
-    ----------
-    uri : str
-    port : int
-    tunnel : bool
-        Wants the package pyngrok, and ngrok's token as `NGROK_AUTHTOKEN` in the environment or
-        among the secrets of Colab or Kaggle, never in a cell. Whoever knows the address sees all.
-
-    Returns
-    -------
-    (subprocess.Popen, address) : the server, to be ended by `.terminate()`, and where it is.
-    """
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--backend-store-uri", uri]
-    address = f"http://127.0.0.1:{port}"
-    if tunnel:
-        try:
-            from pyngrok import ngrok
-        except ModuleNotFoundError:
-            raise UserError("a tunnel wants pyngrok: pip install pyngrok") from None
-        os.environ["NGROK_AUTHTOKEN"] = secret("NGROK_AUTHTOKEN")  # where pyngrok looks for it
-        address = ngrok.connect(addr=str(port), bind_tls=True).public_url
-        host = address.removeprefix("https://")
-        # MLflow answers 403 to hosts that it was not told of.
-        command += ["--allowed-hosts", f"{host},127.0.0.1:{port},localhost:{port}"]
-        command += ["--cors-allowed-origins", address]
-    return subprocess.Popen(command), address
-
-
-def secret(name):
-    """A secret from the environment, or from Colab's or Kaggle's secrets; ValueError without."""
-    if os.environ.get(name):
-        return os.environ[name]
-    with contextlib.suppress(Exception):  # not on Colab, or the secret is not there
-        from google.colab import userdata
-
-        return userdata.get(name)
-    with contextlib.suppress(Exception):  # not on Kaggle, likewise
-        from kaggle_secrets import UserSecretsClient
-
-        return UserSecretsClient().get_secret(name)
-    raise UserError(
-        f"no {name}: set it in the environment, or among the secrets of Colab or Kaggle"
-    )

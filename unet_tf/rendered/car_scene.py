@@ -13,9 +13,6 @@ FOCAL, HORIZON = 0.945, 0.19  # of the frame's width, of its height: so cars fil
 LIGHT = np.array([-0.35, -0.45, 0.82])
 
 
-# --- faces in painter's order ---------------------------------------------------------------------
-
-
 def project(points, size):
     """The studio -> pixels, (..., 3) -> (..., 2); a shift lens: what is upright stays upright."""
     unit = min(size[0], 1.5 * size[1])

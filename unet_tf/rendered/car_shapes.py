@@ -95,9 +95,6 @@ def make_car(seed, number):
     return Car(name, kind, colour, paint.clip(8, 244), shape, light, int(rng.integers(2**31)))
 
 
-# --- the model's surfaces -------------------------------------------------------------------------
-
-
 def signed_power(value, exponent):
     return np.sign(value) * np.abs(value) ** exponent
 

@@ -168,8 +168,6 @@ def finish_town(folder):
     write_lines(folder / "label_class_dict.csv", table)
 
 
-# --------------------------------------------------------------------------------------------------
-
 DATA_SETS = {
     "cars": DataSet(
         name="rendered",

@@ -29,9 +29,6 @@ FLATS = ((206, 205, 200), (178, 176, 170), (146, 144, 140), (112, 112, 114), (84
          (160, 148, 130))  # fmt: skip
 
 
-# --- houses -------------------------------------------------------------------------------------
-
-
 def _houses(district, x, y):
     board, rng, depth = district.board, district.board.rng, district.depth / 2
     hedges, wooded = board.chance(0.5), rng.uniform(0.5, 4.5)
@@ -118,9 +115,6 @@ def _about_house(board, place, side, house, depth):
         board.patch(place, pool, board.tone(POOL))
 
 
-# --- large buildings ----------------------------------------------------------------------------
-
-
 def _flat_roof(board, place, box):
     """A large flat roof: parapet, a part in another colour, rooftop units."""
     rng, (x0, y0, x1, y1) = board.rng, box
@@ -180,9 +174,6 @@ def _commerce(district, x, y):
         if board.chance(0.4):  # the plan of an L
             _flat_roof(board, place, (-wide, depth - 12 - deep, 0.2 * wide, depth - 3 - deep))
     district.grove(x, y, 12)
-
-
-# --- fields and woods ---------------------------------------------------------------------------
 
 
 def _field(district, x, y):

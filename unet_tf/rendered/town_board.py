@@ -105,8 +105,6 @@ class Board:
         self.taken[cells] = True
         return free
 
-    # --- things
-
     def wing(self, place, box, colour, wall, pitch=0.6, ends=(0, 0), across=False):
         """A part of a building under one roof: flat where `pitch` is 0.
 
@@ -194,8 +192,6 @@ class Board:
         picture, outline = picture.clip(0, 255).astype(np.uint8), (height > 0).astype(np.uint8)
         picture = Image.frombytes("RGBX", x.shape, picture.tobytes())
         return picture, Image.fromarray(255 * outline), radius, 3 + 1.3 * radius
-
-    # --- the picture
 
     def picture(self):
         """The picture so far, in mode RGBX."""

@@ -17,9 +17,6 @@ KINDS = (  # in each kind the shares of the blocks, in the order of town_blocks.
 )
 
 
-# --- streets --------------------------------------------------------------------------------------
-
-
 class _District:
     """A rectangle of the plan between main roads: blocks in rows, in a direction of their own."""
 

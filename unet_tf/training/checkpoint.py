@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from unet_tf import __version__
 from unet_tf.files import UserError, add_to_zip, atomically, differences, in_zip
-from unet_tf.training.makings import architecture, described
+from unet_tf.training.makings import architecture, settings_of
 
 VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 
@@ -87,7 +87,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         self.settings |= {  # with these all that has to be equal for the same bits
-            "loss": described(self.model.loss),
+            "loss": settings_of(self.model.loss),
             "optimizer": {**optimizer.get_config(), "name": type(optimizer).__name__},
             "monitor": self.monitor,
             "patience": self.early_stopping.patience,

@@ -121,7 +121,7 @@ def fit(
     settings = {**settings, "metrics": [described(metric) for metric in metrics]}
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
     watching = watchers(monitor, patience, folder, **kept)
-    with held(folder) if folder else contextlib.nullcontext():
+    with held(folder, again=True) if folder else contextlib.nullcontext():
         history = model.fit(
             train,
             validation_data=validation,

@@ -29,10 +29,10 @@ def made_of(**datasets):
     return made
 
 
-def described(what):
+def settings_of(what):
     """A loss or metric by its settings, the same in any process."""
     if isinstance(what, functools.partial):
-        return {"of": described(what.func), "with": [what.args, what.keywords]}
+        return {"of": settings_of(what.func), "with": [what.args, what.keywords]}
     if isinstance(what, keras.losses.Loss):  # Keras counts up names that are not given
         return {**what.get_config(), "name": type(what).__name__}
     if isinstance(what, keras.metrics.Metric):  # but by a metric's the history is kept
