@@ -8,7 +8,7 @@ import numpy as np
 from unet_tf.files import UserError, held
 from unet_tf.network import bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint
-from unet_tf.training.makings import attribute, described, made_of
+from unet_tf.training.makings import attribute, made_of, settings_of
 
 
 class AtEpoch(keras.callbacks.Callback):
@@ -118,7 +118,7 @@ def fit(
         unknown = [f"the {name} data" for name, made in settings.items() if made is None]
         if folder and unknown:
             print(f"Not of unet_tf.pipeline, so not compared when resumed: {', '.join(unknown)}")
-    settings = {**settings, "metrics": [described(metric) for metric in metrics]}
+    settings = {**settings, "metrics": [settings_of(metric) for metric in metrics]}
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
     watching = watchers(monitor, patience, folder, **kept)
     with held(folder, again=True) if folder else contextlib.nullcontext():
