@@ -333,9 +333,9 @@ print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".for
 #
 # ## Reading in parallel
 #
-# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `num_parallel_calls` lets several files be read at once, and the order stays that of the list. `keep_freed_memory` tells the C library not to give the memory of each image back to the system only to ask for it again.
+# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage; since TensorFlow cannot know the shape that comes back, `ensure_shape` says it. `read` is there for other masks than black and white ones (notebooks 08 and 09). `num_parallel_calls` lets several files be read at once, and the order stays that of the list. `keep_freed_memory` tells the C library not to give the memory of each image back to the system only to ask for it again. The module's `decoded` maps the numbers of the pairs, not their paths, so that it can shuffle numbers before it reads; and since TensorFlow wraps an error in many lines of its own, it keeps the error itself for the command line.
 
-# %% tags=["lifted"]
+# %%
 AUTOTUNE = tf.data.AUTOTUNE
 READER = 2  # part of a cache's name: raised when what is made of a file changes
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
@@ -502,10 +502,10 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # Two parts are missing. The first: a cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
 #
-# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So `shuffled` takes its order from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took.
+# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So `shuffled` takes its order from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took. The module's versions of two of these do more: its cache can be read in any order and mends what is half written, and its `shuffled` takes an older operator of TensorFlow, which gives the same order and may run in parallel where every bit has to repeat.
 
 
-# %% tags=["lifted"]
+# %%
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a tf.data cache for exactly these files and settings, leftovers removed."""
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
@@ -550,7 +550,7 @@ counted.epoch.assign(0)
 print([int(number) for number in counted], "and the next is", counted.epoch.numpy())
 
 # %% [markdown]
-# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache: that is `augmented`, in which `fold_in` gives each batch its own seed.
+# Now `dataset`, from files to batches. Read the order of its stages against what you have seen: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. Augmentation comes behind the cache: that is `augmented`, in which `fold_in` gives each batch its own seed. The module's `dataset` also takes `cache="auto"`: it adds up what the decoded images take, and keeps them in memory, in a file, or nowhere; from a file it shuffles their numbers, so that no buffer holds all images.
 
 
 # %% tags=["lifted"]
@@ -562,7 +562,7 @@ def augmented(batches, augment, seed):
     return batches.enumerate().map(lambda batch, pair: draw(*pair, fold_in(seed, batch)), AUTOTUNE)
 
 
-# %% tags=["lifted"]
+# %%
 def dataset(
     pairs,
     image_size=(96, 128),

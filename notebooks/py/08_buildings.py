@@ -262,10 +262,11 @@ plt.show()
 #
 # `crop_dataset` keeps the whole images in memory, since decoding a large TIFF takes longer than cutting it, and
 # draws places, order and augmentation anew for each epoch. All of them follow from the seed and the epoch's number,
-# as in notebook 02.
+# as in notebook 02. The module's version first adds up what the images take: it keeps them in memory, in a file, or
+# reads them anew for each crop.
 
 
-# %% tags=["lifted"]
+# %%
 def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, read=read_mask):
     """Batches of random crops, for training; `crops` of each image an epoch, drawn afresh."""
     if not pairs:
