@@ -229,7 +229,7 @@ def test_a_tunnel_takes_its_token_from_the_environment_and_is_allowed(monkeypatc
 
     ngrok = types.SimpleNamespace(connect=connect)
     monkeypatch.setitem(sys.modules, "pyngrok", types.SimpleNamespace(ngrok=ngrok))
-    monkeypatch.setattr(pages.subprocess, "Popen", lambda command: command)
+    monkeypatch.setattr(pages.subprocess, "Popen", lambda command, env: command)
     monkeypatch.delenv("NGROK_AUTHTOKEN", raising=False)
     with pytest.raises(ValueError, match="no NGROK_AUTHTOKEN: set it in the environment"):
         protocol.ui(tunnel=True)

@@ -536,7 +536,7 @@ def test_what_is_refused_leaves_the_result(folder, tmp_path):
 
 def test_a_run_that_is_there_is_not_repeated(folder, tmp_path, monkeypatch):
     recipe = small(epochs=1)
-    made = {"commit": "abc", "code": "1"}
+    made = {**identity.provenance(), "commit": "abc", "code": "1"}
     dates = map(str, itertools.count())  # another for each run: by it a record is known
     monkeypatch.setattr(identity, "provenance", lambda: {**made, "date": next(dates)})
 

@@ -38,7 +38,9 @@ def ui(uri=STORE, port=5000, tunnel=False):
         # MLflow answers 403 to hosts that it was not told of.
         command += ["--allowed-hosts", f"{host},127.0.0.1:{port},localhost:{port}"]
         command += ["--cors-allowed-origins", address]
-    return subprocess.Popen(command), address
+    # Its seven processes for other things than tracked runs would outlive it.
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return subprocess.Popen(command, env=environment), address
 
 
 def secret(name):
