@@ -23,7 +23,7 @@ from unet_tf import REPOSITORY, rendered
 
 FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": True}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-TIMEOUT = 300  # seconds a cell, as in the check (--nbval-cell-timeout)
+TIMEOUT = 1800  # seconds a cell, as in the check (--nbval-cell-timeout): so that a hang ends
 TO_HIDE = ("COLUMNS", "LINES")  # what a user's shell must not bring into an output
 
 EDITED = """\

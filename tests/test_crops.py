@@ -122,7 +122,7 @@ def test_operator_determinism_leaves_the_augmentation_parallel(pairs, monkeypatc
     both = threading.Barrier(2)  # passed by two batches at once, or never
 
     def wait(image):
-        both.wait(timeout=60)
+        both.wait(timeout=600)
         return image
 
     def draw(image, mask, seed):
