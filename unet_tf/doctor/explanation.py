@@ -36,6 +36,7 @@ class Explanation:
     classes: Labels
     sweep: list  # (threshold, share of the pixels at or above it, dice or None); C of 1 only
     causes: list
+    threshold: float
 
     @property
     def found(self):
@@ -129,7 +130,8 @@ def explain(model, image, mask=None, image_size="card", resize=None, classes=Non
             causes += of_training(given)
     shown = np.clip(pixels / (255 if pixels.max() > 2 else 1), 0, 1).astype("float32")
     shown = smoothly(shown, shape)  # an array may be smaller than the mask
-    return Explanation(shown, probability, given.ids(), truth, labels, given.sweep(), causes)
+    ids, sweep = given.ids(), given.sweep()
+    return Explanation(shown, probability, ids, truth, labels, sweep, causes, given.threshold)
 
 
 def size_asked(image_size, card, built):

@@ -95,7 +95,8 @@ def draw_sweep(axis, explanation, green, blue):
     axis.plot(thresholds, shares, color=blue, label="share of the pixels")
     if explanation.truth is not None:
         axis.plot(thresholds, scores, color=green, label="dice")
-    axis.axvline(0.5, color="0.6", linestyle=":", label="0.5")
+    own = explanation.threshold
+    axis.axvline(own, color="0.6", linestyle=":", label=f"{own:g}")
     axis.set(xlim=(0, 1), ylim=(-0.03, 1.03))
     axis.set_xlabel("threshold", fontsize=8)
     axis.tick_params(labelsize=8)
