@@ -139,11 +139,66 @@ def test_growth_by_hand():
     assert memory.growth(rows) == {"images": 10, "batch_size": 100}
 
 
+def test_the_peak_of_all_images_by_hand():
+    import memory
+
+    rows = [
+        {"setting": {**memory.CARVANA, "images": images}, "above_import": {"median": peak}}
+        for images, peak in ((64, 1000), (128, 1640))
+    ]
+    assert memory.growth(rows, memory.CARVANA) == {"images": 10}
+    assert memory.of_all(rows, 10, 5128) == 1640 + 5000 * 10
+    assert memory.of_all(rows, -0.1, 5128) == 1640  # noise
+
+
+def test_all_of_carvana_is_measured_where_it_would_be_kept(pairs, monkeypatch, capsys):
+    import memory
+
+    asked = []
+
+    def chosen(*parts):
+        asked.extend((len(part), size) for part, size in parts)
+        return "file"
+
+    monkeypatch.setattr(pipeline, "chosen_cache", chosen)
+    assert memory.cache_of_all(pairs, (640, 960)) == "file"
+    assert asked == [(4071, (640, 960)), (1017, (640, 960))]
+    settings, base = memory.settings_of("carvana")
+    assert [(kind, one["images"]) for kind, one in settings] == [
+        (kind, images) for kind in ("run", "scoring") for images in (64, 256, 1008)
+    ]
+    assert all({**one, "images": 64} == base for _, one in settings)
+    settings, base = memory.settings_of("unet")
+    assert settings[0] == ("training", base) and len(settings) == 14
+
+
+@pytest.mark.slow
+def test_a_run_and_its_scoring_are_measured():
+    import memory
+
+    small = {"images": 48, "image_size": (16, 24), "filters": (2, 4), "frame": (48, 32), "cars": 3}
+    for kind in ("run", "scoring"):
+        setting = json.dumps([kind, {**memory.CARVANA, **small}])
+        found = measure_one(memory.__file__, "--model", "carvana", "--one", setting)
+        assert found["above"] > 0
+
+
+def measure_one(*command):
+    import measure
+
+    return measure.in_a_process(*command, PYTHONPATH=str(ROOT))
+
+
 def test_every_benchmark_of_the_readme_is_there_and_whole():
     names = {path.stem for path in RECORDS}
     assert names >= {"input", "training_simple", "training_unet", "peers", "share", "start"}
     assert names >= {"memory_unet", "precision_16", "prediction_simple_fcn", "prediction_unet"}
     assert "tried_simple" in names
+    if "memory_carvana" in names:
+        record = json.loads((ROOT / "results/speed/memory_carvana.json").read_text())
+        assert record["cache"] == "file" and len(record["run"]["peaks"]) == 3
+        for kind in ("run", "scoring"):
+            assert record[kind]["all"]["peak"] < record[kind]["all"]["limit"] == 6 * 2**30
     for path in RECORDS:
         record = json.loads(path.read_text())
         assert record.get("pairs", 1000) in (1000, 250)
