@@ -2,6 +2,7 @@
 
     python benchmarks/memory.py                      # the U-Net, one round: about 6 minutes
     python benchmarks/memory.py --model simple --rounds 3
+    python benchmarks/memory.py --model carvana      # all of Carvana at 640x960
 
 Each measurement is a process of its own. Counted is the process's peak (`ru_maxrss`; Linux) above
 that right after the imports, which is recorded too; on a GPU it is the host's memory alone. One
@@ -10,6 +11,12 @@ suits the hardware, on all of the shuffled, augmented data set, which is kept in
 pairs of 480x320, repeated where more are asked for. Prediction: rendered JPEG files of 1918x1280 to
 a submission, by an untrained model; tiled, the images are cut into tiles of the model's size that
 do not overlap. Writes `results/speed/memory_<model>.json`.
+
+The model "carvana" is another question: do all 5088 images of Carvana train and score at 640x960 in
+6 GiB? Measured are one epoch of `unet_tf.protocol.run`, with validation, threshold, scores and
+masks, and the scoring alone, of a small U-Net over more and more rendered images of 1918x1280.
+Decoded images are kept where they would be for all of Carvana, which the first line of each process
+says. The growth with each image then gives the peak of all.
 """
 
 import itertools
@@ -39,7 +46,11 @@ VARIED = {
         {"images": 3, "tiled": True},  # images at full size go one at a time: 3 are enough
     ),
 }
-MODELS = ("unet", "simple")
+MODELS = ("unet", "simple", "carvana")
+WHOLE, LIMIT = (4071, 1017), 6 * 2**30  # Carvana's training and validation images; bytes
+CARVANA = {"images": 64, "batch_size": 4, "image_size": (640, 960), "filters": (8, 16, 32)}
+CARVANA |= {"frame": (1918, 1280), "cars": 63}  # 16 images each
+COUNTS = 256, 1008
 
 
 def peak():
@@ -93,6 +104,58 @@ def predict_once(name, images, batch_size, image_size, tiled=False):
     return model
 
 
+def cache_of_all(pairs, image_size):
+    """Where all of Carvana's images would be kept once decoded."""
+    from unet_tf import pipeline
+
+    files = itertools.cycle(pairs)
+    return pipeline.chosen_cache(
+        *((list(itertools.islice(files, count)), image_size) for count in WHOLE)
+    )
+
+
+def run_once(name, images, batch_size, image_size, filters, frame, cars):
+    """One epoch over so many images and all that a run does after it; gives a model as it had."""
+    from unet_tf import data, pipeline, protocol, rendered
+
+    folder = rendered.write("cars", cars=cars, size=tuple(frame))
+    cache = cache_of_all(data.pair(folder), image_size)
+    pipeline.chosen_cache = lambda *parts: cache
+    settings = {"image_size": tuple(image_size), "filters": tuple(filters)}
+    settings["batch_size"] = batch_size
+    recipe = protocol.get("guide_unet", images=images, epochs=1, **settings)
+    with tempfile.TemporaryDirectory() as to:
+        protocol.run(recipe, folder, to=to, verbose=0)
+    return recipe.build((*image_size, 3), filters)
+
+
+def score_once(name, images, batch_size, image_size, filters, frame, cars):
+    """Threshold and scores of so many images, as a run has them; gives the untrained model."""
+    from unet_tf import data, network, predict, rendered, scores
+    from unet_tf.training import set_precision
+
+    set_precision()
+    model = network.unet((*image_size, 3), filters)
+    forward = predict.compiled(model)
+    pairs = data.pair(rendered.write("cars", cars=cars, size=tuple(frame)))[:images]
+
+    def answers():
+        paths = [image for image, _ in pairs]
+        return predict.probabilities(forward, paths, image_size, "area", batch_size)
+
+    threshold, _ = scores.best_threshold(pairs, answers())
+    scores.report(pairs, answers(), chosen_threshold=threshold)
+    return model
+
+
+WAYS = {
+    "training": train_once,
+    "prediction": predict_once,
+    "run": run_once,
+    "scoring": score_once,
+}
+
+
 def measured(name, kind, setting):
     """Peaks of this process: after the imports, and at the end above that, in bytes."""
     import keras  # noqa: F401
@@ -101,7 +164,7 @@ def measured(name, kind, setting):
     from unet_tf.training import fit, set_precision  # noqa: F401
 
     imported = peak()
-    model = (train_once if kind == "training" else predict_once)(name, **setting)
+    model = WAYS[kind](name, **setting)
     return {
         "imported": imported,
         "above": peak() - imported,
@@ -117,13 +180,14 @@ def said(setting):
     return f"{words} {'saved' if 'saved' in setting else 'tiled' if 'tiled' in setting else '':5}"
 
 
-def growth(rows):
+def growth(rows, base=None):
     """Bytes that one more image, image of a batch, and pixel of an image's size take: by the first
-    and the last setting where that alone varies, the median of the rounds."""
+    and the last setting where that alone varies from `base`, the median of the rounds."""
+    base = base or BASE
     amount = {"images": int, "batch_size": int, "image_size": lambda size: size[0] * size[1]}
     found = {}
     for name, count in amount.items():
-        alike = [row for row in rows if {**row["setting"], name: BASE[name]} == BASE]
+        alike = [row for row in rows if {**row["setting"], name: base[name]} == base]
         alike.sort(key=lambda row: count(row["setting"][name]))
         if len(alike) > 1:
             first, last = alike[0], alike[-1]
@@ -131,6 +195,23 @@ def growth(rows):
             grown = last["above_import"]["median"] - first["above_import"]["median"]
             found[name] = grown / more
     return found
+
+
+def of_all(rows, grown, images):
+    """The peak of so many images, from that of the most that were measured and the growth, which
+    counts as none where it is below."""
+    most = max(rows, key=lambda row: row["setting"]["images"])
+    more = images - most["setting"]["images"]
+    return most["above_import"]["median"] + max(grown, 0) * more
+
+
+def settings_of(model):
+    """The kind and setting of each measurement of a model, and what they vary from."""
+    if model == "carvana":
+        varied = [CARVANA, *({**CARVANA, "images": count} for count in COUNTS)]
+        return [(kind, setting) for kind in ("run", "scoring") for setting in varied], CARVANA
+    settings = [(kind, {**BASE, **one}) for kind, varied in VARIED.items() for one in ({}, *varied)]
+    return settings, BASE
 
 
 def main():
@@ -146,9 +227,12 @@ def main():
 
     # Rendered before, if not yet there. A process's peak starts with that of the one that started
     # it: nothing here imports TensorFlow before all is measured.
-    rendered.write("cars")
-    measure.large_pairs()
-    settings = [(kind, {**BASE, **one}) for kind, varied in VARIED.items() for one in ({}, *varied)]
+    if arguments.model == "carvana":
+        rendered.write("cars", cars=CARVANA["cars"], size=CARVANA["frame"])
+    else:
+        rendered.write("cars")
+        measure.large_pairs()
+    settings, base = settings_of(arguments.model)
     found = [[] for _ in settings]
     for _ in range(arguments.rounds):
         for (kind, setting), rounds in zip(settings, found, strict=True):
@@ -164,16 +248,26 @@ def main():
         "rounds": arguments.rounds,
         "imported": imported,
     }
+    if base is CARVANA:
+        from unet_tf import data
+
+        pairs = data.pair(rendered.write("cars", cars=CARVANA["cars"], size=CARVANA["frame"]))
+        record["cache"] = cache_of_all(pairs, CARVANA["image_size"])
     print(f"the imports alone: {imported['median'] / 2**20:.0f} MiB")
-    for kind in VARIED:
+    for kind in dict.fromkeys(kind for kind, _ in settings):
         rows = [
             {"setting": setting, "above_import": measure.spread([one["above"] for one in rounds])}
             for (own, setting), rounds in zip(settings, found, strict=True)
             if own == kind
         ]
-        record[kind] = {"peaks": rows, "growth": growth(rows)}
+        record[kind] = {"peaks": rows, "growth": growth(rows, base)}
         per = {name: f"{grown / 1024:.2f} KiB" for name, grown in record[kind]["growth"].items()}
         print(f"{kind}, each more of: {per}")
+        if base is CARVANA:
+            peak_of_all = of_all(rows, record[kind]["growth"]["images"], sum(WHOLE))
+            peak_of_all += imported["median"]
+            record[kind]["all"] = {"images": sum(WHOLE), "peak": peak_of_all, "limit": LIMIT}
+            print(f"all {sum(WHOLE)} images: {peak_of_all / 2**30:.2f} GiB")
     measure.write(arguments.to, f"memory_{arguments.model}", record)
 
 

@@ -96,7 +96,7 @@ class KaggleServer(ThreadingHTTPServer):
             cwd=cwd,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,  # so that a hang ends; a busy machine may be slow
         )
         print(done.stdout, done.stderr)
         assert done.returncode == 0

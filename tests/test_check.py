@@ -122,6 +122,21 @@ def test_broken_in_the_middle_or_no_image(folder):
     assert all(case.split(": ")[1] for case in cases)
 
 
+def test_a_reason_is_not_taken_from_the_words_of_an_error(folder):
+    """This name stands in the error twice, and with the words that a remedy begins with."""
+    odd = "b. Replace b.png: c"
+    for place, ending in (("images", "jpg"), ("masks", "png")):
+        (folder / place / f"a3.{ending}").rename(folder / place / f"{odd}.{ending}")
+    path = folder / f"masks/{odd}.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:45] + bytes(8) + whole[53:])
+    with pytest.raises(data.Unreadable) as caught:
+        data.open_image(path)
+    assert str(caught.value).startswith(f"{path}: {caught.value.reason}. Replace the file")
+    cases = finding(doctor.check(folder), "error", "cannot be read").cases
+    assert cases == [f"masks/{odd}.png: {caught.value.reason}"]
+
+
 def test_names(folder):
     (folder / "images/a1.jpg").unlink()
     (folder / "masks/a2.png").rename(folder / "masks/b2.png")

@@ -233,10 +233,15 @@ def test_an_epoch_with_nan_is_never_the_best():
     assert float(metric.result()) == pytest.approx((1 / 2 + 0) / 2, abs=1e-6)
 
 
-def test_given_parts_without_test_or_without_training(town, tmp_path):
+def test_given_parts_without_test_or_without_training(town, capsys):
     for path in (town / "tiff/test_labels").iterdir():
         path.unlink()
     assert [len(part) for part in data.parts(town)] == [4, 2, 0]
+    parts = data.parts(town, test_size=0.25)  # off the training part, and it is said
+    assert [len(part) for part in parts] == [3, 2, 1]
+    assert all("val" in str(image.parent) for image, _ in parts.validation)
+    assert not set(parts.train) & set(parts.test)
+    assert "No test part is given" in capsys.readouterr().out
     nothing = {"train": [], "val": [], "test": []}
     with pytest.raises(ValueError, match="no whole pairs in train"):
         data.parts(town, pairs=nothing)

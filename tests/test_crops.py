@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
+from tensorflow.python.framework import config
 
 from unet_tf import pipeline
 from unet_tf.data import Labels
+from unet_tf.pipeline import batches as batches_file
 
 TWO = Labels(("background", "building"), ((0, 0, 0), (255, 255, 255)))
 
@@ -112,27 +116,24 @@ def test_tensorflow_logs_nothing_while_crops_are_drawn(pairs):
     assert "NodeDef" not in run.stderr
 
 
-@pytest.mark.skipif(os.cpu_count() < 2, reason="one core reads one file at a time")
-def test_operator_determinism_leaves_the_reading_parallel(pairs, monkeypatch):
+@pytest.mark.skipif(os.cpu_count() < 2, reason="one core makes one batch at a time")
+def test_operator_determinism_leaves_the_augmentation_parallel(pairs, monkeypatch):
     """Under it, TensorFlow runs in one thread what follows an operator that counts as stateful."""
-    import threading
+    both = threading.Barrier(2)  # passed by two batches at once, or never
 
-    import tensorflow as tf
-    from tensorflow.python.framework import config
-
-    from unet_tf.pipeline import batches as batches_file
-
-    both = threading.Barrier(2)  # passed by two at once, or never
-
-    def load(number):
+    def wait(image):
         both.wait(timeout=60)
-        return np.zeros((16, 16, 3), "uint8"), np.zeros((16, 16, 1), "uint8")
+        return image
 
-    monkeypatch.setattr(batches_file, "loader", lambda *way: load)
+    def draw(image, mask, seed):
+        shape = image.shape
+        image = tf.numpy_function(wait, [image], tf.float32, stateful=False)
+        return tf.ensure_shape(image, shape), mask
+
+    monkeypatch.setattr(batches_file, "augment_batch", draw)
     tf.config.experimental.enable_op_determinism()
     try:
-        for cache in ("memory", None):
-            batches = pipeline.crop_dataset(pairs[:2], (8, 8), 2, 4, cache=cache)
-            assert len(list(batches)) == 1
+        batches = pipeline.crop_dataset(pairs[:2], (8, 8), 2, 2, augment=True, cache="memory")
+        assert len(list(batches)) == 2
     finally:
         config.disable_op_determinism()

@@ -244,3 +244,17 @@ def test_unlabelled(tmp_path):
     assert data.unlabelled(tmp_path) == []
     carvana_like(tmp_path, layout=("test_hq", "ignored"))
     assert len(data.unlabelled(tmp_path)) == 20
+
+
+def test_an_error_of_a_file_knows_its_reason_apart_from_its_name(tmp_path):
+    path = tmp_path / "a. Replace: b.png"
+    save(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(data.Unreadable, match="the file is truncated") as short:
+        data.size_of(path)
+    assert str(short.value) == f"{path.name}: {short.value.reason}"
+    assert short.value.reason == "the file is truncated"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(data.Unreadable, match=r"cannot be decoded .*\. Replace the file") as torn:
+        data.open_image(path)
+    assert torn.value.reason.startswith("cannot be decoded (") and torn.value.reason[-1] == ")"

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from unet_tf import doctor
-from unet_tf.data import Labels, save_ids
+from unet_tf.data import Card, Labels, save_ids
 from unet_tf.doctor import explain
+from unet_tf.files import UserError
 
 SIZE = (48, 64)
 THREE = Labels(("sky", "road", "car"), ((0, 0, 0), (128, 0, 0), (0, 128, 0)))
@@ -267,3 +268,84 @@ def test_no_map_of_the_image(files):
         explain(lambda x, training: np.zeros((1, 1)), *files, image_size=SIZE)
     with pytest.raises(ValueError, match="of the same height and width"):
         explain(lambda x, training: good(x)[:, ::2], *files, image_size=SIZE)
+
+
+class Carded:
+    """A model that knows how it is used, as `predict.Predictor`; notes what sizes it is fed."""
+
+    input_shape = (None, None, None, 3)
+
+    def __init__(self, answer, **card):
+        self.answer, self.sizes = answer, []
+        self.card = Card(**{"labels": Labels.foreground("cat"), "image_size": SIZE, **card})
+
+    def __call__(self, images, training=False):
+        self.sizes.append(images.shape[1:3])
+        return self.answer(images, training)
+
+
+@pytest.mark.parametrize("size, fed", [((24, 32), (24, 32)), (None, SIZE)])
+def test_a_card_says_the_size(files, size, fed):
+    model = Carded(good, image_size=size)
+    explanation = explain(model, *files)
+    assert model.sizes[0] == fed and explanation.probability.shape == (*fed, 1)
+    assert explanation.found == [] and "background 75.0%, cat 25.0%" in str(explanation)
+    explain(model, *files, image_size=(12, 16))  # what is given goes before the card
+    assert (12, 16) in model.sizes
+
+
+def test_a_card_says_how_to_resize(files):
+    image, mask = files
+    pixels = np.asarray(Image.open(image)).copy()
+    pixels[1::2] = 0  # nearest and area differ
+    Image.fromarray(pixels).save(image)
+    means = {}
+    for resize in ("area", "nearest"):
+        seen = []
+        model = Carded(
+            lambda x, training, seen=seen: (seen.append(np.mean(x)), good(x))[1],
+            image_size=(24, 32),
+            resize=resize,
+        )
+        explain(model, image, mask)
+        means[resize] = seen[0]
+    assert means["area"] == pytest.approx(pixels.mean() / 255, abs=0.01)
+    assert abs(means["area"] - means["nearest"]) > 0.05
+
+
+def test_a_card_says_the_threshold(files):
+    model = Carded(lambda x, training: 0.1 + 0.4 * brightness(x), threshold=0.3)  # 0.14, 0.38
+    explanation = explain(model, *files)
+    assert explanation.found == [] and explanation.prediction[OBJECT].all()
+    assert explanation.prediction.mean() == 0.25
+
+
+def test_a_card_names_the_classes(classes_files):
+    of_three = Carded(lambda x, training: levels(x), labels=THREE)
+    assert explain(of_three, *classes_files).classes == THREE
+
+
+def test_without_a_card_somebody_must_say_the_size(files):
+    with pytest.raises(UserError, match=r'give image_size=\(height, width\) or "native"'):
+        explain(good, *files)
+    for native in ("native", None):
+        assert explain(good, *files, image_size=native).probability.shape == (*SIZE, 1)
+    with pytest.raises(UserError, match="image_size is"):
+        explain(good, *files, image_size="large")
+
+
+def test_a_fixed_model_without_a_card_says_its_own_size(files):
+    inputs = keras.Input((24, 32, 3))
+    outputs = keras.layers.Lambda(lambda x: keras.ops.sigmoid(30 * (x[..., :1] - 0.6)))(inputs)
+    explanation = explain(keras.Model(inputs, outputs), *files)
+    assert explanation.found == [] and explanation.probability.shape == (24, 32, 1)
+
+
+def test_classes_that_are_not_the_models(classes_files):
+    with pytest.raises(UserError, match="3 channels for 4 classes"):
+        explain(
+            lambda x, training: levels(x),
+            *classes_files,
+            image_size=SIZE,
+            classes=Labels(tuple("abcd")),
+        )

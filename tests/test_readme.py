@@ -263,7 +263,6 @@ def test_settings_named_in_the_documents_exist():
     assert all(hasattr(recipe, name) for recipe in every for name in named)
 
 
-@pytest.mark.xfail(strict=True, reason="until predict.load gives what knows the model's card")
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     """On a model that calls red pixels car, and photographs of two sizes whose left half is red."""
     import keras

@@ -53,10 +53,9 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import data, kaggle, rendered
-from unet_tf.data import CARVANA, UNDECODABLE, without_pairs
+from unet_tf.data import CARVANA, UNDECODABLE, Unreadable, without_pairs
 
 keras.utils.set_random_seed(42)
 folder = data.find()
@@ -265,8 +264,9 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 # So the project reads its files with two functions, and every mask that leaves them holds 0 and 1.
 # First the photographs: whatever the file holds becomes `(height, width, 3)`, and a file that
 # cannot be decoded is named in the error (`UNDECODABLE` lists what Pillow and a zip raise then:
-# nine kinds of error). `at_least` is for notebook 02: a large JPEG that you want small can be
-# decoded smaller, which is much faster.
+# nine kinds of error; `Unreadable` is a `ValueError` that keeps the reason apart from the name).
+# `at_least` is for notebook 02: a large JPEG that you want small can be decoded smaller, which is
+# much faster.
 
 
 # %% tags=["lifted"]
@@ -281,9 +281,8 @@ def open_image(path, at_least=None):
     except FileNotFoundError:
         raise
     except UNDECODABLE as error:
-        raise ValueError(
-            f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
-        ) from None
+        remedy = ". Replace the file, or remove it and its pair"
+        raise Unreadable(path, f"cannot be decoded ({error})", remedy) from None
     return image
 
 
@@ -330,7 +329,7 @@ def read_mask(path):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
         raise ValueError(
             f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
-            f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
+            f"{len(found)} values ({shown}). Make the object 255, without anti-aliasing; no JPEG"
         )
     if image.mode in ("L", "P") and (used != (levels[used] > 0)).any():  # else it is 0 and 1
         pixels = np.asarray(image.point((levels > 0).astype(int).tolist()))
@@ -486,7 +485,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 def files_by_stem(folder, problems):
     """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
     files = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         stem = path.stem.removesuffix("_mask")
@@ -534,12 +533,12 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise ValueError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
+        raise Unreadable(path.name, "not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name}: cannot be read ({error})") from None
+        raise Unreadable(path.name, f"cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
     if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
-        raise ValueError(f"{path.name}: the file is truncated")
+        raise Unreadable(path.name, "the file is truncated")
     return height, width
 
 
@@ -592,9 +591,10 @@ def unzipped(folder, name):
 # %% [markdown]
 # `pair` puts them together. Read it as a list of questions to a folder: are the two parts there,
 # has each image a mask and each mask an image, can the files be read, have image and mask one size?
+# (The module's `pair` also takes a folder whose parts are given, as in notebook 08.)
 
 
-# %% tags=["lifted"]
+# %%
 def pair(folder):
     """The pairs of `folder`, by name, sorted by name, each checked."""
     folder = Path(folder)
@@ -713,6 +713,8 @@ def divide(pairs, by, count, seed):
     """(rest, part): the part holds `count` groups, or images, as `by` says."""
     if not count:
         return pairs, []
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split  # slow to import
+
     if by == "image":
         return train_test_split(pairs, test_size=count, random_state=seed)
     groups = [group_of(image) for image, _ in pairs]

@@ -440,11 +440,10 @@ print(f"{len(rows)} rows, the same bytes as without a stop: {same}")
 
 
 # %% tags=["lifted"]
-from scipy import ndimage
-
-
 def edge(mask):
     """The pixels of a bool mask `(H, W)` with a neighbour outside the mask."""
+    from scipy import ndimage
+
     return mask & ~ndimage.binary_erosion(mask, border_value=1)
 
 

@@ -19,15 +19,12 @@ def run_data(arguments):
     if arguments.download and data.layout(Path(folder)) is None:
         return
     folder = data.find(folder, kind)
-    if data.given(folder):
-        parts = data.parts(folder)
-        print(f"Folder: {folder}; {sum(map(len, parts))} pairs")
-        return
     pairs = data.pair(folder)
-    cars = {data.group_of(image) for image, _ in pairs}
-    height, width = data.size_of(pairs[0].image)
+    images = [image for image, _ in pairs]
+    groups, word = {data.group_of(image) for image in images}, data.word_of(images)
+    height, width = data.size_of(images[0])
     print(f"Folder: {folder}")
-    print(f"{len(pairs)} pairs of {len(cars)} cars; the first is {width}x{height} pixels")
+    print(f"{len(pairs)} pairs of {len(groups)} {word}s; the first is {width}x{height} pixels")
 
 
 def run_check(arguments):

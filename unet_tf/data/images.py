@@ -20,9 +20,16 @@ from unet_tf.files import UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 
-
 # The last bytes of a whole file: a truncated one has others.
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
+
+
+class Unreadable(UserError):
+    """A file that cannot be read: `reason` says why, without the file's name."""
+
+    def __init__(self, name, reason, remedy=""):
+        super().__init__(f"{name}: {reason}{remedy}")
+        self.reason = reason
 
 
 def size_of(path):
@@ -30,8 +37,8 @@ def size_of(path):
 
     Raises
     ------
-    ValueError
-        For a file that is empty, truncated, or no image.
+    Unreadable
+        For a file that is empty, truncated, or no image; begins with the file's name.
     """
     path = Path(path)
     try:
@@ -42,12 +49,12 @@ def size_of(path):
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
-        raise UserError(f"{path.name}: not an image (JPEG, PNG, GIF or TIFF)") from None
+        raise Unreadable(path.name, "not an image (JPEG, PNG, GIF or TIFF)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path.name}: cannot be read ({error})") from None
+        raise Unreadable(path.name, f"cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
     if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
-        raise UserError(f"{path.name}: the file is truncated")
+        raise Unreadable(path.name, "the file is truncated")
     return height, width
 
 
@@ -64,7 +71,7 @@ def read_image(path):
 
     Raises
     ------
-    ValueError
+    UserError
         Names the file when it cannot be decoded.
     """
     return to_rgb(open_image(path))
@@ -77,48 +84,8 @@ def to_rgb(image):
     return np.asarray(image.convert("RGB"))
 
 
-def read_mask(path):
-    """A black and white mask (PNG, GIF) as uint8 `(H, W)` in {0, 1}.
-
-    The maximum over the colour channels counts, a palette is applied, alpha is dropped; white is
-    1, 255 or 65535.
-
-    Raises
-    ------
-    ValueError
-        Names the file when it cannot be decoded, or holds other values than black and one white.
-    """
-    image = open_image(path)
-    if image.mode in ("1", "LA", "La"):
-        image = image.convert("L")
-    elif image.mode in ("PA", "RGB", "RGBA"):  # planes: 20 times as fast as over the last axis
-        channels = np.asarray(image.convert("RGB"))
-        image = Image.fromarray(np.max([channels[..., i] for i in range(3)], axis=0))
-    pixels = np.asarray(image)
-    if image.mode in ("L", "P"):
-        levels = np.arange(256)
-        if image.mode == "P":
-            palette = np.reshape(image.getpalette("RGB"), (-1, 3)).max(axis=1)
-            levels = np.pad(palette, (0, 256 - len(palette)))
-        used = np.unique([pixels.min(), pixels.max()])
-        if used[-1] - used[0] > 1:  # there may be others between
-            used = np.flatnonzero(image.histogram())  # far faster than to sort the pixels
-        found = np.unique(levels[used])
-    else:
-        found = np.unique(pixels)
-    if found[-1] not in (0, 1, 255, 65535) or len(found) > 2 or (len(found) == 2 and found[0]):
-        shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
-        raise UserError(
-            f"{path}: a black and white mask holds 0 and one of 1, 255 or 65535; this one holds "
-            f"{len(found)} values ({shown}). Make the car 255, without anti-aliasing; no JPEG"
-        )
-    if image.mode in ("L", "P") and (used != (levels[used] > 0)).any():  # else it is 0 and 1
-        pixels = np.asarray(image.point((levels > 0).astype(int).tolist()))
-    return (pixels > 0).astype("uint8")
-
-
 def open_image(path, at_least=None):
-    """The decoded Pillow image of a file, or of a `zipfile.Path`; ValueError names a broken one.
+    """The decoded Pillow image of a file, or of a `zipfile.Path`; `Unreadable` names a broken one.
 
     `.info["size"]` is its (width, height) in the file. Given `at_least`, (height, width), a JPEG
     comes at a half, a quarter or an eighth of that where it is still so large: libjpeg then leaves
@@ -134,9 +101,8 @@ def open_image(path, at_least=None):
     except FileNotFoundError:
         raise
     except UNDECODABLE as error:
-        raise UserError(
-            f"{path}: cannot be decoded ({error}). Replace the file, or remove it and its pair"
-        ) from None
+        remedy = ". Replace the file, or remove it and its pair"
+        raise Unreadable(path, f"cannot be decoded ({error})", remedy) from None
     return image
 
 
@@ -158,7 +124,7 @@ def read_resized(path, image_size, resize="area"):
 
     Raises
     ------
-    ValueError
+    UserError
         Names the file when it cannot be decoded.
     """
     by_area = image_size is not None and resize == "area"

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from unet_tf.data.images import ids_at, read_mask, resized_back
-from unet_tf.data.values import ids_of, unknown_of, values_of
+from unet_tf.data.images import ids_at, resized_back
+from unet_tf.data.masks import as_keys, ids_of, nearest, read_mask, values_of
 from unet_tf.files import UserError
 
 
@@ -71,27 +71,28 @@ class Labels(NamedTuple):
         return (resized_back(np.squeeze(probability), size) >= threshold).astype("uint8")
 
 
-def read_ids(path, classes):
+def read_ids(path, labels):
     """A mask file as class ids, uint8 `(H, W)`, `VOID` where nothing counts.
 
     Raises
     ------
-    ValueError
+    UserError
         Names the file when it cannot be decoded or holds values or colours of no class; these with
         their number of pixels and the class whose colour is nearest.
     """
-    values = values_of(path, classes.greys)
-    ids, unknown = ids_of(values, classes)
+    values = values_of(path, labels.greys)
+    ids, unknown = ids_of(values, labels)
     if unknown.any():
-        found = unknown_of(values, unknown, classes)
-        shown = "; ".join(
-            f"{what} ({count} pixels{f', nearest: {nearest}' if nearest else ''})"
-            for what, count, nearest in found[:3]
-        )
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        strange, counts = np.unique(values[unknown], axis=0, return_counts=True)
+        cases = []
+        for index in np.argsort(-counts, kind="stable")[:3]:
+            (value,) = as_keys(strange[index : index + 1])
+            near = f", nearest: {nearest(value, labels)}" if labels.colours else ""
+            cases.append(f"{value} ({counts[index]} pixels{near})")
+        more = f" and {len(counts) - 3} more" if len(counts) > 3 else ""
         raise UserError(
-            f"{path}: {unknown.sum()} pixels are of none of the {len(classes.names)} classes: "
-            f"{shown}{more}. Mend the mask, or the class table; `python -m unet_tf check` looks at "
-            "all masks"
+            f"{path}: {unknown.sum()} pixels are of none of the {len(labels.names)} classes: "
+            f"{'; '.join(cases)}{more}. Mend the mask, or the class table; `python -m unet_tf "
+            "check` looks at all masks"
         )
     return ids

@@ -13,12 +13,9 @@ from unet_tf.files import UserError
 
 LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
 
-
 GIVEN = ("train", "val", "test")  # folders of given parts, each beside its `_labels`
 
-
 UNLABELLED = ("test_hq", "test")
-
 
 CARVANA = re.compile(r"([0-9a-f]{12})_\d\d")  # a name in the competition: car and view
 
@@ -38,13 +35,48 @@ def layout(folder):
     return None
 
 
+def given(folder):
+    """The folder whose parts are given: `train` beside `train_labels`; `val` and `test`, each
+    beside its own `_labels`, may be missing.
+
+    That is `folder`, or `tiff` or `png` in it (Massachusetts Buildings), or None.
+    """
+    for place in (Path(folder), Path(folder) / "tiff", Path(folder) / "png"):
+        if (place / "train").is_dir() and (place / "train_labels").is_dir():
+            return place
+    return None
+
+
+def part_folders(folder):
+    """Where the pairs of a folder lie: `(place, {part: (images, masks)})`, names within `place`.
+
+    The parts are those of `GIVEN` that have masks, where they are `given`; else there is one,
+    "all", and its names may be those of zips (`unzipped`).
+
+    Raises
+    ------
+    UserError
+        There is no such folder, or it is in none of the layouts.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder. Give one that is there.")
+    place, names = given(folder), layout(folder)
+    if place is not None:
+        parts = [part for part in GIVEN[1:] if any((place / f"{part}_labels").glob("*"))]
+        return place, {part: (part, f"{part}_labels") for part in ("train", *parts)}
+    if names is None:
+        raise without_pairs(folder)
+    return folder, {"all": names}
+
+
 def without_pairs(folder):
-    """The ValueError for a folder that is in none of the layouts."""
+    """The UserError for a folder that is in none of the layouts."""
     wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
     return UserError(
-        f"{folder}: no images and masks in this folder. Expected one of: {wanted}, "
-        "as folders or zips; or train + train_labels with val + val_labels. Give the "
-        "folder that holds them, or leave it out to work on rendered data."
+        f"{folder}: no images and masks in this folder. Expected one of: {wanted}, as folders or "
+        "zips; or train + train_labels, with or without val + val_labels and test + test_labels. "
+        "Give the folder that holds them."
     )
 
 
@@ -73,7 +105,7 @@ def unzipped(folder, name):
 def files_by_stem(folder, problems):
     """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
     files = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.glob("*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         stem = path.stem.removesuffix("_mask")
@@ -100,7 +132,8 @@ def pair(folder):
     Parameters
     ----------
     folder : path
-        In one of the `LAYOUTS`; zips are extracted first.
+        In one of the `LAYOUTS`; zips are extracted first. Or with given parts (`given`): then the
+        pairs of all parts, training first, then validation, then test; `parts` keeps them apart.
 
     Returns
     -------
@@ -108,14 +141,12 @@ def pair(folder):
 
     Raises
     ------
-    ValueError
+    UserError
         One error for all that is wrong: images without a mask and masks without an image, names
         that occur twice, unreadable and truncated files, masks of another size than their image.
     """
-    folder = Path(folder)
-    if layout(folder) is None:
-        raise without_pairs(folder)
-    return paired(folder, layout(folder))
+    place, parts = part_folders(folder)
+    return [found for names in parts.values() for found in paired(place, names)]
 
 
 def paired(folder, names):
@@ -140,18 +171,6 @@ def paired(folder, names):
     if not pairs:
         raise UserError(f"{folder}: {names[0]} and {names[1]} hold no images. Fill them first.")
     return pairs
-
-
-def given(folder):
-    """The folder whose parts are given: `train` beside `train_labels`, `val` beside `val_labels`.
-
-    That is `folder`, or `tiff` or `png` in it (Massachusetts Buildings), or None.
-    """
-    for place in (Path(folder), Path(folder) / "tiff", Path(folder) / "png"):
-        names = [f"{part}{end}" for part in GIVEN[:2] for end in ("", "_labels")]
-        if all((place / name).is_dir() for name in names):
-            return place
-    return None
 
 
 def unlabelled(folder):

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from unet_tf import kaggle, rendered
-from unet_tf.data.pairs import given, layout, without_pairs
-from unet_tf.files import UserError
+from unet_tf.data.pairs import given, layout, part_folders
 
 
 def find(data=None, kind="cars"):
@@ -28,16 +27,13 @@ def find(data=None, kind="cars"):
 
     Raises
     ------
-    ValueError
+    UserError
         When the argument or, for cars, `$UNET_DATA` names a folder without images and masks.
     """
     asked = data or (kind == "cars" and os.environ.get("UNET_DATA"))
     if asked:
         folder = Path(asked).expanduser()
-        if not folder.is_dir():
-            raise UserError(f"{folder}: there is no such folder. Give one that is there.")
-        if layout(folder) is None and given(folder) is None:
-            raise without_pairs(folder)
+        part_folders(folder)  # raises where nothing is in it
     else:
         folder = next(filter(None, found_by_itself(kind)), None)
         folder = folder or rendered.write(kind)

@@ -6,9 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
-
-from unet_tf.data.pairs import CARVANA, GIVEN, given, pair, paired
+from unet_tf.data.pairs import CARVANA, paired, part_folders
 from unet_tf.files import UserError
 
 
@@ -23,15 +21,17 @@ class Split(NamedTuple):
 def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
     """The parts of a folder: those that are given there, or those of `split`.
 
+    What is not given is split off the given training part, and that is printed: a score is then of
+    images that neither trained nor chose the epoch, unless `test_size` is 0.
+
     Parameters
     ----------
     folder : path
-        In one of the `LAYOUTS`, or with given parts (`given`); `test` may be missing there.
+        In one of the `LAYOUTS`, or with given parts (`given`).
     images : int, optional
         The first so many by name, of the whole or of the given training part.
     by, validation_size, test_size, seed : as in `split`
-        By image where fewer than five cars or groups stand in the names, or one is more than half
-        of the images; that is printed.
+        By image where the groups in the names do not fit (`groups_fit`); that is printed.
     pairs : dict of lists of Pair, optional
         The pairs to take instead of all, each of which would have to be whole: "train", "val" and
         "test" of given parts, else "all" (`unet_tf.doctor.Report.whole_pairs`).
@@ -42,26 +42,34 @@ def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, s
 
     Raises
     ------
-    ValueError
+    UserError
         As `pair` and `split`.
     """
-    place = given(folder)
-    if place is not None:
-        there = [part for part in GIVEN if any((place / f"{part}_labels").glob("*"))]
-        found = pairs or {part: paired(place, (part, f"{part}_labels")) for part in there}
-        train, validation, test = (found.get(part, []) for part in GIVEN)
-        if not train or not validation:
-            raise UserError(f"{place}: no whole pairs in train, or none in val: fill them first")
-        result = Split(train[:images], validation, test)
-        counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
-        print(f"Split as given: {', '.join(counts)}")
-        return result
-    every = pairs["all"] if pairs else pair(folder)
-    pairs = every[:images]
-    if len(pairs) < len(every):
-        print(f"The first {len(pairs)} of {len(every)} pairs, by name")
-    images = [image for image, _ in pairs]
-    if by == "group" and not groups_fit(images):
+    place, names = part_folders(folder)
+    pairs = pairs or {part: paired(place, two) for part, two in names.items()}
+    if "all" in pairs:
+        chosen = pairs["all"][:images]
+        if len(chosen) < len(pairs["all"]):
+            print(f"The first {len(chosen)} of {len(pairs['all'])} pairs, by name")
+        return split_as_fits(chosen, by, validation_size, test_size, seed)
+    if not pairs["train"] or not pairs.get("val", True):
+        raise UserError(f"{place}: no whole pairs in train, or none in val: fill them first")
+    result = Split(pairs["train"][:images], pairs.get("val", []), pairs.get("test", []))
+    shares = {"validation": validation_size, "test": test_size}
+    shares = {part: 0 if getattr(result, part) else share for part, share in shares.items()}
+    if missing := [part for part, share in shares.items() if share]:
+        print(f"No {' and no '.join(missing)} part is given: split off the given training part")
+        train, *others = split_as_fits(result.train, by, *shares.values(), seed)
+        validation, test = (own or new for own, new in zip(result[1:], others, strict=True))
+        result = Split(train, validation, test)
+    counts = [f"{len(part)} {name}" for name, part in result._asdict().items() if part]
+    print(f"{'With what is given' if missing else 'Split as given'}: {', '.join(counts)}")
+    return result
+
+
+def split_as_fits(pairs, by, validation_size, test_size, seed):
+    """`split`, by image where the groups do not fit; that is printed."""
+    if by == "group" and not groups_fit([image for image, _ in pairs]):
         print("By their names these images are too few groups, or too unequal ones, to split by")
         by = "image"
     return split(pairs, by, validation_size, test_size, seed)
@@ -97,6 +105,9 @@ def divide(pairs, by, count, seed):
     """(rest, part): the part holds `count` groups, or images, as `by` says."""
     if not count:
         return pairs, []
+    # It takes two seconds to import, for which nobody should wait who splits nothing.
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
     if by == "image":
         return train_test_split(pairs, test_size=count, random_state=seed)
     groups = [group_of(image) for image, _ in pairs]
@@ -126,7 +137,7 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
 
     Raises
     ------
-    ValueError
+    UserError
         For an unknown `by`, or too few groups or images for the shares.
     """
     if by not in ("group", "image"):

@@ -7,21 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from unet_tf.data.labels import Labels
-from unet_tf.data.values import VOID
+from unet_tf.data.masks import VOID
 from unet_tf.files import UserError, write_text
 
 VOID_NAMES = ("void", "ignore", "unlabelled", "unlabeled")
-
 
 TABLES = ("label_class_dict.csv", "class_dict.csv", "classes.csv")
 
 
 def read_table(path):
-    """The `Classes` of a CSV file with the columns name, r, g, b.
+    """The `Labels` of a CSV file with the columns name, r, g, b.
 
     Raises
     ------
-    ValueError
+    UserError
         Names the file, and the row that is wrong.
     """
     try:
@@ -52,10 +51,10 @@ def read_table(path):
     return Labels(tuple(known), tuple(known.values()), void)
 
 
-def write_table(path, classes):
+def write_table(path, labels):
     """Write a class table that `read_table` reads; classes without colours get the palette's."""
-    palette = palette_of(classes).tolist()
-    rows = [[name, *colour] for name, colour in zip(classes.names, palette, strict=False)]
+    palette = palette_of(labels).tolist()
+    rows = [[name, *colour] for name, colour in zip(labels.names, palette, strict=False)]
     if palette[VOID] not in [colour for _, *colour in rows]:
         rows.append(["void", *palette[VOID]])
     text = io.StringIO()
@@ -63,16 +62,27 @@ def write_table(path, classes):
     write_text(Path(path), text.getvalue())
 
 
-def table_of(folder):
-    """The class table that lies in `folder`, or in or beside `tiff` or `png` there; or None."""
+def table_of(folder, names=None):
+    """The class table that lies in `folder`, or in or beside `tiff` or `png` there; or None.
+
+    Raises
+    ------
+    UserError
+        As `read_table`; and where `names` are given and the table has others.
+    """
     folder = Path(folder)
     beside = [folder.parent] if folder.name in ("tiff", "png") else []
     places = [folder, folder / "tiff", folder / "png", *beside]
     paths = [place / name for place in places for name in TABLES]
-    return next((read_table(path) for path in paths if path.is_file()), None)
+    table = next((read_table(path) for path in paths if path.is_file()), None)
+    if table and names is not None and tuple(names) != table.names:
+        raise UserError(
+            f"{folder}: its table names the classes {', '.join(table.names)}: use these"
+        )
+    return table
 
 
-def palette_of(classes):
+def palette_of(labels):
     """RGB of each possible value of a mask of ids, uint8 `(256, 3)`: the classes' own colours, or
     PASCAL VOC's, in which void is a light beige."""
     ids = np.arange(256)
@@ -80,18 +90,8 @@ def palette_of(classes):
     for bit in range(8):  # PASCAL VOC: the bits of an id, spread over the three channels
         for channel in range(3):
             palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype("uint8")
-    if classes.colours:
-        palette[: len(classes.colours)] = classes.colours
-    if classes.void:
-        palette[VOID] = classes.void
+    if labels.colours:
+        palette[: len(labels.colours)] = labels.colours
+    if labels.void:
+        palette[VOID] = labels.void
     return palette
-
-
-def agreed_table(folder, names=None):
-    """`table_of(folder)`; ValueError where names are given and the table has others."""
-    table = table_of(folder)
-    if table and names is not None and tuple(names) != table.names:
-        raise UserError(
-            f"{folder}: its table names the classes {', '.join(table.names)}: use these"
-        )
-    return table

@@ -3,12 +3,10 @@
 import dataclasses
 import os
 
-import matplotlib.pyplot as plt
 import numpy as np
-import tensorflow as tf
 
-from unet_tf import data, plot
-from unet_tf.data import VOID, Labels, palette_of
+from unet_tf import data
+from unet_tf.data import Labels, resized_back, size_given
 from unet_tf.doctor.causes import (
     CHANNELS,
     LOGITS,
@@ -16,14 +14,14 @@ from unet_tf.doctor.causes import (
     REMEDIES,
     SCALE,
     SIZE,
+    Answer,
     Cause,
     cause,
     compared,
-    ids_of,
     of_mask,
     of_training,
-    swept,
 )
+from unet_tf.doctor.pictures import explained, shares_of
 from unet_tf.files import UserError
 
 
@@ -33,11 +31,12 @@ class Explanation:
 
     image: np.ndarray  # float32 (H, W, 3) in [0, 1], to show
     probability: np.ndarray  # float32 (h, w, C); C is 1 for a black and white model
-    prediction: np.ndarray  # uint8 (H, W): class ids, or {0, 1} at a threshold of 0.5
+    prediction: np.ndarray  # uint8 (H, W): class ids, or {0, 1} at the threshold
     truth: np.ndarray | None  # the same; void is 255
     classes: Labels
     sweep: list  # (threshold, share of the pixels at or above it, dice or None); C of 1 only
     causes: list
+    threshold: float
 
     @property
     def found(self):
@@ -60,28 +59,10 @@ class Explanation:
 
     def figure(self):
         """Image, probability or mask, and prediction; below, thresholds, or shares by class."""
-        many = self.probability.shape[-1] > 1
-        shown, palette = {"image": self.image}, palette_of(self.classes)
-        if many:
-            shown |= {} if self.truth is None else {"mask": palette[self.truth]}
-            shown["prediction"] = palette[self.prediction]
-        else:
-            shown["probability"] = self.probability[..., 0]
-            truth = np.zeros_like(self.prediction) if self.truth is None else self.truth
-            head = "prediction" if self.truth is None else "found, missed, extra"
-            shown[head] = plot.overlay(self.image, truth, self.prediction)
-        top = 5.6 / 3 * self.image.shape[0] / self.image.shape[1] + 0.3
-        figure = plt.figure(figsize=(5.8, top + 2.2), dpi=100, layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=(top, 2.2))
-        for axis, (title, pixels) in zip(above.subplots(1, len(shown)), shown.items(), strict=True):
-            axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)
-            axis.set(xticks=[], yticks=[])
-            axis.set_title(title, fontsize=9)
-        (draw_shares if many else draw_sweep)(below.subplots(), self)
-        return figure
+        return explained(self)
 
 
-def explain(model, image, mask=None, image_size=(96, 128), resize="area", classes=None):
+def explain(model, image, mask=None, image_size="card", resize=None, classes=None):
     """Ask a model about one image, in several ways, and test the usual causes of a black answer.
 
     What is found hides what may lie behind it: of a model that is fed wrongly, nothing is said
@@ -90,14 +71,17 @@ def explain(model, image, mask=None, image_size=(96, 128), resize="area", classe
     Parameters
     ----------
     model : callable, as in `unet_tf.predict.probabilities`
+        A `Predictor` of `unet_tf.predict` has a card, which says the rest; others are told.
     image : path, or float array `(h, w, 3)`
         A file is read and resized as in training. An array is what you feed the model yourself.
     mask : path, optional
         The image's true mask; without it, what wants a comparison is no more than likely. Take a
         pair of the training part: masks that teach nothing are among the causes.
-    image_size, resize : as in training (`unet_tf.pipeline.dataset`)
+    image_size : (height, width), "native" (or None), or "card"
+        As in training, for a file. By default the card's, else what the model is built for.
+    resize : as in training (`unet_tf.pipeline.dataset`); by default the card's, else "area".
     classes : unet_tf.data.Labels, optional
-        Of a model of several classes; else they are numbered.
+        By default the card's, else numbered.
 
     Returns
     -------
@@ -105,53 +89,91 @@ def explain(model, image, mask=None, image_size=(96, 128), resize="area", classe
 
     Raises
     ------
-    ValueError
-        For a file that cannot be decoded, and for an answer that is no map of the image's size.
+    UserError
+        For a file that cannot be decoded, for a size that nobody says, for an answer that is no map
+        of the image's size, and for classes of another number than the model's channels.
     """
-    file = isinstance(image, str | os.PathLike)
+    card, file = getattr(model, "card", None), isinstance(image, str | os.PathLike)
+    resize = resize or (card.resize if card else "area")
     pixels = data.read_image(image) if file else np.asarray(image, "float32")
 
     def at(size):
         if file:
             return data.read_resized(image, size, resize)[0].astype("float32") / 255
-        return tf.image.resize(pixels, size, antialias=True).numpy()
+        return smoothly(pixels, size)
 
-    asked = tuple((file and image_size) or pixels.shape[:2])
     built = tuple((getattr(model, "input_shape", None) or (None,) * 4)[1:3])
     built = None if None in built else built
+    asked = pixels.shape[:2]
+    if file:
+        asked = size_asked(image_size, card, built) or asked
     fed = at(built or asked)
     said = answer(model, fed)
-    if classes is None:
-        names = ("background", "foreground") if said.shape[-1] == 1 else range(said.shape[-1])
-        classes = Labels(tuple(map(str, names)))
-    truth, causes = of_mask(mask, said.shape[-1], classes)
+    labels = labels_for(said.shape[-1], classes or (card and card.labels))
+    truth, causes = of_mask(mask, labels)
     shape = pixels.shape[:2] if truth is None else truth.shape
-
-    lost, logits = np.mean(~np.isfinite(said)), are_logits(said)
+    lost, logits, found = np.mean(~np.isfinite(said)), are_logits(said), np.nan_to_num(said)
     causes.append(cause(NAN, lost > 0, f"{lost:.1%} of the values"))
-    found = np.nan_to_num(said)
     causes.append(cause(LOGITS, logits, f"values from {found.min():.3f} to {found.max():.3f}"))
     probability = as_probability(said, logits)
-    sweep = swept(probability, truth, shape)
+    given = Answer(probability, truth, shape, labels, card.threshold if card else 0.5)
     if not lost:
-        ways = {SCALE: [fed / 255 if fed.max() > 2 else fed * 255], CHANNELS: [fed[..., ::-1]]}
-        if built is None:  # half and twice the size, but no larger than the image itself
-            sizes = [(asked[0] * n // 2, asked[1] * n // 2) for n in (1, 4)]
-            ways[SIZE] = [at(size) for size in sizes if size[0] <= pixels.shape[0]]
-        else:
-            text = "the model is built for {}x{}, and was asked for {}x{}"
-            causes.append(cause(SIZE, built != asked, text.format(*built, *asked)))
+        if built:
+            text = "the model is built for {}x{}, and was asked for {}x{}".format(*built, *asked)
+            causes.append(cause(SIZE, built != asked, text))
         wrong = []
-        for what, others in ways.items():
+        for what, others in other_ways(fed, at, None if built else asked, pixels.shape[0]).items():
             others = [as_probability(answer(model, other), logits) for other in others]
-            wrong.append(Cause(what, *compared(probability, others, truth, shape)))
+            wrong.append(Cause(what, *compared(given, others)))
         causes += wrong
         if all(verdict != "yes" for _, verdict, _ in wrong):
-            causes += of_training(probability, sweep, truth, shape, classes)
+            causes += of_training(given)
     shown = np.clip(pixels / (255 if pixels.max() > 2 else 1), 0, 1).astype("float32")
-    shown = tf.image.resize(shown, shape).numpy()  # an array may be smaller than the mask
-    ids = ids_of(probability, shape)
-    return Explanation(shown, probability, ids, truth, classes, sweep, causes)
+    shown = smoothly(shown, shape)  # an array may be smaller than the mask
+    ids, sweep = given.ids(), given.sweep()
+    return Explanation(shown, probability, ids, truth, labels, sweep, causes, given.threshold)
+
+
+def size_asked(image_size, card, built):
+    """(height, width) to which files are resized, None for their own; UserError if nobody says."""
+    if not isinstance(image_size, str) or image_size != "card":
+        return size_given(image_size)
+    if not (card or built):
+        raise UserError(
+            "the model does not say how large its images are: give image_size=(height, width) or "
+            '"native", as in training'
+        )
+    return card.image_size if card else built
+
+
+def labels_for(channels, labels):
+    """The labels of a model of so many channels: those given, or numbered ones."""
+    if labels is None:
+        numbered = Labels(tuple(map(str, range(channels))))
+        return Labels.foreground() if channels == 1 else numbered
+    if channels == 1 and len(labels.names) == 2:
+        return labels._replace(binary=True)
+    if channels != labels.channels:
+        raise UserError(f"the model answers {channels} channels for {labels.channels} classes")
+    return labels
+
+
+def other_ways(fed, at, asked, height):
+    """`{cause: [images]}`: the image as it would be fed, were that cause there.
+
+    `asked` is the size where the model takes any, `height` the image's own; else None.
+    """
+    ways = {SCALE: [fed / 255 if fed.max() > 2 else fed * 255], CHANNELS: [fed[..., ::-1]]}
+    if asked:  # half and twice the size, but no larger than the image itself
+        sizes = [(asked[0] * n // 2, asked[1] * n // 2) for n in (1, 4)]
+        ways[SIZE] = [at(size) for size in sizes if size[0] <= height]
+    return ways
+
+
+def smoothly(pixels, size):
+    """Float32 `(h, w, 3)`, resized to `size`, (height, width): bilinear, without aliasing."""
+    channels = np.moveaxis(np.asarray(pixels, "float32"), -1, 0)
+    return np.stack([resized_back(np.ascontiguousarray(one), size) for one in channels], axis=-1)
 
 
 def answer(model, fed):
@@ -176,42 +198,8 @@ def are_logits(said):
 def as_probability(said, logits):
     """Probabilities, float32 `(h, w, C)`; NaN is 0."""
     said = np.nan_to_num(said)
-    if logits:
-        return np.asarray(tf.sigmoid(said) if said.shape[-1] == 1 else tf.nn.softmax(said))
-    return said
+    if not logits:
+        return said
+    from scipy.special import expit, softmax  # half a second, for which `check` need not wait
 
-
-def shares_of(ids, classes):
-    """The share of each class in the pixels that are not void, float64 `(C,)`."""
-    counts = np.bincount(ids[ids != VOID], minlength=len(classes.names))
-    return counts / max(1, counts.sum())
-
-
-def draw_sweep(axis, explanation):
-    """The share of the pixels above each threshold, and the dice, onto an axis."""
-    thresholds, shares, scores = zip(*explanation.sweep, strict=True)
-    axis.plot(thresholds, shares, color=plot.EXTRA, label="share of the pixels")
-    if explanation.truth is not None:
-        axis.plot(thresholds, scores, color=plot.TRUTH, label="dice")
-    axis.axvline(0.5, color="0.6", linestyle=":", label="0.5")
-    axis.set(xlim=(0, 1), ylim=(-0.03, 1.03))
-    axis.set_xlabel("threshold", fontsize=8)
-    axis.tick_params(labelsize=8)
-    axis.legend(fontsize=8)
-
-
-def draw_shares(axis, explanation):
-    """A bar a class: its share of the prediction, beside that of the mask, onto an axis."""
-    names, shown = explanation.classes.names, {"prediction": (explanation.prediction, plot.EXTRA)}
-    if explanation.truth is not None:
-        shown["mask"] = (explanation.truth, plot.TRUTH)
-    for number, (label, (ids, colour)) in enumerate(shown.items()):
-        shares = shares_of(ids, explanation.classes)
-        places = np.arange(len(names)) + 0.4 * number
-        bars = axis.bar(places, shares, 0.4, color=colour, label=label)
-        axis.bar_label(bars, [f"{share:.1%}" for share in shares], fontsize=7)
-    axis.set_xticks(np.arange(len(names)) + 0.2 * (len(shown) - 1), names)
-    axis.tick_params(labelsize=8)
-    axis.set(ylim=(0, 1.1))
-    axis.set_ylabel("share of the pixels", fontsize=8)
-    axis.legend(fontsize=8)
+    return expit(said) if said.shape[-1] == 1 else softmax(said, axis=-1)

@@ -9,8 +9,6 @@ from unet_tf import data
 from unet_tf.doctor.findings import short
 
 KEPT = 256  # values of one mask: more are no classes
-
-
 ORIENTATION = 0x0112  # EXIF
 
 
@@ -27,7 +25,7 @@ class Photo(NamedTuple):
 
 
 class Mask(NamedTuple):
-    """What is kept of a mask; `values` are as in `classes.values_of`, `KEPT` of them at most."""
+    """What is kept of a mask; `values` are as in `data.values_of`, `KEPT` of them at most."""
 
     size: tuple
     mode: str
@@ -53,7 +51,7 @@ def photo_of(path):
     data.size_of(path)  # finds truncated files that Pillow decodes all the same
     image = data.open_image(path)
     if image.mode.startswith("I"):
-        levels = np.asarray(image, "int64") // 257  # as `pipeline.read_image` has them
+        levels = np.asarray(image, "int64") // 257  # as `data.read_image` has them
         mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
     else:
         histogram = np.array(image.convert("L").histogram())
@@ -82,14 +80,14 @@ def mask_of(path):
 
 
 def counted(image):
-    """(values, counts): what `classes.values_of` has for a decoded mask, and in how many pixels."""
+    """(values, counts): what `data.values_of` has for a decoded mask, and in how many pixels."""
     if image.mode in ("LA", "La", "PA"):
         image = image.getchannel(0)
     if image.mode in ("L", "P"):  # in a twentieth of np.unique's time
         counts = np.array(image.histogram())
         return np.flatnonzero(counts), counts[counts > 0]
     if image.mode == "1" or image.mode.startswith("I"):
-        return np.unique(data.values_in(image), return_counts=True)
+        return np.unique(data.values_of(image), return_counts=True)
     found = image.convert("RGB").getcolors(image.width * image.height)
     return np.array([colour for _, colour in found]), np.array([count for count, _ in found])
 
@@ -100,8 +98,7 @@ def facts_of(part, pair):
     for look, path in zip((photo_of, mask_of), pair, strict=True):
         try:
             seen.append(look(path))
-        except ValueError as error:
+        except data.Unreadable as error:
             seen.append(None)
-            reason = str(error).partition(f"{path.name}: ")[2].partition(". Replace")[0]
-            faults.append(f"{short(path)}: {reason}")
+            faults.append(f"{short(path)}: {error.reason}")
     return Facts(part, pair, *seen, faults)

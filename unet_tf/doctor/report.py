@@ -11,27 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 from tqdm import tqdm
 
 from unet_tf import data, rendered
-from unet_tf.data import VOID, Labels
+from unet_tf.data import VOID, Labels, as_keys
 from unet_tf.doctor.facts import facts_of
-from unet_tf.doctor.findings import (
-    LEVELS,
-    by,
+from unet_tf.doctor.findings import LEVELS, by, first, of_groups, of_images, of_names
+from unet_tf.doctor.mask_findings import (
     classes_of,
-    first,
-    keys,
     of_classes,
-    of_groups,
-    of_images,
     of_masks,
-    of_names,
     pixels_of,
+    sharp_and_blurred,
 )
 from unet_tf.doctor.pictures import first_pairs
-from unet_tf.files import UserError, atomically
+from unet_tf.files import atomically
 
 
 def check(folder, classes=None):
@@ -40,8 +34,8 @@ def check(folder, classes=None):
     Parameters
     ----------
     folder : path
-        In one of `data.LAYOUTS`, or with given parts (`data.given`).
-    classes : Classes, sequence of str, or None
+        As `unet_tf.data.pair` takes it.
+    classes : unet_tf.data.Labels, sequence of str, or None
         The classes, or their names by id. None: the folder's table, else what the masks hold.
 
     Returns
@@ -50,57 +44,45 @@ def check(folder, classes=None):
 
     Raises
     ------
-    ValueError
+    UserError
         No images and masks in this folder, or a class table that cannot be read.
     """
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder. Give one that is there.")
-    parts, findings, pairs, counts = parts_of(folder), [], [], {}
+    counts, pairs, findings = listed(folder)
     if not isinstance(classes, Labels):
-        table = data.agreed_table(folder, classes)
+        table = data.table_of(folder, classes)
         classes = table or (None if classes is None else Labels(tuple(classes)))
-    for part, *places in parts:
-        problems = defaultdict(list)
-        there = [place for place in places if place.is_dir()]
-        images, masks = (
-            data.files_by_stem(place, problems) if place in there else {} for place in places
-        )
-        findings += of_names(images, masks, problems["the same name twice"], there, places)
-        own = [data.Pair(images[stem], masks[stem]) for stem in images if stem in masks]
-        pairs += [(part, pair) for pair in own]
-        counts[part] = (len(images), len(masks), len(own))
     # Threads do: Pillow lets go of Python's lock while it decodes.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         looks = pool.map(lambda job: facts_of(*job), pairs)
         facts = list(tqdm(looks, total=len(pairs), desc="checking", unit=" pairs", disable=None))
 
-    limit = max(data.MOST, len(classes.names) if classes else 0) + 1  # and void
-    masks = [fact for fact in facts if fact.mask]
-    clean = [fact for fact in masks if fact.mask.distinct <= limit and not fact.mask.jpeg]
-    blurred = [fact for fact in masks if fact.mask.distinct > limit or fact.mask.jpeg]
+    clean, blurred = sharp_and_blurred(facts, classes)
     if classes:
         grey = [f.mask for f in clean if f.mask.values.ndim == 1 and f.mask.palette is None]
         classes = data.with_greys(classes, [mask.values.tolist() for mask in grey])
     findings += [*of_images(facts), *of_groups(facts), *of_masks(clean, blurred, classes)]
     taken, more = classes_of(clean, classes)
     pixels, strangers = pixels_of(clean, taken, counts)
-    findings += [*more, *of_classes(clean, taken, pixels, strangers, classes)]
+    findings += [*more, *(of_classes(clean, taken, pixels, strangers, classes) if taken else ())]
     findings = [finding for finding in findings if finding.cases]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Report(folder, counts, facts, taken, pixels, findings)
 
 
-def parts_of(folder):
-    """`[(part, folder of images, folder of masks)]`; without given parts it is one, "all"."""
-    place = data.given(folder)
-    if place is not None:
-        there = [part for part in data.GIVEN if (place / f"{part}_labels").is_dir()]
-        return [(part, place / part, place / f"{part}_labels") for part in there]
-    names = data.layout(folder)
-    if names is None:
-        raise data.without_pairs(folder)
-    return [("all", *(data.unzipped(folder, name) for name in names))]
+def listed(folder):
+    """What lies there, by name: ({part: (images, masks, pairs)}, [(part, Pair)], findings)."""
+    place, parts = data.part_folders(folder)
+    counts, pairs, findings = {}, [], []
+    for part, names in parts.items():
+        problems = defaultdict(list)
+        places = [data.unzipped(place, name) for name in names]
+        images, masks = (data.files_by_stem(place, problems) for place in places)
+        findings += of_names(images, masks, problems["the same name twice"], places)
+        own = [data.Pair(images[stem], masks[stem]) for stem in images if stem in masks]
+        pairs += [(part, pair) for pair in own]
+        counts[part] = (len(images), len(masks), len(own))
+    return counts, pairs, findings
 
 
 class Report(NamedTuple):
@@ -145,10 +127,8 @@ class Report(NamedTuple):
         kinds += [{(0, black), (label, white)} for label in (1, 255)]
 
         def values(mask):
-            found = keys(mask.values)
-            return set(
-                found if mask.palette is None else zip(found, keys(mask.palette), strict=True)
-            )
+            own, palette = as_keys(mask.values), mask.palette
+            return set(own if palette is None else zip(own, as_keys(palette), strict=True))
 
         masks = [values(fact.mask) for fact in self.facts if fact.mask]
         plain = all(any(mask <= kind for kind in kinds) for mask in masks)
@@ -198,7 +178,6 @@ class Report(NamedTuple):
         figure = first_pairs([f.pair for f in self.facts if f.photo and f.mask][:4], self.classes)
         with atomically(Path(path)) as partial:
             figure.savefig(partial)
-        plt.close(figure)
 
 
 def aligned(rows):

@@ -21,25 +21,6 @@ DEFAULT_SEED = 87654321  # what TensorFlow takes for a graph without a seed
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
-def in_graph(load, channels, image_size):
-    """A stage of tf.data that calls Python: a number -> the uint8 images that `load` gives for it.
-
-    `channels` says how many each image has; None for `image_size` leaves the sizes open.
-    """
-    height, width = image_size or (None, None)
-    keep_freed_memory()
-
-    def stage(number):
-        types = [tf.uint8] * len(channels)
-        images = tf.numpy_function(remembered()(load), [number], types, stateful=False)
-        return tuple(
-            tf.ensure_shape(image, (height, width, count))
-            for image, count in zip(images, channels, strict=True)
-        )
-
-    return stage
-
-
 def loader(pairs, image_size=(96, 128), resize="area", read=read_mask):
     """A function: the number of a pair -> image `(H, W, 3)` and mask `(H, W, 1)`, both uint8."""
 
@@ -52,12 +33,25 @@ def loader(pairs, image_size=(96, 128), resize="area", read=read_mask):
     return load
 
 
+def in_graph(load, image_size):
+    """A stage of tf.data that calls Python: a number -> the image and the mask of `loader`."""
+    height, width = image_size or (None, None)
+    keep_freed_memory()
+
+    def stage(number):
+        types = [tf.uint8, tf.uint8]
+        image, mask = tf.numpy_function(remembered()(load), [number], types, stateful=False)
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
+
+    return stage
+
+
 def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
     """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`.
 
     `read` reads a mask: `read_mask`, or for masks of many classes `unet_tf.data.Labels.read`.
     """
-    stage = in_graph(loader(pairs, image_size, resize, read), (3, 1), image_size)
+    stage = in_graph(loader(pairs, image_size, resize, read), image_size)
     return tf.data.Dataset.range(len(pairs)).map(stage, num_parallel_calls=AUTOTUNE)
 
 
@@ -78,7 +72,7 @@ def elements_of(pairs, image_size, resize, read, cache):
         stays = cache != "file"
         path = cache_file(cache, pairs, image_size, resize, read) if stays else None
         load = FileCache(load, sizes_of(pairs, image_size), path)
-    return tf.data.Dataset.range(len(pairs)), in_graph(load, (3, 1), image_size)
+    return tf.data.Dataset.range(len(pairs)), in_graph(load, image_size)
 
 
 def to_float(image, mask):
@@ -209,11 +203,15 @@ def dataset(
 
 def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
     """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
+    keep_freed_memory()
 
-    def load(number):
-        return [read_resized(str(paths[number]), image_size, resize)[0]]
+    def load(path):
+        return read_resized(path.decode(), image_size, resize)[0]
 
-    images = tf.data.Dataset.range(len(paths))
-    images = images.map(in_graph(load, (3,), image_size), num_parallel_calls=AUTOTUNE)
-    batches = images.batch(batch_size).map(lambda image: tf.cast(image, tf.float32) / 255)
-    return untuned(batches.prefetch(AUTOTUNE))
+    def load_in_graph(path):
+        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
+        return tf.cast(tf.ensure_shape(image, (*(image_size or (None, None)), 3)), tf.float32) / 255
+
+    images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+    images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
+    return untuned(images.batch(batch_size).prefetch(AUTOTUNE))

@@ -11,20 +11,20 @@ def batches_of(recipe, parts, seed, labels):
 
     Both are kept decoded, in memory or in a file, by what they take together; printed in a line.
     """
-    size, resize = recipe.image_size, recipe.resize
+    size, batch_size = recipe.image_size, recipe.batch_size
     whole = None if recipe.crop else size  # crops are cut out of whole images
-    kept = {
-        "cache": pipeline.chosen_cache((parts.train, whole), (parts.validation, size)),
-        "read": labels.read,
-    }
-    drawn = {"augment": recipe.augment, "seed": seed, "batch_size": recipe.batch_size}
+    cache = pipeline.chosen_cache((parts.train, whole), (parts.validation, size))
+    kept = {"cache": cache, "read": labels.read}
+    drawn = {"augment": recipe.augment, "seed": seed, **kept}
+    kept["resize"] = recipe.resize
     if recipe.crop:
-        training = pipeline.crop_dataset(parts.train, recipe.crop, recipe.crops, **drawn, **kept)
-        validation = pipeline.dataset(parts.validation, size, 1, resize, **kept)
+        crops = recipe.crop, recipe.crops, batch_size
+        training = pipeline.crop_dataset(parts.train, *crops, **drawn)
+        validation = pipeline.dataset(parts.validation, size, 1, **kept)
         return training, validation, (None, None)
-    shuffle = recipe.shuffle
-    training = pipeline.dataset(parts.train, size, resize=resize, shuffle=shuffle, **drawn, **kept)
-    validation = pipeline.dataset(parts.validation, size, recipe.batch_size, resize, **kept)
+    drawn |= {"resize": recipe.resize, "shuffle": recipe.shuffle}
+    training = pipeline.dataset(parts.train, size, batch_size, **drawn)
+    validation = pipeline.dataset(parts.validation, size, batch_size, **kept)
     return training, validation, size or common_size(list(itertools.chain(*parts)))
 
 

@@ -5,4 +5,4 @@ from unet_tf.scores.binary import THRESHOLDS, best_threshold, bootstrap_interval
 from unet_tf.scores.binary import per_image_dice, report
 from unet_tf.scores.boundary import boundary_f1, default_tolerance, thickened
 from unet_tf.scores.classes import class_report, confusion_matrix, frequency_weights, scores_of
-from unet_tf.scores.tables import CLASS_USED_BY, USED_BY, markdown, table
+from unet_tf.scores.tables import USED_BY, markdown, table

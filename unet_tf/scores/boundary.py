@@ -4,7 +4,6 @@ A large object hides a ragged outline from dice, whose pixels are nearly all ins
 """
 
 import numpy as np
-from scipy import ndimage
 
 
 def boundary_f1(truth, prediction, tolerance=None):
@@ -52,9 +51,13 @@ def edge(mask):
 
     The image's border is no edge: where it cuts an object, the object has no outline there.
     """
+    from scipy import ndimage  # half a second: not for those who import `scores` for a dice
+
     return mask & ~ndimage.binary_erosion(mask, border_value=1)
 
 
 def thickened(pixels, tolerance):
     """Bool `(H, W)`: where a square of 2 `tolerance` + 1 pixels holds at least one of `pixels`."""
+    from scipy import ndimage
+
     return ndimage.maximum_filter(pixels, 2 * tolerance + 1, mode="constant")
