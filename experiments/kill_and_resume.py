@@ -24,7 +24,7 @@ SMALL = {
     "article_simple": "--images 96",
     "article_unet": "--images 96",
     "guide_unet": "--images 96 --image-size 80x120",
-    "buildings_unet": "--images 12 --set crop=128,128",
+    "buildings_unet": "--images 12 --set crop=64,64",
     "multiclass_unet": "--images 96 --image-size 64x96",
 }
 

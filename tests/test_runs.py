@@ -169,7 +169,7 @@ def test_a_run_folder_is_held(folder, tmp_path):
         lock.write("process 7 on elsewhere")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match="process 7 on elsewhere writes into this folder"):
+        with pytest.raises(ValueError, match="process 7 on elsewhere writes there"):
             run(folder, tmp_path / "run")
 
 

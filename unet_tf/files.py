@@ -92,8 +92,8 @@ def held(folder, again=False):
     """Hold a folder while writing into it: a second process is told who does.
 
     The system lets go of it when the process ends, however it ends. Where a file system knows no
-    locks (some network drives), nothing is held. With
-    `again` it may be held by this process already, as a run holds it for its training.
+    locks (some network drives), nothing is held. With `again` it may be held by this process
+    already, as a run holds it for its training.
 
     Raises
     ------

@@ -92,9 +92,7 @@ def fit(
     settings : dict, optional
         What else makes this training, ready for JSON: compared when it is resumed; `code`, a hash,
         as a version. Else what the data sets of `unet_tf.pipeline` say of themselves.
-    callbacks : sequence of keras.callbacks.Callback
-        More of them.
-    verbose : as in `keras.Model.fit`
+    callbacks, verbose : as in `keras.Model.fit`
     card : unet_tf.data.Card, optional
         Written into `best.keras`.
     other_code : bool
