@@ -1,7 +1,6 @@
 """From files to batches: read, resize, cache, shuffle, batch, augment, prefetch (tf.data).
 
-Pillow reads, inside tf.data's parallel map: it knows every PNG and GIF encoding, is twice as fast
-as TensorFlow on a GIF, and an error can name its file.
+Pillow reads (`unet_tf.data`), inside tf.data's parallel map.
 """
 
 import functools
