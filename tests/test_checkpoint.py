@@ -325,7 +325,7 @@ def test_a_folder_into_which_another_process_writes_is_refused(bright, tmp_path)
     (tmp_path / ".lock").write_text("process 7 on elsewhere")
     with open(tmp_path / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match="process 7 on elsewhere writes into this folder"):
+        with pytest.raises(ValueError, match="process 7 on elsewhere writes there"):
             small(tmp_path, bright, bright)
     small(tmp_path, bright, bright)
 

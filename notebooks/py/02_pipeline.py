@@ -728,12 +728,9 @@ def unlabelled(folder):
 
 
 # %%
-def read_batch(paths):
-    return np.stack([read_resized(path, (96, 128))[0] for path in paths]).astype("float32") / 255
-
-
 unseen = unlabelled(folder)[:40]
-for batch in (read_batch(unseen[:32]), read_batch(unseen[32:])):
+for paths in (unseen[:32], unseen[32:]):
+    batch = np.float32([read_resized(path, (96, 128))[0] for path in paths]) / 255
     print(f"{batch.dtype.name} {batch.shape}")
 
 # %% [markdown]

@@ -110,17 +110,9 @@ class FileCache:
     """What `load(number)` gives, decoded once and then read from a file, in any order.
 
     Each pair has its place in the file, with a checksum behind it: what a killed process left half
-    written does not fit, and is loaded anew. Several processes may fill one file. On a full disk
-    nothing more is kept.
-
-    Parameters
-    ----------
-    load : callable
-        A number -> the image, uint8 `(H, W, 3)`, and its mask, uint8 `(H, W, 1)`.
-    sizes : list of (height, width)
-        Of what it gives, by number; a pair of another size is not kept.
-    path : path, optional
-        The file, which stays; else a nameless one, gone however the process ends.
+    written does not fit, and is loaded anew, as is one that is not of its (height, width) in
+    `sizes`. Several processes may fill one file; on a full disk nothing more is kept. `path` stays;
+    without it the file is nameless, and gone however the process ends.
     """
 
     def __init__(self, load, sizes, path=None):
