@@ -144,8 +144,7 @@ def test_freed_memory_is_kept():
 
 
 def test_a_pass_waits_for_no_tuning(files):
-    for batches in (pipeline.dataset(files), pipeline.image_dataset([files[0][0]])):
-        assert batches.options().autotune.enabled is False
+    assert pipeline.dataset(files).options().autotune.enabled is False
 
 
 def test_a_large_photograph_cut_short_is_named(large, tmp_path):
@@ -331,15 +330,6 @@ def test_a_broken_file_is_named_while_training(files):
     files[3][0].write_bytes(whole[: len(whole) // 2])
     with pytest.raises(tf.errors.OpError, match=r"03\.jpg: cannot be decoded"):
         list(pipeline.dataset(files, (12, 16)))
-
-
-def test_unlabelled_images_in_order(files):
-    images = [image for image, _ in files]
-    batches = list(pipeline.image_dataset(images, (12, 16), batch_size=4))
-    assert [batch.shape for batch in batches] == [(4, 12, 16, 3), (4, 12, 16, 3), (3, 12, 16, 3)]
-    assert [round(float(i.numpy().mean()) * 255 / 20) for b in batches for i in b] == list(
-        range(11)
-    )
 
 
 def test_an_empty_part_is_refused():

@@ -539,7 +539,7 @@ def test_a_model_predicts_right_with_no_argument(photographs, guide_unet):
     (one,) = model.masks(str(paths[3]))
     np.testing.assert_array_equal(one, masks[3])
     for ours, theirs in zip(
-        model.probabilities(paths),
+        predict.probabilities(model, paths),
         predict.probabilities(model.forward, paths, (160, 240), "nearest"),
         strict=True,
     ):
@@ -569,7 +569,7 @@ def test_a_model_trained_by_crops_predicts_at_native_size(photographs, tmp_path)
     unet((None, None, 3), (2, 4)).save(tmp_path / "crops.keras")
     Card(Labels.foreground(), None).write(tmp_path / "crops.keras")
     model, paths = predict.load(tmp_path / "crops.keras"), predict.images([photographs])
-    for path, answer in zip(paths, model.probabilities(paths, batch_size=4), strict=True):
+    for path, answer in zip(paths, predict.probabilities(model, paths, batch_size=4), strict=True):
         image = read_image(path)[None].astype("float32") / 255
         np.testing.assert_array_equal(answer, model(image)[0, ..., 0])
     assert [mask.shape for mask in model.masks(paths)] == [data.size_of(path) for path in paths]

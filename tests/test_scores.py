@@ -208,8 +208,8 @@ def test_report_scores_as_published(tmp_path):
     def model(images, training):
         return images[..., :1]
 
-    images = pipeline.image_dataset([image for image, _ in pairs], (8, 12), batch_size=2)
-    probabilities = (p for batch in images for p in model(batch, False).numpy()[..., 0])
+    images = (image for images, _ in pipeline.dataset(pairs, (8, 12)) for image in images)
+    probabilities = (image.numpy()[..., 0] for image in images)
     found = scores.report(pairs, probabilities, batch_size=2)["mean_over_batches"]
     batches = pipeline.dataset(pairs, (8, 12), batch_size=2)
     expected = [

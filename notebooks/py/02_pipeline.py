@@ -52,7 +52,7 @@ from PIL import Image
 
 from unet_tf import data, pipeline
 from unet_tf.data import keep_freed_memory, open_image, read_image, read_mask, to_rgb
-from unet_tf.pipeline import image_dataset, untuned
+from unet_tf.pipeline import untuned
 from unet_tf.plot import TRUTH
 
 keras.utils.set_random_seed(42)
@@ -710,7 +710,7 @@ plt.show()
 #
 # ## Images without masks
 #
-# At the end you predict on images that nobody has labelled; Carvana's are in `test_hq`. `unlabelled` lists them, with the two functions of notebook 01. The module's `image_dataset` makes batches of them as `decoded` does: the same reading and resizing, without mask, shuffling or augmentation.
+# At the end you predict on images that nobody has labelled; Carvana's are in `test_hq`. `unlabelled` lists them, with the two functions of notebook 01. Batches of them are made as in `decoded`: the same reading and resizing, without mask, shuffling or augmentation.
 
 # %% tags=["lifted"]
 from unet_tf.data import files_by_stem, unzipped
@@ -728,8 +728,9 @@ def unlabelled(folder):
 
 
 # %%
-unseen = unlabelled(folder)
-for batch in image_dataset(unseen[:40]):
+unseen = unlabelled(folder)[:40]
+for paths in (unseen[:32], unseen[32:]):
+    batch = np.float32([read_resized(path, (96, 128))[0] for path in paths]) / 255
     print(f"{batch.dtype.name} {batch.shape}")
 
 # %% [markdown]

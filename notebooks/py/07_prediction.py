@@ -241,7 +241,7 @@ with_flips = dices_of(parts.validation, on_flipped).mean()
 print(f"{kind} validation cars: {alone:.4f} alone, {with_flips:.4f} flipped")
 
 # %%
-image = next(iter(pipeline.image_dataset([parts.validation[0].image])))
+image = np.float32([data.read_resized(parts.validation[0].image, (96, 128))[0]]) / 255
 for name, asked in {"alone": model, "flipped": flipped(model)}.items():
     back = np.flip(asked(np.flip(image, axis=2)), axis=2)
     same = np.allclose(back, asked(image), atol=1e-3)

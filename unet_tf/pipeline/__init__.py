@@ -2,6 +2,6 @@
 
 from unet_tf.pipeline.augmentation import augment
 from unet_tf.pipeline.batches import AUTOTUNE, augmented, dataset, decoded, each_epoch, fold_in
-from unet_tf.pipeline.batches import image_dataset, shuffled, to_float, untuned
+from unet_tf.pipeline.batches import shuffled, to_float, untuned
 from unet_tf.pipeline.cache import cache_file, chosen_cache, fingerprint
 from unet_tf.pipeline.crops import crop_dataset

@@ -37,16 +37,11 @@ def augment(
         Probabilities, in [0, 1].
     rotation : float
         Largest angle either way, as a share of a full turn: 0.01 is 3.6 degrees.
-    scale : float
-        Magnified by a factor in [1 ± scale].
-    shift : float
-        Largest way either way, as a share of height and of width.
-    brightness : float
-        A number in [-brightness, brightness] is added.
-    contrast : float
-        The distance from the image's mean is scaled by a factor in [1 ± contrast].
-    saturation : float
-        The distance from the pixel's grey is scaled by a factor in [1 ± saturation].
+    scale, shift : float
+        Magnified by a factor in [1 ± scale]; moved by up to this share of height and of width.
+    brightness, contrast, saturation : float
+        A number in [-brightness, brightness] is added; the distance from the image's mean is scaled
+        by a factor in [1 ± contrast], that from the pixel's grey by one in [1 ± saturation].
     quarter_turn : float
         Probability that a square image is turned by 90, 180 or 270 degrees, each as likely.
     outside : None or float

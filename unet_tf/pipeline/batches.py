@@ -14,43 +14,38 @@ from unet_tf.pipeline.augmentation import augment as augment_batch
 from unet_tf.pipeline.cache import FileCache, cache_file, chosen_cache, fingerprint, sizes_of
 
 AUTOTUNE = tf.data.AUTOTUNE
-
-
 DEFAULT_SEED = 87654321  # what TensorFlow takes for a graph without a seed
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
-def loader(pairs, image_size=(96, 128), resize="area", read=read_mask):
-    """A function: the number of a pair -> image `(H, W, 3)` and mask `(H, W, 1)`, both uint8."""
+def reading(pairs, image_size, resize, read, cache=None):
+    """A stage of tf.data that calls Python: the number of a pair -> its image and mask, uint8.
+
+    `cache`: None, "file" or a folder, as in `dataset`.
+    """
 
     def load(number):
         image_path, mask_path = map(str, pairs[number])
         image, _ = read_resized(image_path, image_size, resize)
-        mask = resized(read(mask_path), image_size, "nearest")
-        return image, mask[..., None]
+        return image, resized(read(mask_path), image_size, "nearest")[..., None]
 
-    return load
-
-
-def in_graph(load, image_size):
-    """A stage of tf.data that calls Python: a number -> the image and the mask of `loader`."""
-    height, width = image_size or (None, None)
+    if cache is not None:
+        stays = cache != "file"
+        path = cache_file(cache, pairs, image_size, resize, read) if stays else None
+        load = FileCache(load, sizes_of(pairs, image_size), path)
+    load, (height, width) = remembered()(load), image_size or (None, None)
     keep_freed_memory()
 
     def stage(number):
-        types = [tf.uint8, tf.uint8]
-        image, mask = tf.numpy_function(remembered()(load), [number], types, stateful=False)
+        image, mask = tf.numpy_function(load, [number], [tf.uint8, tf.uint8], stateful=False)
         return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
 
     return stage
 
 
 def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
-    """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`.
-
-    `read` reads a mask: `read_mask`, or for masks of many classes `unet_tf.data.Labels.read`.
-    """
-    stage = in_graph(loader(pairs, image_size, resize, read), image_size)
+    """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`."""
+    stage = reading(pairs, image_size, resize, read)
     return tf.data.Dataset.range(len(pairs)).map(stage, num_parallel_calls=AUTOTUNE)
 
 
@@ -66,12 +61,7 @@ def elements_of(pairs, image_size, resize, read, cache):
         cache = chosen_cache((pairs, image_size))
     if cache == "memory":
         return decoded(pairs, image_size, resize, read).cache(), None
-    load = loader(pairs, image_size, resize, read)
-    if cache is not None:
-        stays = cache != "file"
-        path = cache_file(cache, pairs, image_size, resize, read) if stays else None
-        load = FileCache(load, sizes_of(pairs, image_size), path)
-    return tf.data.Dataset.range(len(pairs)), in_graph(load, image_size)
+    return tf.data.Dataset.range(len(pairs)), reading(pairs, image_size, resize, read, cache)
 
 
 def to_float(image, mask):
@@ -82,9 +72,8 @@ def to_float(image, mask):
 def shuffled(elements, count, seed):
     """`elements`, as many as `count`, in an order that follows from `seed` alone, int64 `(2,)`.
 
-    The order of `tf.data.Dataset.shuffle`, by its first operator: the present one counts as
-    stateful, and in crops, where it stands within two functions, TensorFlow's operator determinism
-    would therefore run what follows in one thread, and log an error an epoch.
+    The order of `tf.data.Dataset.shuffle`, by its first operator: the present one is stateful, for
+    which TensorFlow's operator determinism would run all crops in one thread.
     """
     spec = elements.element_spec
     variant = tf.raw_ops.ShuffleDataset(
@@ -99,22 +88,16 @@ def shuffled(elements, count, seed):
 
 
 def untuned(batches):
-    """A dataset whose AUTOTUNE is the number of cores, 16 at most, without the thread that tunes.
-
-    In TensorFlow 2.21 that thread sleeps longer each time, and the end of a pass now and then waits
-    until it wakes: a pass of 21 s then takes 41.
-    """
+    """A dataset whose AUTOTUNE is the number of cores, 16 at most, without the thread that tunes:
+    in TensorFlow 2.21 the end of a pass may wait until it wakes, up to as long as the pass took."""
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.with_options(options)
 
 
 def each_epoch(one_epoch, steps):
-    """A dataset that is `one_epoch(number)`, `steps` long, with another number each iteration.
-
-    `number`, an int64 tensor, is 0, 1, 2 and so on. The attribute `epoch` of the dataset, a
-    tf.Variable, holds the one to come: set it to go on elsewhere.
-    """
+    """A dataset that is `one_epoch(number)`, `steps` long; `number`, an int64 tensor, counts the
+    iterations from 0. Its attribute `epoch`, a tf.Variable, is the number to come."""
     epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
     batches = tf.data.Dataset.range(1).flat_map(lambda _: one_epoch(epoch.assign_add(1) - 1))
     batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
@@ -156,14 +139,12 @@ def dataset(
     shuffle : bool
         Another order each epoch.
     augment : bool or dict
-        Paired augmentation (`unet_tf.pipeline.augment`), drawn afresh each epoch; a dict holds
-        arguments for it. For training data only.
+        `unet_tf.pipeline.augment`, drawn afresh each epoch, with these arguments.
     cache : None, "memory", "file", "auto", or a folder
-        Keeps decoded, resized uint8 images, from before shuffling and augmentation; the batches
-        have the same bits wherever. "file" is a file that is gone at the end of the process;
-        "auto" chooses by what the data take (`unet_tf.pipeline.chosen_cache`, which also chooses
-        for several data sets together). In a folder the file stays, its name holds a hash of files
-        and settings, and `read` must have a name: no lambda.
+        Where decoded, resized uint8 images are kept, from before shuffling; it changes no bit.
+        "file" is gone at the end of the process; "auto" is `unet_tf.pipeline.chosen_cache`. In a
+        folder the file stays, its name is a hash of files and settings, and `read` has to be a
+        function of a module.
     seed : int
         Order and augmentation of an epoch follow from `seed` and the epoch's number alone.
     read : callable
@@ -173,13 +154,12 @@ def dataset(
     -------
     tf.data.Dataset
         Of `image` float32 `(B, H, W, 3)` in [0, 1] and `mask` float32 `(B, H, W, 1)` in {0, 1}.
-        Its attribute `epoch`, a tf.Variable, is the number of the epoch to come: each iteration
-        counts it up, and a resumed training sets it (`unet_tf.training`). `made_of()` gives a dict
-        of what it follows from, by which such a training knows its data again.
+        Its attribute `epoch`, a tf.Variable, is the number of the epoch to come, and `made_of()`
+        gives a dict of what it follows from: a resumed training sets one and compares the other.
 
     Raises
     ------
-    ValueError
+    UserError
         For no pairs; while iterating, tf.errors.InvalidArgumentError or UnknownError whose message
         names the file that could not be read.
     """
@@ -198,19 +178,3 @@ def dataset(
     how |= {"shuffle": shuffle, "augment": augment}
     batches.made_of = lambda: {"files": fingerprint(pairs), **how}
     return batches
-
-
-def image_dataset(paths, image_size=(96, 128), batch_size=32, resize="area"):
-    """Batches of images alone, float32 `(B, H, W, 3)` in [0, 1], in the order of `paths`."""
-    keep_freed_memory()
-
-    def load(path):
-        return read_resized(path.decode(), image_size, resize)[0]
-
-    def load_in_graph(path):
-        image = tf.numpy_function(load, [path], tf.uint8, stateful=False)
-        return tf.cast(tf.ensure_shape(image, (*(image_size or (None, None)), 3)), tf.float32) / 255
-
-    images = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    images = images.map(load_in_graph, num_parallel_calls=AUTOTUNE)
-    return untuned(images.batch(batch_size).prefetch(AUTOTUNE))

@@ -50,23 +50,19 @@ def memory_limits(root=Path("/sys/fs/cgroup"), groups=Path("/proc/self/cgroup"))
     for line in groups.read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "memory"):
-            top = root / controllers
-            inside = top / path.lstrip("/")
+            inside = root / controllers / path.lstrip("/")
             for folder in (inside, *inside.parents):
                 for name in ("memory.max", "memory.limit_in_bytes"):
                     with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
                         yield int((folder / name).read_text())
-                if folder == top:
-                    break
 
 
 def chosen_cache(*parts):
-    """Where to keep data sets that are used together: prints it, in one line.
+    """Where to keep data sets that are used together; printed in a line.
 
     Parameters
     ----------
-    parts : (pairs, image_size) of each
-        As for `unet_tf.pipeline.dataset`: of training and validation, say.
+    parts : (pairs, image_size) of each, as for `unet_tf.pipeline.dataset`
 
     Returns
     -------
@@ -97,9 +93,7 @@ def chosen_cache(*parts):
 def cache_file(folder, pairs, image_size, resize, read=read_mask):
     """The path of a cache for exactly these files and settings; its folder is made.
 
-    The name holds a hash of every file's path, size and times, of the settings, and of what reads
-    them, so a changed file or setting never meets a stale cache. ValueError for a `read` that has
-    no name of its own.
+    A changed file or setting never meets a stale cache. UserError for a `read` without a name.
     """
     stats = [(str(path), os.stat(path)) for pair in pairs for path in pair]
     files = [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
@@ -116,18 +110,9 @@ class FileCache:
     """What `load(number)` gives, decoded once and then read from a file, in any order.
 
     Each pair has its place in the file, with a checksum behind it: what a killed process left half
-    written does not fit its checksum, and is loaded anew. Several processes may fill one file. On a
-    full disk nothing more is kept.
-
-    Parameters
-    ----------
-    load : callable
-        A number -> the image, uint8 `(H, W, 3)`, and its mask, uint8 `(H, W, 1)`.
-    sizes : list of (height, width)
-        Of what it gives, by number; a pair of another size is not kept.
-    path : path, optional
-        The file; it stays. Without one, a nameless file in the user's cache, which the system
-        removes at the end of the process, however it ends.
+    written does not fit, and is loaded anew, as is one that is not of its (height, width) in
+    `sizes`. Several processes may fill one file; on a full disk nothing more is kept. `path` stays;
+    without it the file is nameless, and gone however the process ends.
     """
 
     def __init__(self, load, sizes, path=None):
@@ -136,9 +121,8 @@ class FileCache:
         if path is None:
             cache_folder().mkdir(parents=True, exist_ok=True)
             self.file = tempfile.TemporaryFile(dir=cache_folder(), buffering=0)  # noqa: SIM115
-        else:  # open as long as this object lives
-            if not Path(path).exists():
-                Path(path).touch()
+        else:
+            Path(path).open("ab").close()  # made where it is missing
             self.file = open(path, "r+b", buffering=0)  # noqa: SIM115
 
     def __call__(self, number):

@@ -6,15 +6,7 @@ import tensorflow as tf
 
 from unet_tf.data import read_mask, size_of
 from unet_tf.files import UserError
-from unet_tf.pipeline.batches import (
-    AUTOTUNE,
-    augmented,
-    each_epoch,
-    elements_of,
-    fold_in,
-    shuffled,
-    to_float,
-)
+from unet_tf.pipeline.batches import augmented, each_epoch, elements_of, fold_in, shuffled, to_float
 from unet_tf.pipeline.cache import fingerprint
 
 
@@ -33,7 +25,7 @@ def random_crop(image, mask, crop, seed):
 def crop_dataset(
     pairs, crop, crops=1, batch_size=32, augment=False, cache="auto", seed=0, read=read_mask
 ):
-    """Batches of random crops, for training; `crops` of each image an epoch, drawn afresh.
+    """Batches of random crops, for training.
 
     An epoch passes over all images `crops` times, each time in another order, so that the crops of
     a batch are of different images.
@@ -44,13 +36,11 @@ def crop_dataset(
         Of any sizes, none smaller than `crop`.
     crop : (height, width)
     crops : int
-        Of each image in an epoch. The pixels of an image over those of a crop make an epoch one
-        in which each pixel is seen once on average.
-    cache :
-        As in `unet_tf.pipeline.dataset`, of whole images at full size, 4 bytes a pixel: 1.2 GB for
-        the 137 training images of Massachusetts Buildings.
-    batch_size, augment, seed, read :
-        As in `unet_tf.pipeline.dataset`; order and places, too, follow from seed and epoch.
+        Of each image in an epoch, drawn afresh: with the pixels of an image over those of a crop,
+        each pixel is seen once on average.
+    batch_size, augment, cache, seed, read :
+        As in `unet_tf.pipeline.dataset`; whole images are kept, at full size. Order and places,
+        too, follow from seed and epoch.
 
     Returns
     -------
@@ -59,13 +49,14 @@ def crop_dataset(
 
     Raises
     ------
-    ValueError
+    UserError
         For no pairs, and for an image smaller than a crop, by its name.
     """
-    for image, size in ((image, size_of(image)) for image, _ in pairs):
-        if size[0] < crop[0] or size[1] < crop[1]:
+    for image, _ in pairs:
+        height, width = size_of(image)
+        if height < crop[0] or width < crop[1]:
             raise UserError(
-                f"{image}: {size[0]}x{size[1]} pixels (height x width), smaller than a crop of "
+                f"{image}: {height}x{width} pixels (height x width), smaller than a crop of "
                 f"{crop[0]}x{crop[1]}: take smaller crops, or leave the image out"
             )
     elements, stage = elements_of(pairs, None, "area", read, cache)
@@ -78,11 +69,11 @@ def crop_dataset(
             image, mask = stage(element) if stage else element
             return random_crop(image, mask, crop, fold_in(places, index))
 
-        return shuffled(elements, len(pairs), draw).enumerate().map(cut, AUTOTUNE)
+        return shuffled(elements, len(pairs), draw).enumerate().map(cut, tf.data.AUTOTUNE)
 
     def one_epoch(number):
         passes = tf.data.Dataset.range(crops).flat_map(lambda k: one_pass(crops * number + k))
-        batches = passes.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
+        batches = passes.batch(batch_size).map(to_float, tf.data.AUTOTUNE)
         return augmented(batches, augment, tf.stack([seed, number]))
 
     batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))

@@ -12,50 +12,40 @@ from unet_tf.files import UserError, differences
 def images(files):
     """The images of files, folders and zips, in the order given, each folder's and zip's by name.
 
-    Parameters
-    ----------
-    files : sequence of path
-
-    Returns
-    -------
-    list of Path, or zipfile.Path for what lies in a zip: nothing is extracted.
-
-    Raises
-    ------
-    UserError
-        For what is not there, what holds no image, and two images whose masks would get one name.
+    A list of Path, and of zipfile.Path for what lies in a zip: nothing is extracted. UserError for
+    what is not there, what holds no image, and two images whose masks would get one name.
     """
-    found, stems = [], {}
+    stems = {}
     for path in map(Path, files):
-        if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if is_image(p.name) and not p.is_dir()]
-        elif path.suffix.lower() == ".zip" and path.is_file():
-            try:
-                archive = zipfile.ZipFile(path)
-            except zipfile.BadZipFile as error:
-                raise UserError(f"{path}: {error}. Download it again") from None
-            names = sorted(name for name in archive.namelist() if is_image(name.split("/")[-1]))
-            inside = [zipfile.Path(archive, name) for name in names]
-        elif path.is_file():
-            inside = [path]
-        else:
-            raise UserError(f"{path}: there is no such file or folder. Give one that is there")
-        if not inside:
-            raise UserError(f"{path}: holds no images ({', '.join(sorted(SUFFIXES))})")
-        found += inside
-    for path in found:
-        if path.stem in stems:
-            raise UserError(
-                f"{stems[path.stem]} and {path} have one name, and so would have their masks. "
-                "Predict them one after another, each to its own place"
-            )
-        stems[path.stem] = path
+        for image in images_in(path):
+            if image.stem in stems:
+                raise UserError(
+                    f"{stems[image.stem]} and {image} have one name, and so would have their "
+                    "masks. Predict them one after another, each to its own place"
+                )
+            stems[image.stem] = image
+    return list(stems.values())
+
+
+def images_in(path):
+    """The images of a file, a folder or a zip, by name."""
+    if path.is_dir():
+        inside = sorted(file for file in path.iterdir() if not file.is_dir())
+    elif path.suffix.lower() == ".zip" and path.is_file():
+        try:
+            archive = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise UserError(f"{path}: {error}. Download it again") from None
+        inside = [zipfile.Path(archive, name) for name in sorted(archive.namelist())]
+    elif path.is_file():
+        return [path]
+    else:
+        raise UserError(f"{path}: there is no such file or folder. Give one that is there")
+    named = [file for file in inside if Path(file.name).suffix.lower() in SUFFIXES]
+    found = [file for file in named if not file.name.startswith(".")]  # hidden ones are none
+    if not found:
+        raise UserError(f"{path}: holds no images ({', '.join(sorted(SUFFIXES))})")
     return found
-
-
-def is_image(name):
-    """Does a file's name say that it is an image? Hidden files are none."""
-    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def state_of(path):
@@ -71,14 +61,10 @@ def state_of(path):
     return f"{status.st_size} bytes {status.st_mtime_ns} ns"
 
 
-def places(paths):
-    """The folders and zips that hold the paths: masks of others must not pass for theirs."""
-    holders = {p.root.filename if isinstance(p, zipfile.Path) else p.parent for p in paths}
-    return sorted(str(Path(holder).resolve()) for holder in holders)
-
-
 def record_of(model, card, paths, settings, batch_size):
     """All that decides about masks, as it is kept beside them; ready for JSON."""
+    # Masks of other folders and zips must not pass for theirs.
+    holders = {p.root.filename if isinstance(p, zipfile.Path) else p.parent for p in paths}
     return {
         **getattr(model, "identity", {}),
         **dict(settings),
@@ -86,7 +72,7 @@ def record_of(model, card, paths, settings, batch_size):
         "resize": card.resize,
         "threshold": card.threshold,
         "labels": card.labels._asdict(),
-        "from": places(paths),
+        "from": sorted(str(Path(holder).resolve()) for holder in holders),
         "batch_size": batch_size,
     }
 

@@ -24,16 +24,14 @@ def to_folder(model, paths, folder, settings=(), overlays=False, batch_size=32, 
     ----------
     model, paths : as in `predictions`
     folder : path
-        Made if it is missing. What a run with the same settings has written there is kept, and not
-        predicted again, unless the image has changed since. One process at a time writes there.
+        Made if it is missing. What a run with the same settings, which it holds as `predict.json`,
+        has written there is kept, unless the image has changed. One process at a time writes there.
     settings : dict
-        What else decides about the masks, ready for JSON; kept in the folder, as `predict.json`,
-        with what a `Predictor` says of itself.
+        What else decides about the masks, ready for JSON, beside what a `Predictor` says of itself.
     overlays : bool
         Also write `<name>_overlay.jpg`, the image with its mask in colour.
     batch_size : int
-        As in `predictions`. A stopped run may go on with another, such as a smaller one after it
-        was out of memory; in bfloat16 the last bits of a probability may then differ.
+        As in `predictions`; a stopped run may go on with another.
     usage :
         image_size, resize, labels, threshold, as in `card_of`: a `Predictor` knows them.
 
@@ -45,8 +43,8 @@ def to_folder(model, paths, folder, settings=(), overlays=False, batch_size=32, 
     Raises
     ------
     UserError
-        When the folder holds masks of other settings, or files in the masks' places; when another
-        process writes there; as `predictions`.
+        When the folder holds the images, masks of other settings, or files in the masks' places;
+        when another process writes there; as `predictions`.
     """
     card, paths, folder = card_of(model, **usage), listed(paths), Path(folder)
     record = record_of(model, card, paths, settings, batch_size)

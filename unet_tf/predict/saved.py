@@ -11,7 +11,7 @@ import tensorflow as tf
 import unet_tf.network  # noqa: F401  its layers are in saved models
 from unet_tf.data import Card, table_of
 from unet_tf.files import UserError
-from unet_tf.predict.arrays import predict, probabilities
+from unet_tf.predict.stream import predict
 from unet_tf.predict.tiles import flipped, tiled
 from unet_tf.predict.usage import SIZE_WANTED, card_of, fixed_size
 
@@ -21,14 +21,8 @@ class Predictor:
 
     `load` makes one of a `.keras` file; `Predictor(model, card)` of a Keras model in memory.
 
-    Attributes
-    ----------
-    model : keras.Model
-    card : unet_tf.data.Card
-        Size, resize, labels and threshold by which it predicts.
-    identity : dict
-        What makes its masks, ready for JSON: a hash of the file, flips, tiles.
-    input_shape, output_shape : as Keras's; in tiles any size is taken.
+    It holds the `model`, the `card` (size, resize, labels and threshold by which it predicts), and
+    its `identity`, a dict ready for JSON of what makes its masks: a hash of the file, flips, tiles.
     """
 
     def __init__(self, model, card, identity=(), forward=None, input_shape=None):
@@ -44,17 +38,8 @@ class Predictor:
             raise UserError(f"this model takes {own[0]}x{own[1]} alone, not {images.shape[1:3]}")
         return np.asarray(self.forward(images, training=False), "float32")
 
-    def probabilities(self, paths, batch_size=32):
-        """Of each image, at the size the model works at (`unet_tf.predict.probabilities`)."""
-        return probabilities(self, paths, batch_size=batch_size)
-
     def masks(self, paths, batch_size=32):
-        """Masks at the images' own size, one after another; of one path one.
-
-        Yields
-        ------
-        uint8 array `(height, width)` in {0, 1}, or of class ids (`unet_tf.predict.predict`).
-        """
+        """Masks, uint8, at the images' own size, one after another (`unet_tf.predict.predict`)."""
         return predict(self, paths, batch_size=batch_size)
 
     def flipped(self, flips=("horizontal",)):
@@ -71,25 +56,16 @@ class Predictor:
 
 
 def load(path, image_size="card", resize=None, labels=None, threshold=None):
-    """The model of a `.keras` file, which predicts as its card says.
+    """A `Predictor` of a `.keras` file: by its card, or as told instead (`card_of`).
 
-    Parameters
-    ----------
-    path : path
-    image_size, resize, labels, threshold : optional
-        Instead of the card's (`unet_tf.predict.card_of`). A file that was saved without a card
-        wants `resize` and, where the model takes any size, `image_size`; the labels of many classes
-        are then those of the class table beside it, if one lies there, else numbers.
-
-    Returns
-    -------
-    Predictor
+    A file without a card wants `resize` and, where the model takes any size, `image_size`; its
+    classes are those of the table beside it, or numbers.
 
     Raises
     ------
     UserError
-        Names the file that is missing, damaged, no `.keras` file, or not from colour images to a
-        value of each pixel; what a file without a card wants; as `card_of`.
+        Names a file that is missing, damaged, or not from colour images to a value of each pixel;
+        says what one without a card wants; as `card_of`.
     """
     path = Path(path)
     model, card = model_in(path), Card.read(path)
@@ -122,23 +98,19 @@ def model_in(path):
         raise UserError(
             f"{path}: damaged, or no .keras file of this project ({type(error).__name__}: {reason})"
         ) from None
-    shapes = model.input_shape, model.output_shape
-    if any(not isinstance(shape, tuple) or len(shape) != 4 for shape in shapes) or (
-        shapes[0][3] != 3 or (shapes[0][1] is None) != (shapes[0][2] is None)
-    ):
+    taken, given = model.input_shape, model.output_shape
+    images = all(isinstance(shape, tuple) and len(shape) == 4 for shape in (taken, given))
+    if not images or taken[3] != 3 or (taken[1] is None) != (taken[2] is None):
         raise UserError(
-            f"{path}: a model from {shapes[0]} to {shapes[1]}: expected (batch, height, width, 3) "
-            "to (batch, height, width, classes)"
+            f"{path}: a model from {taken} to {given}: expected (batch, height, width, 3) to "
+            "(batch, height, width, classes)"
         )
     return model
 
 
 def compiled(model):
-    """The model as one TensorFlow graph, a callable as in `predict`.
-
-    Faster than layer by layer, and in bfloat16 rounded otherwise: a dice may differ by 1e-4. The
-    recipes and the command line both predict so.
-    """
+    """The model as one TensorFlow graph, a callable as in `predict`: recipes and the command line
+    predict so. It is faster, and in bfloat16 rounded otherwise: a dice may differ by 1e-4."""
     return tf.function(
         lambda images, training: model(images, training=False), reduce_retracing=True
     )

@@ -1,4 +1,9 @@
-"""The stream of predictions: files are read ahead and masks finished while the model works."""
+"""From a model and images of any size to probabilities, and to masks of the images' own size.
+
+Files are read ahead and masks finished while the model works. It is any callable from a batch of
+images to probabilities; `flipped` and `tiled` make one of another, so they combine:
+`predict(tiled(flipped(model)), paths, "native")`.
+"""
 
 import itertools
 import os
@@ -11,9 +16,49 @@ import numpy as np
 
 from unet_tf import data
 from unet_tf.files import UserError
-from unet_tf.predict.usage import card_of
+from unet_tf.predict.usage import card_of, decided
 
 KEPT = "kept"
+
+
+def predict(
+    model, paths, image_size="card", resize=None, batch_size=32, threshold=None, labels=None
+):
+    """Predicted masks at original size, one after another.
+
+    The probabilities are resized back (bilinear), then decided upon: a thresholded mask that is
+    resized has stairs for edges. Parameters and errors are those of `predictions` and `card_of`,
+    and the UserError that names a file which cannot be decoded.
+
+    Yields
+    ------
+    uint8 array `(height, width)` in {0, 1}, or of class ids, in the order of `paths`.
+    """
+    card = card_of(model, image_size, resize, labels, threshold)
+
+    def finish(path, answer, size):
+        return decided(card, answer, size)
+
+    yield from whole(predictions(model, paths, finish, card.image_size, card.resize, batch_size))
+
+
+def probabilities(model, paths, image_size="card", resize=None, batch_size=32):
+    """What the model says of each image, at the size it works at; parameters as in `predict`.
+
+    Yields
+    ------
+    float32 array `(h, w)` in [0, 1], in the order of `paths`; `(h, w, C)` of a model of C channels.
+    """
+    sizes = image_size, resize, batch_size
+    yield from whole(predictions(model, paths, lambda path, answer, size: answer, *sizes))
+
+
+def whole(outcomes):
+    """The results of `predictions`; the first error is raised."""
+    for _, result in outcomes:
+        if isinstance(result, UserError):
+            raise result
+        yield result
 
 
 def predictions(
@@ -29,9 +74,8 @@ def predictions(
     finish : callable
         `finish(path, answer, size)` with the model's float32 answer `(h, w)`, or `(h, w, C)` of a
         model of C channels, and the (height, width) of the file; runs in a thread.
-    image_size, resize : as in training
-        A `Predictor` knows them, others are told (`unet_tf.predict.card_of`). Images at their own
-        size, "native", are predicted one at a time.
+    image_size, resize : as in `unet_tf.predict.card_of`
+        Images at their own size, "native", are predicted one at a time.
     batch_size : int
         Images the model gets at a time. Some four times as many are in memory.
     done : set of path
@@ -51,8 +95,7 @@ def predictions(
     card = card_of(model, image_size, resize)
     data.keep_freed_memory()
     paths, batch_size = listed(paths), batch_size if card.image_size else 1
-    starts = range(0, len(paths), batch_size)
-    batches = [paths[start : start + batch_size] for start in starts]
+    batches = [paths[n : n + batch_size] for n in range(0, len(paths), batch_size)]
     wanted = itertools.chain(*(batch for batch in batches if not done.issuperset(batch)))
 
     def read(path):
@@ -71,10 +114,10 @@ def predictions(
             images = [result[0] for result in results if not isinstance(result, UserError)]
             answers = iter(answered(model, images) if images else ())
             for (path, future), result in zip(group, results, strict=True):
-                if not isinstance(result, UserError):
-                    answer, (_, size) = next(answers), result
-                    future = None if path in done else pool.submit(finish, path, answer, size)
+                read_well = not isinstance(result, UserError)
+                answer = next(answers) if read_well else None
                 if path not in done:
+                    future = pool.submit(finish, path, answer, result[1]) if read_well else future
                     finishing.append((path, future))
             while len(finishing) > batch_size:  # the batch before this one, mostly finished
                 path, future = finishing.popleft()
@@ -84,8 +127,7 @@ def predictions(
 
 
 def answered(model, images):
-    """What the model answers to images of one size, uint8: float32 `(B, h, w)` or, of C channels,
-    `(B, h, w, C)`."""
+    """What the model answers to uint8 images: float32 `(B, h, w)`, of C channels `(B, h, w, C)`."""
     batch = np.stack(images).astype("float32") / 255
     answers = np.asarray(model(batch, training=False), "float32")
     if not np.isfinite(answers).all():

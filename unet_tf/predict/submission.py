@@ -16,9 +16,8 @@ from unet_tf.predict.usage import card_of, decided
 def to_submission(model, paths, target, settings=(), batch_size=32, **usage):
     """Write the run lengths of all masks as a submission, `img,rle_mask`, in the order of `paths`.
 
-    Rows are first kept in `<target>.partial`, each with the state of its image; a stopped run goes
-    on from there. A broken image has no row, and the partial file is then kept until a later run
-    has all of them.
+    Rows are first kept in `<target>.partial`, each with the state of its image: a stopped run goes
+    on from there, as does one whose broken images, which have no row, were mended.
 
     Parameters
     ----------
@@ -33,8 +32,8 @@ def to_submission(model, paths, target, settings=(), batch_size=32, **usage):
     Raises
     ------
     UserError
-        For a model of many classes; when the target is there and finished, the partial file is of
-        other settings, or another process writes it; as `predictions`.
+        For a model of many classes, a target that is finished or no .csv, and a name that cannot
+        stand in it; otherwise as `to_folder`.
     """
     card, paths, target = card_of(model, **usage), listed(paths), Path(target)
     partial = partial_of(target, paths, card)
@@ -82,11 +81,8 @@ def partial_of(target, paths, card):
 
 
 def kept_rows(rows, record, states, place):
-    """Where the rows of an earlier run start, by name: those whose image is as it was.
-
-    `rows` is the open partial file: it gets a head, the record, where no row is there yet, and
-    loses a row that a kill cut short.
-    """
+    """Where the rows of an earlier run start, by name: those whose image is as it was. The open
+    partial file gets a head, the record, where no row is there yet, and loses a row cut short."""
     rows.seek(0)
     head, some = rows.readline(), rows.read(1)
     if head:

@@ -13,22 +13,8 @@ AXES = {"vertical": 1, "horizontal": 2}
 def flipped(model, flips=("horizontal",)):
     """A model that averages its probabilities over an image and its mirror images.
 
-    Parameters
-    ----------
-    model : callable, as in `predict`
-    flips : sequence of "horizontal" and "vertical"
-        Both: four predictions, mirrored either way and both ways. Cars do not stand on their
-        roofs: horizontal alone is theirs.
-
-    Returns
-    -------
-    callable
-        From `(B, H, W, C)` to float32 `(B, H, W, classes)`.
-
-    Raises
-    ------
-    ValueError
-        For an unknown flip.
+    `flips` are "horizontal" and "vertical", both of them four predictions; UserError for another
+    one. Cars do not stand on their roofs: horizontal alone is theirs.
     """
     if unknown := set(flips) - set(AXES):
         raise UserError(f'flips are "horizontal" and "vertical", not {", ".join(unknown)}')
@@ -50,9 +36,8 @@ def tiled(model, tile="card", overlap=0.5, batch_size=16):
     """A model that takes images of any size, in overlapping tiles.
 
     Where tiles overlap, the mean counts, each tile with a weight that falls from its middle to its
-    edges: there a network sees least of what is around. A model that looks at each pixel alone
-    gives the same tiled as on the whole image. An image smaller than a tile is filled up with
-    zeros, and cut back.
+    edges: there a network sees least of what is around. An image smaller than a tile is filled up
+    with zeros, and cut back.
 
     Parameters
     ----------
@@ -60,19 +45,9 @@ def tiled(model, tile="card", overlap=0.5, batch_size=16):
     tile : (height, width)
         In pixels of the image; by default the size that the model was built for, or its card's.
     overlap : float
-        The least share of a tile that its neighbour covers too, in [0, 1).
+        The least share of a tile that its neighbour covers too, in [0, 1); else a UserError.
     batch_size : int
         Tiles in memory at a time.
-
-    Returns
-    -------
-    callable
-        From `(B, H, W, C)` to float32 `(B, H, W, classes)`, image by image.
-
-    Raises
-    ------
-    ValueError
-        For an overlap out of range, and where no size is known.
     """
     if not 0 <= overlap < 1:
         raise UserError(f"overlap is a share of the tile, from 0 to below 1, not {overlap}")
@@ -95,18 +70,16 @@ def tiled(model, tile="card", overlap=0.5, batch_size=16):
         height, width = image.shape[:2]
         missing = [(0, max(0, n - length)) for n, length in zip(tile, image.shape, strict=False)]
         image = np.pad(image, [*missing, (0, 0)])
-        corners = list(itertools.product(*map(starts, image.shape[:2], tile)))
-        for first in range(0, len(corners), batch_size):
-            places = [
-                np.s_[top : top + tile[0], left : left + tile[1]]
-                for top, left in corners[first : first + batch_size]
-            ]
-            tiles = np.stack([image[place] for place in places])
+        corners = itertools.product(*map(starts, image.shape[:2], tile))
+        places = [np.s_[top : top + tile[0], left : left + tile[1]] for top, left in corners]
+        for first in range(0, len(places), batch_size):
+            group = places[first : first + batch_size]
+            tiles = np.stack([image[place] for place in group])
             probabilities = np.asarray(model(tiles, training=False), "float32")
             if not first:
                 total = np.zeros((*image.shape[:2], probabilities.shape[-1]), "float32")
                 weights = np.zeros((*image.shape[:2], 1), "float32")
-            for place, probability in zip(places, probabilities, strict=True):
+            for place, probability in zip(group, probabilities, strict=True):
                 total[place] += weight * probability
                 weights[place] += weight
         return (total / weights)[:height, :width]

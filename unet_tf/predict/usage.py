@@ -20,8 +20,7 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
 
     Parameters
     ----------
-    model : callable
-        From float32 `(B, H, W, 3)` in [0, 1] to probabilities `(B, H, W, 1)` or `(B, H, W, C)`.
+    model : callable, as in `predictions`
     image_size : (height, width), "native" (or None), or "card"
         To which images are resized; native: each keeps its own size. By default what the model is
         built for, else what its card says: without either it has to be given.
@@ -64,13 +63,8 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
 
 
 def decided(card, answer, size):
-    """The mask, uint8 `size`, of an answer `(h, w)` or `(h, w, C)` (`unet_tf.data.Labels.decide`).
-
-    Raises
-    ------
-    UserError
-        When it has more or fewer channels than the card has labels.
-    """
+    """The mask, uint8 `size`, of an answer `(h, w)` or `(h, w, C)` (`unet_tf.data.Labels.decide`);
+    UserError when it has more or fewer channels than the card has labels."""
     channels = answer.shape[2] if answer.ndim == 3 else 1
     if channels != card.labels.channels:
         raise UserError(

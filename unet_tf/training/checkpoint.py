@@ -24,34 +24,24 @@ from unet_tf.files import UserError, add_to_zip, atomically, differences, in_zip
 from unet_tf.training.makings import architecture, settings_of
 
 VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
-
 STAMP = "unet_tf_epoch.json"  # in the zip that `best.keras` is: which epoch's model it holds
 
-# What reading a damaged file raises.
-UNREADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-
-PARTS = ("versions", "settings", "epoch", "finished", "history", "early_stopping", "best")
+DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError)
+UNREADABLE = (*DAMAGES, zipfile.BadZipFile, zlib.error)  # what reading a damaged file raises
 
 COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch")  # those of keras's EarlyStopping
+OWN = ("versions", "settings", "history", "best", "resumed_with")  # of a Checkpoint, in its state
 
 
 def state_in(folder, names=()):
-    """What the `state.npz` of a folder says of its training, a dict, and its arrays of these names.
-
-    Raises
-    ------
-    ValueError
-        Where it is not whole.
-    """
+    """What the `state.npz` of a folder says of its training, a dict, and its arrays of these names;
+    UserError where it is not whole."""
     path = Path(folder) / "state.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             state = json.loads(str(file["state"]))
             arrays = {name: file[name] for name in names}
-        return {part: state[part] for part in (*PARTS, "resumed_with")}, arrays
+        return {part: state[part] for part in (*OWN, "epoch", "finished", "early_stopping")}, arrays
     except UNREADABLE as error:
         raise UserError(
             f"{path}: the checkpoint is damaged, or of an earlier unet_tf ({error}). Bring back a "
@@ -64,10 +54,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     A better model is first written whole beside `best.keras`, a note of epoch, value and checksum
     in it; then `state.npz`, with the same note; then it is renamed to `best.keras`. So a kill
-    leaves the very model of the state, also where the epoch, repeated, ends otherwise.
-
-    Stands behind early stopping, whose state it keeps; that of other callbacks, such as the
-    patience of `ReduceLROnPlateau`, is not in the file. The arguments are those of `fit`.
+    leaves the very model of the state. Stands behind early stopping, whose state it keeps; that of
+    other callbacks, such as `ReduceLROnPlateau`, is not in the file. Arguments as in `fit`.
     """
 
     def __init__(
@@ -119,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
         print(f"Resumed from {self.path}: {state['epoch']} epochs are done")
 
     def refuse_others(self, state):
-        """Raise ValueError for a state of another training, version or code, or a longer one."""
+        """UserError for a state of another training, version or code, or a longer one."""
         if found := differences(state["settings"], self.settings):
             raise UserError(
                 f"{self.path}: the checkpoint is of another training ({found}). Set it as it was, "
@@ -196,19 +184,13 @@ class Checkpoint(keras.callbacks.Callback):
     def save_state(self, epoch):
         """Write `state.npz`, whole or not at all."""
         state = {
-            "versions": self.versions,
-            "settings": self.settings,
+            **{name: getattr(self, name) for name in OWN},
             "epoch": epoch + 1,
             "finished": self.model.stop_training,
-            "history": self.history,
             "early_stopping": {name: getattr(self.early_stopping, name) for name in COUNTERS},
-            "best": self.best,
-            "resumed_with": self.resumed_with,
         }
-        arrays = {
-            name: keras.ops.convert_to_numpy(variable)
-            for name, variable in self.variables().items()
-        }
+        variables = self.variables().items()
+        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables}
         with atomically(self.path, durable=True) as partial:
             np.savez(partial, state=np.array(json.dumps(state, default=float)), **arrays)
 

@@ -25,8 +25,7 @@ class AtEpoch(keras.callbacks.Callback):
 
 def watchers(monitor="val_hard_dice", patience=5, folder=None, **kept):
     """The callbacks of every training: stop on NaN, stop early and end with the best weights, and,
-    given a folder, keep there the best model and all that a resumed training needs (`kept` as in
-    `fit`: resume, settings, card, other_code)."""
+    given a folder, a `Checkpoint` there (`kept`: resume, settings, card, other_code)."""
     mode = "min" if "loss" in monitor else "max"
     early_stopping = keras.callbacks.EarlyStopping(
         monitor, mode=mode, patience=patience, restore_best_weights=True
@@ -72,8 +71,8 @@ def fit(
     epochs : int
         At most so many.
     loss : callable
-        The default is cross-entropy + dice of each image. With the default optimizer, and up to
-        rates of 3e-3, no run of `experiments/collapse.py` collapsed under it.
+        Cross-entropy + dice of each image: with Adam and up to rates of 3e-3, no run of
+        `experiments/collapse.py` collapsed under it.
     optimizer : keras.optimizers.Optimizer, optional
         Adam with learning rate 1e-4.
     metrics : sequence of Keras metrics
@@ -86,9 +85,8 @@ def fit(
         Gets `best.keras` (the best epoch), `log.csv` (a row an epoch), and `state.npz`, all that
         a resumed training needs; a new training removes those of an earlier one. Held meanwhile.
     resume : bool
-        Go on from the `state.npz` that is in `folder`, if there is one: the end has the same bits
-        as without the stop, given the same data and, for order and augmentation, a data set of
-        `unet_tf.pipeline.dataset`. More `epochs` than before are welcome.
+        Go on from the `state.npz` in `folder`, if there is one, with as many `epochs` as before or
+        more: the end has the bits of a training without a stop, given data of `unet_tf.pipeline`.
     settings : dict, optional
         What else makes this training, ready for JSON: compared when it is resumed; `code`, a hash,
         as a version. Else what the data sets of `unet_tf.pipeline` say of themselves.
@@ -106,7 +104,7 @@ def fit(
 
     Raises
     ------
-    ValueError
+    UserError
         When no epoch's loss was finite, `monitor` is not measured, another process writes into the
         folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
     """
@@ -118,14 +116,14 @@ def fit(
             print(f"Not of unet_tf.pipeline, so not compared when resumed: {', '.join(unknown)}")
     settings = {**settings, "metrics": [settings_of(metric) for metric in metrics]}
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
-    watching = watchers(monitor, patience, folder, **kept)
+    watching = [AtEpoch(train), *watchers(monitor, patience, folder, **kept), *callbacks]
     with held(folder, again=True) if folder else contextlib.nullcontext():
         history = model.fit(
             train,
             validation_data=validation,
             epochs=epochs,
             shuffle=False,  # tf.data shuffles; Keras warns otherwise
-            callbacks=[AtEpoch(train), *watching, *callbacks],
+            callbacks=watching,
             verbose=verbose,
         )
     refuse_nan(history)

@@ -6,8 +6,7 @@ import keras
 
 
 def attribute(dataset, name):
-    """An attribute of a data set of `unet_tf.pipeline`, also behind `.take(1)` and the like, which
-    drop it; None for any other data set."""
+    """An attribute of a data set, also behind `.take(1)` and the like, which drop it, or None."""
     if hasattr(dataset, name):
         return getattr(dataset, name)
     # TensorFlow has no public way from a data set to the one that it was made from.

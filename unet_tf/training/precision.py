@@ -9,13 +9,10 @@ import tensorflow as tf
 
 
 def precision_policy():
-    """The dtype policy that suits this hardware, and why.
+    """The dtype policy that suits this hardware, and why, both str.
 
-    Returns
-    -------
-    (policy, reason) : tuple of str
-        `mixed_bfloat16` where CPU or GPU computes it in hardware, `mixed_float16` on older
-        tensor-core GPUs (Keras then scales the loss by itself), else `float32`.
+    `mixed_bfloat16` where CPU or GPU computes it in hardware, `mixed_float16` on older tensor-core
+    GPUs (Keras then scales the loss by itself), else `float32`.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
@@ -42,16 +39,9 @@ def cpu_flags():
 
 
 def set_precision(policy="auto"):
-    """Set Keras's dtype policy for the models built from now on; prints it.
+    """Set Keras's dtype policy for the models built from now on; prints it, and gives it back.
 
-    Parameters
-    ----------
-    policy : "auto", "float32", "mixed_bfloat16" or "mixed_float16"
-
-    Returns
-    -------
-    str
-        The policy that was set.
+    `policy` is "auto" (`precision_policy`), "float32", "mixed_bfloat16" or "mixed_float16".
     """
     reason = "as asked"
     if policy == "auto":
