@@ -45,11 +45,6 @@ def cache_folder():
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"
 
 
-def partials_of(path):
-    """What earlier, killed writers of `path` left beside it."""
-    return list(path.parent.glob(f".partial-*-{path.name}"))
-
-
 @contextlib.contextmanager
 def atomically(path, durable=False):
     """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.
@@ -92,8 +87,8 @@ def held(folder, again=False):
     """Hold a folder while writing into it: a second process is told who does.
 
     The system lets go of it when the process ends, however it ends. Where a file system knows no
-    locks (some network drives), nothing is held. With
-    `again` it may be held by this process already, as a run holds it for its training.
+    locks (some network drives), nothing is held. With `again` it may be held by this process
+    already, as a run holds it for its training.
 
     Raises
     ------
