@@ -145,7 +145,7 @@ def table():
 
 def class_table():
     """The ledger's table of recipes of many classes."""
-    return protocol.class_table(of_kind(many=True))
+    return protocol.table(of_kind(many=True))
 
 
 def scores_in_short():

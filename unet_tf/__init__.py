@@ -1,9 +1,9 @@
-"""U-Net image segmentation in Keras 3 / TensorFlow: the thin module behind the notebooks.
+"""U-Net image segmentation in Keras 3 / TensorFlow: the module behind the notebooks, in rooms.
 
-Data flows one way: `toy` (a car studio, rendered by `cars` and `studio`), `car_parts`, `town`
-(from the air), `carvana`, `massachusetts` or a folder of yours -> `check`, `data` (pairs,
-splits) and `classes` (masks of many classes) -> `pipeline` and `crops` (tf.data) -> `train` ->
-`predict` -> `scores` and `class_scores`, `plot`.
+What the notebooks teach: `data` (images, masks, splits), `pipeline` (tf.data), `network` (models,
+losses), `training`, `predict` and `scores`. Around it: `doctor` checks a folder, `protocol` repeats
+the published recipes, `rendered` draws the embedded data, `kaggle` downloads, `cli` is the command
+line.
 """
 
 __version__ = "0.1.0"

@@ -45,11 +45,6 @@ def cache_folder():
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"
 
 
-def partials_of(path):
-    """What earlier, killed writers of `path` left beside it."""
-    return list(path.parent.glob(f".partial-*-{path.name}"))
-
-
 @contextlib.contextmanager
 def atomically(path, durable=False):
     """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.

@@ -8,7 +8,7 @@ import os
 
 from unet_tf.cli.types import frame_size, image_size, named, seed, share, value, whole
 
-# `recipes.NAMES`, without the seconds that importing TensorFlow takes.
+# `unet_tf.protocol.NAMES`, without the seconds that importing TensorFlow takes.
 RECIPES = ("article_simple", "article_unet", "guide_unet", "buildings_unet", "multiclass_unet")
 STORE = "sqlite:///mlflow.db"  # `unet_tf.protocol.STORE`, likewise
 EXAMPLES = """examples:
@@ -35,25 +35,17 @@ Colab's /content, ./data; where none of these holds images and masks, a car stud
 town is rendered, as the recipe asks for, and every output says so."""
 
 
+SIZE = "size in the model, height first; native: the images' own, padded inside the model"
+TEST = "share of the groups held out for the score; 0: the score is the validation part's"
 SETTINGS = (  # of a recipe: option, type, what stands for the value, help
-    (
-        "--image-size",
-        image_size,
-        "HxW",
-        "size in the model, height first; native: the images' own, padded inside the model",
-    ),
+    ("--image-size", image_size, "HxW", SIZE),
     ("--images", value, "N", "the first so many files, by name"),
     ("--batch-size", value, "N", "images a step"),
     ("--epochs", value, "N", "at most so many"),
     ("--patience", value, "N", "epochs without improvement before it stops"),
     ("--learning-rate", value, "X", "Adam's"),
     ("--validation-size", value, "X", "share of the groups for early stopping"),
-    (
-        "--test-size",
-        value,
-        "X",
-        "share of the groups held out for the score; 0: the score is the validation part's",
-    ),
+    ("--test-size", value, "X", TEST),
 )
 SET = "any other: epsilon=1e-7 filters=16,32,64 augment.rotation=0.05 loss=dice_loss"
 
@@ -75,9 +67,9 @@ def common_options():
         help="auto: what the hardware computes fast",
     )
     settings = common.add_argument_group("settings of the recipe, where they are to differ")
-    for flag, kind, metavar, text in SETTINGS:
+    for name, kind, metavar, text in SETTINGS:
         unless = argparse.SUPPRESS  # things stay as they are
-        settings.add_argument(flag, type=kind, metavar=metavar, help=text, default=unless)
+        settings.add_argument(name, type=kind, metavar=metavar, help=text, default=unless)
     options = {"nargs": "+", "action": "extend", "type": named, "default": []}
     settings.add_argument("--set", metavar="NAME=VALUE", help=SET, **options)
     return common
@@ -136,20 +128,14 @@ def add_train(commands, common):
         default=argparse.SUPPRESS,
         help="names of the classes, by id, where the folder has no class table",
     )
-    flag(
-        command,
-        "--leave-out",
-        "train without the images that have no mask, no whole file, or a mask of another size",
-    )
+    words = "train without the images that have no mask, no whole file, or a mask of another size"
+    flag(command, "--leave-out", words)
     flag(command, "--no-check", "do not check the folder first")
     flag(command, "--as-written", "with the source's faults")
     flag(command, "--quick", "a small size, for two CPU cores")
     command.add_argument("--seed", type=seed, default=0, help="of weights, order, dropout (0)")
-    flag(
-        command,
-        "--resume",
-        "go on with the run that was stopped in this folder; without one, start it",
-    )
+    words = "go on with the run that was stopped in this folder; without one, start it"
+    flag(command, "--resume", words)
     words = "with --resume: also by other code or versions than before, which result.json then says"
     flag(command, "--other-code", words)
     flag(command, "--again", "replace the run in this folder")
@@ -195,11 +181,8 @@ def add_predict(commands):
         "image (as in training)",
     )
     command.add_argument("--resize", choices=("area", "nearest"), help="(as in training)")
-    flag(
-        command,
-        "--tiles",
-        "cut images into overlapping tiles of the model's size, instead of resizing them",
-    )
+    words = "cut images into overlapping tiles of the model's size, instead of resizing them"
+    flag(command, "--tiles", words)
     command.add_argument(
         "--overlap", type=share, default=0.5, help="share of a tile that the next covers too (0.5)"
     )
@@ -222,11 +205,8 @@ def add_ui(commands):
     command = commands.add_parser("ui", help="MLflow's pages of tracked runs, on this machine")
     command.add_argument("--store", default=STORE, metavar="URI", help=f"({STORE})")
     command.add_argument("--port", type=whole(1), default=5000, help="(5000)")
-    flag(
-        command,
-        "--tunnel",
-        "also on a public address of ngrok: wants pyngrok and the token NGROK_AUTHTOKEN",
-    )
+    words = "also on a public address of ngrok: wants pyngrok and the token NGROK_AUTHTOKEN"
+    flag(command, "--tunnel", words)
 
 
 def add_reproduce(commands, common):

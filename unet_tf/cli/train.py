@@ -158,7 +158,7 @@ def print_scores(recipe, result, to):
 
 def run_reproduce(arguments):
     from unet_tf import data, protocol
-    from unet_tf.files import write_text
+    from unet_tf.files import write_json, write_text
 
     to = Path(arguments.to or "runs/reproduce")
     chosen = [recipe for recipe in protocol.RECIPES if recipe.name in arguments.recipe]
@@ -176,8 +176,9 @@ def run_reproduce(arguments):
             own = to / recipe.slug / f"seed{seed}"
             how = arguments.precision, verbosity(), True  # resumed
             results.append(protocol.run(recipe, folder, seed, own, *how))
-        summaries.append(protocol.save_summary(results, to / f"{recipe.slug}.json"))
-    text = (protocol.class_table if chosen[0].classes else protocol.table)(summaries)
+        summaries.append(protocol.summary(results))
+        write_json(to / f"{recipe.slug}.json", summaries[-1])
+    text = protocol.table(summaries)
     write_text(to / "table.md", text + "\n")
     print(f"\n{text}\n")
     if summaries[0]["data"] == "rendered":

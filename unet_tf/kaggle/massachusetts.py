@@ -69,21 +69,14 @@ def download_buildings(folder="data/massachusetts-buildings"):
     For a while the zip and what is in it are on the disk together (each under 2 GB, others
     report); then the zip is deleted, also one that you put there under the name `ZIP`.
 
-    Parameters
-    ----------
-    folder : path
-        A broken download waits in its `.partial`: call again to resume it.
-
-    Returns
-    -------
-    Path
-        `folder`, which now holds `label_class_dict.csv`, `tiff/train/...` and so on.
+    `folder` and its `.partial` are as in `unet_tf.kaggle.download`. Returns the Path of `folder`,
+    which now holds `label_class_dict.csv`, `tiff/train/...` and so on.
 
     Raises
     ------
     KaggleError
-        What `download` raises; a data set that is not there or not open to you, a zip with a member
-        that would leave the folder (then nothing is extracted) or of another data set.
+        As `download` and `extract` do; also for a data set that is not there or not open to you,
+        and for a zip of another data set.
     """
     folder = Path(folder)
     whole = folder / f".{Path(ZIP).stem}-extracted"

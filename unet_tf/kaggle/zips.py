@@ -45,14 +45,10 @@ def extract(archive, folder, names=None, limit=None, inside=None, origin="where 
 
     Parameters
     ----------
-    archive : path
-        Such as `train_hq.zip`.
-    folder : path
-        Where the folder `train_hq` goes.
-    names : collection of str, optional
-        Only files with these names.
-    limit : int, optional
-        Only the first so many, in sorted order.
+    archive, folder : path
+        Such as `train_hq.zip`, and where the folder `train_hq` goes.
+    names, limit : collection of str, int, optional
+        Only files with these names; only the first so many, in sorted order.
     inside : str, optional
         Another folder than `train_hq`; "" for `folder` itself.
     origin : str

@@ -73,8 +73,7 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
         Height, width and channels of an image; height and width may be None.
     filters : tuple of int
         Filters of each level, from the first to the deepest. Each level halves the size.
-    num_classes : int
-        Channels of the sigmoid head.
+    num_classes : int, channels of the sigmoid head
 
     Returns
     -------
@@ -133,9 +132,8 @@ def conv_block(x, filters, dropout=0.0, batch_norm=False):
             width, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal"
         )(x)
         if batch_norm:
-            x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(
-                x
-            )  # PyTorch's, of the sources
+            # Momentum and epsilon are PyTorch's, in which the sources are written.
+            x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
         x = layers.Activation("relu")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
@@ -197,16 +195,14 @@ def unet(
         Filters of each encoder level, the bottleneck's last.
     dropout : float
         Rate after the last encoder block and after the bottleneck.
-    batch_norm : bool
-        Batch normalization in every block.
+    batch_norm : bool, in every block
     downsampling : "max_pool" or "strided_conv"
     upsampling : "transposed_3x3", "transposed_2x2" or "bilinear"
         Bilinear upsampling keeps the channels, so each decoder block then ends with the width
         that the next level needs, and `filters` should end with two equal numbers.
     final_conv : bool
         The article's one more 3x3 convolution before the head.
-    num_classes : int
-        Channels of the head.
+    num_classes : int, channels of the head
     head : "sigmoid", "softmax" or None
         None gives logits.
 
@@ -216,10 +212,7 @@ def unet(
         34,550,273 parameters with the defaults, 31,068,673 with `transposed_2x2`.
         Output: float32 `(B, H, W, num_classes)`.
 
-    Raises
-    ------
-    ValueError
-        For an unknown downsampling or upsampling.
+    Raises `ValueError` for an unknown downsampling or upsampling.
 
     Sources: "U-Net: Convolutional Networks for Biomedical Image Segmentation", Ronneberger et al.,
     2015, https://arxiv.org/abs/1505.04597; "Image Segmentation: An In-Depth Guide", Ed Izaguirre,

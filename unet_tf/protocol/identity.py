@@ -18,12 +18,17 @@ from unet_tf.files import UserError, differences
 from unet_tf.protocol import published
 from unet_tf.protocol.recipe import FIXED
 
+FACTS = {"commit", "date", "hardware", "data"}  # on a run, not what makes it: code and files do
+TRAINING = ("batches.py", "networks.py", "recipe.py", "runs.py")  # of this room, what trains
+CARVANA_SIZE = (1280, 1918)
+
 
 def identity_of(recipe, folder, parts, labels, seed, policy):
     """All that decides about a run, and where and with what it was made."""
     own = published.get(recipe.name, recipe.variant)
-    fields = [f.name for f in dataclasses.fields(recipe)]
+    settings = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
     classes = {"classes": labels.names, "class_colours": [labels.colours, labels.void]}
+    named = parts._asdict().items()
     return {
         "recipe": recipe.name,
         "variant": recipe.variant,
@@ -33,31 +38,21 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
         "original_size": data.size_of(parts.train[0].image),  # height, width of the first
         "seed": seed,
         "split": {
-            "images": {part: len(pairs) for part, pairs in parts._asdict().items()},
+            "images": {part: len(pairs) for part, pairs in named},
             "hash": split_hash(parts),
         },
-        "files": {part: pipeline.fingerprint(pairs) for part, pairs in parts._asdict().items()},
+        "files": {part: pipeline.fingerprint(pairs) for part, pairs in named},
         "scored_on": "test" if parts.test else "validation",
-        "changed": [name for name in fields if getattr(recipe, name) != getattr(own, name)],
+        "changed": [name for name, value in settings.items() if value != getattr(own, name)],
         "settings": {
             name: getattr(value, "__name__", value)
-            for name in fields
+            for name, value in settings.items()
             if name not in FIXED
-            for value in [getattr(recipe, name)]
         },
         "precision": policy,
         **({} if labels.binary else classes),
         **provenance(),
     }
-
-
-FACTS = {"commit", "date", "hardware", "data"}  # on a run, not what makes it: code and files do
-
-
-TRAINING = ("batches.py", "networks.py", "recipe.py", "runs.py")  # of this room, what trains
-
-
-CARVANA_SIZE = (1280, 1918)
 
 
 def name_of(folder, parts):
@@ -74,9 +69,9 @@ def name_of(folder, parts):
 
 def result_in(folder):
     """The `result.json` in a folder, or an empty dict; ValueError names a damaged one."""
-    path = folder and Path(folder) / "result.json"
+    path = Path(folder or "") / "result.json"
     try:
-        return json.loads(path.read_text()) if path and path.exists() else {}
+        return json.loads(path.read_text()) if folder and path.exists() else {}
     except ValueError as error:
         raise UserError(
             f"{path}: damaged ({error}). Bring back a whole one, or remove it"
@@ -93,9 +88,8 @@ def differing(identity, result, other_code=False):
 
 def same_training(identity, result, other_code=False):
     """Is it the training of that result, to go on for more epochs or to be scored anew?"""
-    free = {"code"} if other_code else set()
     there, here = (
-        {name: value for name, value in settings_to_resume(one).items() if name not in free}
+        settings_to_resume(one) | ({"code": None} if other_code else {})
         for one in (result, identity)
     )
     done = result.get("settings", {}).get("epochs", 0)
@@ -105,10 +99,9 @@ def same_training(identity, result, other_code=False):
 def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     names = ("recipe", "variant", "seed", "split", "files", "precision", "classes")
-    settings = dict(identity.get("settings", {}))
-    settings.pop("epochs", None)
-    found = {name: identity.get(name) for name in (*names, "class_colours", "code")}
-    return {**found, "settings": settings}
+    settings = {name: v for name, v in identity.get("settings", {}).items() if name != "epochs"}
+    same = {name: identity.get(name) for name in (*names, "class_colours", "code")}
+    return {**same, "settings": settings}
 
 
 def split_hash(parts):

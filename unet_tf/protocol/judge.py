@@ -71,12 +71,8 @@ def decided(answers, pairs, labels, to, shown):
     """(answer, mask at the image's own size) of each image.
 
     On the way each mask is written to `predictions/` in the folder `to`, where there is one:
-    earlier ones are removed. `shown`, a dict by number, gets those that it asks for.
-
-    Raises
-    ------
-    UserError
-        Names the image of which the model says NaN.
+    earlier ones are removed. `shown`, a dict by number, gets those that it asks for. Raises
+    `UserError`, which names the image of which the model says NaN.
     """
     if to is not None:
         folder = Path(to) / "predictions"
@@ -98,8 +94,7 @@ def decided(answers, pairs, labels, to, shown):
 def baseline_size(pairs, labels):
     """(height, width) of the constant baseline of a recipe that keeps the images' own size.
 
-    The masks' own, where all have one; else 128x128, as always for many classes: a full-size count
-    of each would be large.
+    The masks' own, where all have one; else, and for many classes, 128x128: counts stay small.
     """
     sizes = {data.size_of(mask) for _, mask in pairs} if labels.binary else ()
     return next(iter(sizes)) if len(sizes) == 1 else (128, 128)

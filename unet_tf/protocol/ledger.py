@@ -3,7 +3,6 @@
 import numpy as np
 
 from unet_tf import scores
-from unet_tf.files import write_json
 
 
 def summary(results):
@@ -21,32 +20,17 @@ def summary(results):
         for a single run); and `runs`, what each seed has of its own, its whole report included.
     """
     results = sorted(results, key=lambda result: result["seed"])
-    own = ("seed", "epochs", "minutes", "commit", "code")
-    own += ("date", "hardware", "versions", "scores")
+    own = ["seed", "epochs", "minutes", "commit", "code", "date", "hardware", "versions", "scores"]
+    every = [result["scores"] for result in results]
+    scored = {}
+    for key, value in every[0].items():
+        if isinstance(value, float | int) and all(key in one for one in every):
+            column = [one[key] for one in every]
+            spread = float(np.std(column, ddof=1)) if len(column) > 1 else None
+            scored[key] = {"mean": float(np.mean(column)), "spread": spread}
     shared = {key: value for key, value in results[0].items() if key not in own}
-    columns = {
-        key: [result["scores"][key] for result in results]
-        for key, value in results[0]["scores"].items()
-        if isinstance(value, float | int) and all(key in result["scores"] for result in results)
-    }
-    return {
-        **shared,
-        "scores": {
-            key: {
-                "mean": float(np.mean(column)),
-                "spread": float(np.std(column, ddof=1)) if len(column) > 1 else None,
-            }
-            for key, column in columns.items()
-        },
-        "runs": [{key: result.get(key) for key in own} for result in results],
-    }
-
-
-def save_summary(results, path):
-    """`summary(results)`, written to `path` as JSON."""
-    record = summary(results)
-    write_json(path, record)
-    return record
+    runs = [{key: result.get(key) for key in own} for result in results]
+    return {**shared, "scores": scored, "runs": runs}
 
 
 def comparable(record):
@@ -72,9 +56,6 @@ def table(records):
     columns = CLASS_COLUMNS if records and "classes" in records[0] else COLUMNS
     heads, cells = zip(*columns, strict=True)
     return scores.markdown(heads, [[cell(record) for cell in cells] for record in records])
-
-
-class_table = table
 
 
 def recipe_of(record):
@@ -117,11 +98,9 @@ def spread(score):
 
 def by_class(record):
     """The IoU of each class."""
-    ious = {name: record["scores"].get(f"iou_{name}") for name in record["classes"]}
-    return "; ".join(
-        f"{name} {iou['mean']:.4f}{spread(iou)}" if iou else f"{name} absent"
-        for name, iou in ious.items()
-    )
+    ious = [(name, record["scores"].get(f"iou_{name}")) for name in record["classes"]]
+    words = [f"{iou['mean']:.4f}{spread(iou)}" if iou else "absent" for _, iou in ious]
+    return "; ".join(f"{name} {word}" for (name, _), word in zip(ious, words, strict=True))
 
 
 def minutes(record):

@@ -22,20 +22,15 @@ def article_unet(input_shape, filters):
     return network.unet(input_shape, filters)
 
 
-def guide_unet(input_shape, filters):
+def guide_unet(input_shape, filters, **head):
     """The guide's U-Net: batch norm, 2x2 transposed convolutions, no dropout.
 
     Its head gives logits; the sigmoid behind it is kept in the model, so that what is saved gives
-    probabilities. Keras computes the cross-entropy from the logits all the same.
+    probabilities. Keras computes the cross-entropy from the logits all the same. For another
+    `head`: `num_classes` and `head` of `unet_tf.network.unet`.
     """
-    return network.unet(
-        input_shape,
-        filters,
-        dropout=0.0,
-        batch_norm=True,
-        upsampling="transposed_2x2",
-        final_conv=False,
-    )
+    settings = {"dropout": 0.0, "batch_norm": True, "final_conv": False}
+    return network.unet(input_shape, filters, upsampling="transposed_2x2", **settings, **head)
 
 
 def buildings_as_written(input_shape, filters, num_classes):
@@ -46,9 +41,8 @@ def buildings_as_written(input_shape, filters, num_classes):
     """
 
     def block(x, width):
-        x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(
-            x
-        )
+        drawn = {"use_bias": False, "kernel_initializer": "he_normal"}
+        x = layers.Conv2D(width, 3, padding="same", **drawn)(x)
         return layers.Activation("relu")(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
 
     *encoder, bottleneck = filters
@@ -71,16 +65,7 @@ def buildings_as_written(input_shape, filters, num_classes):
 
 def buildings_unet(input_shape, filters, num_classes):
     """The network that the buildings source describes: two convolutions a block, probabilities."""
-    return network.unet(
-        input_shape,
-        filters,
-        dropout=0.0,
-        batch_norm=True,
-        upsampling="transposed_2x2",
-        final_conv=False,
-        num_classes=num_classes,
-        head="softmax",
-    )
+    return guide_unet(input_shape, filters, num_classes=num_classes, head="softmax")
 
 
 def multiclass_unet(input_shape, filters, num_classes):

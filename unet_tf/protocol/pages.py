@@ -12,13 +12,8 @@ from unet_tf.protocol.tracking import STORE
 def ui(uri=STORE, port=5000, tunnel=False):
     """Start MLflow's pages on 127.0.0.1, and with `tunnel` on a public address of ngrok.
 
-    Parameters
-    ----------
-    uri : str
-    port : int
-    tunnel : bool
-        Wants the package pyngrok, and ngrok's token as `NGROK_AUTHTOKEN` in the environment or
-        among the secrets of Colab or Kaggle, never in a cell. Whoever knows the address sees all.
+    A tunnel wants the package pyngrok, and ngrok's token as `NGROK_AUTHTOKEN` in the environment or
+    among the secrets of Colab or Kaggle, never in a cell. Whoever knows the address sees all.
 
     Returns
     -------

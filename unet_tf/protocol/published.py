@@ -14,52 +14,23 @@ import keras
 
 from unet_tf import network
 from unet_tf.files import UserError
-from unet_tf.protocol.networks import (
-    article_unet,
-    buildings_as_written,
-    buildings_unet,
-    guide_unet,
-    multiclass_unet,
-    simple_as_written,
-)
+from unet_tf.protocol import networks
 from unet_tf.protocol.recipe import Recipe, changed
 
 ARTICLE = "Image Segmentation: An In-Depth Guide, Ed Izaguirre, 2023"
-
-AS_WRITTEN = {
-    "variant": "as written",
-    "resize": "nearest",
-    "split_by": "image",
-    "test_size": 0.0,
-    "shuffle": False,
-    "augment": False,
-    "loss": network.pooled_dice_loss,
-    "learning_rate": 1e-4,
-    "monitor": "val_loss",
-    "patience": 2,
-}
+WIDE = (64, 128, 256, 512, 1024)
+# Settings that several share: those as written, of these the ones without a test part, and those of
+# many classes.
+AS_WRITTEN = {"variant": "as written", "augment": False, "monitor": "val_loss"}
+BY_IMAGE = {**AS_WRITTEN, "split_by": "image", "test_size": 0.0}
+MANY = {"task": "classes", "loss": network.cross_entropy_dice_loss, "monitor": "val_mean_iou"}
 
 # The article does not print the simple model's optimizer: its U-Net's is used.
-SIMPLE = Recipe(
-    "article_simple",
-    "corrected",
-    ARTICLE,
-    0.8788,
-    network.simple_fcn,
-    filters=(64, 128, 256),
-    epochs=10,
-    levels=1,
-)
-
-UNET = Recipe(
-    "article_unet",
-    "corrected",
-    ARTICLE,
-    0.9416,
-    article_unet,
-    filters=(64, 128, 256, 512, 1024),
-    epochs=16,
-)
+SMALL = {"filters": (64, 128, 256), "epochs": 10, "levels": 1}
+SIMPLE = Recipe("article_simple", "corrected", ARTICLE, 0.8788, network.simple_fcn, **SMALL)
+UNET = Recipe("article_unet", "corrected", ARTICLE, 0.9416, networks.article_unet, WIDE, epochs=16)
+ARTICLE_AS_WRITTEN = {**BY_IMAGE, "resize": "nearest", "shuffle": False, "patience": 2}
+ARTICLE_AS_WRITTEN |= {"loss": network.pooled_dice_loss, "learning_rate": 1e-4}
 
 # The guide publishes no score and lists one epoch. What it says of the split, train, validation and
 # test, is done by car; where it resizes by OpenCV's bilinear, this is by area.
@@ -68,8 +39,8 @@ GUIDE = Recipe(
     "corrected",
     "End-to-End Guide for Image Segmentation, Deepak Kolaparthi, AiEnsured",
     None,
-    guide_unet,
-    filters=(64, 128, 256, 512, 1024),
+    networks.guide_unet,
+    WIDE,
     images=None,
     image_size=(160, 240),
     batch_size=16,
@@ -78,7 +49,6 @@ GUIDE = Recipe(
     epsilon=1e-7,
     epochs=20,
 )
-
 # Turned by up to 35 degrees, every tenth car upside down: no such car stands on the turntable.
 GUIDE_AUGMENTATION = {"rotation": 35 / 360, "vertical_flip": 0.1, "contrast": 0.0}
 
@@ -92,29 +62,24 @@ BUILDINGS = Recipe(
     "U-Net for Image Segmentation: Architecture, Implementation and Code Example, Piotr Rudzki, "
     "Asper Brothers, 2023",
     None,
-    buildings_unet,
-    filters=(64, 128, 256, 512, 1024),
+    networks.buildings_unet,
+    WIDE,
+    **MANY,
     images=None,
     image_size=None,
     augment={"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0}
     | {"contrast": 0.2, "brightness": 0.1},
-    loss=network.cross_entropy_dice_loss,
     learning_rate=5e-5,
     epsilon=1e-7,
     epochs=15,
-    monitor="val_mean_iou",
-    task="classes",
     data="town",
     crop=(256, 256),
     crops=25,
 )
-
 BUILDINGS_AS_WRITTEN = {
-    "variant": "as written",
-    "build": buildings_as_written,
-    "augment": False,
+    **AS_WRITTEN,
+    "build": networks.buildings_as_written,
     "loss": network.pooled_class_dice_loss,
-    "monitor": "val_loss",
     "patience": 15,  # it does not stop early
     "crops": 1,
 }
@@ -125,34 +90,24 @@ MULTICLASS = Recipe(
     "corrected",
     "Building a semantic segmentation model with U-Net, ApX Machine Learning, 2025",
     None,
-    multiclass_unet,
-    filters=(64, 128, 256, 512, 512),  # bilinear upsampling keeps the channels
+    networks.multiclass_unet,
+    (64, 128, 256, 512, 512),  # bilinear upsampling keeps the channels
+    **MANY,
     images=None,
     image_size=(128, 128),
     batch_size=8,
-    loss=network.cross_entropy_dice_loss,
     learning_rate=1e-4,
     epsilon=1e-7,
     epochs=25,
-    monitor="val_mean_iou",
-    task="classes",
     data="parts",
 )
-
-MULTICLASS_AS_WRITTEN = {
-    "variant": "as written",
-    "split_by": "image",
-    "test_size": 0.0,
-    "augment": False,
-    "loss": network.cross_entropy,
-    "monitor": "val_loss",
-    "patience": 25,  # it does not stop early
-}
+# It does not stop early.
+MULTICLASS_AS_WRITTEN = {**BY_IMAGE, "loss": network.cross_entropy, "patience": 25}
 
 RECIPES = (
-    dataclasses.replace(SIMPLE, **AS_WRITTEN, build=simple_as_written),
+    dataclasses.replace(SIMPLE, **ARTICLE_AS_WRITTEN, build=networks.simple_as_written),
     SIMPLE,
-    dataclasses.replace(UNET, **AS_WRITTEN),
+    dataclasses.replace(UNET, **ARTICLE_AS_WRITTEN),
     UNET,
     dataclasses.replace(GUIDE, variant="as written", augment=GUIDE_AUGMENTATION),
     GUIDE,
@@ -161,17 +116,13 @@ RECIPES = (
     dataclasses.replace(MULTICLASS, **MULTICLASS_AS_WRITTEN),
     MULTICLASS,
 )
-
 NAMES = tuple(dict.fromkeys(recipe.name for recipe in RECIPES))
 
 
 def get(name, variant="corrected", **changes):
     """The recipe of that name and variant, with settings changed where they are given.
 
-    Raises
-    ------
-    ValueError
-        For an unknown name, lists the known ones; for a setting that is unknown or makes no sense.
+    Raises `UserError` for an unknown name, lists the known ones; else as `changed` does.
     """
     for recipe in RECIPES:
         if (recipe.name, recipe.variant) == (name, variant):

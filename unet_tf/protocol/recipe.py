@@ -11,20 +11,11 @@ import keras
 from unet_tf import data, network, pipeline
 from unet_tf.files import UserError
 
-LOSSES_OF_ONE = (
-    network.bce_dice_loss,
-    network.dice_loss,
-    network.pooled_dice_loss,
-    keras.losses.binary_crossentropy,
-)
-LOSSES_OF_MANY = (
-    network.cross_entropy,
-    network.class_dice_loss,
-    network.cross_entropy_dice_loss,
-    network.pooled_class_dice_loss,
-)
-LOSSES = {loss.__name__: loss for loss in (*LOSSES_OF_ONE, *LOSSES_OF_MANY)}
+LOSSES_OF_ONE = (network.bce_dice_loss, network.dice_loss, network.pooled_dice_loss)
+LOSSES_OF_ONE += (keras.losses.binary_crossentropy,)
 WEIGHTABLE = (network.cross_entropy, network.cross_entropy_dice_loss)
+LOSSES_OF_MANY = (*WEIGHTABLE, network.class_dice_loss, network.pooled_class_dice_loss)
+LOSSES = {loss.__name__: loss for loss in (*LOSSES_OF_ONE, *LOSSES_OF_MANY)}
 MONITORS = ("val_hard_dice", "val_mean_iou", "val_loss", "hard_dice", "mean_iou", "loss")
 # What makes a recipe this one; all else are its settings.
 FIXED = ("name", "variant", "source", "published", "task", "data", "levels")
@@ -53,8 +44,7 @@ def known_amount(name, value):
     """Is it an amount that this part of the augmentation takes?"""
     if name == "outside" and value is None:
         return True
-    number = isinstance(value, float | int) and not isinstance(value, bool)
-    if name not in AMOUNTS or not number or not 0 <= value < math.inf:
+    if name not in AMOUNTS or isinstance(value, bool) or not 0 <= value < math.inf:
         return False
     probability = name in ("horizontal_flip", "vertical_flip", "quarter_turn")
     return value <= 1 if probability else value < 1 or name != "scale"
@@ -94,15 +84,12 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
         f"a bool, or a dict of {', '.join(AMOUNTS)}: numbers of at least 0, the flips' and "
         "quarter_turn's probabilities, scale below 1",
     ),
-    ("batch_size", counts, WHOLE),
+    *((name, counts, WHOLE) for name in ("batch_size", "epochs", "patience", "crops")),
     ("loss", inspect.isfunction, f"a function, or one of {', '.join(LOSSES)}"),
     ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),
     ("epsilon", lambda value: 0 < value < math.inf, "a number above 0"),
-    ("epochs", counts, WHOLE),
     ("monitor", lambda value: value in MONITORS, f"one of {', '.join(MONITORS)}"),
-    ("patience", counts, WHOLE),
     ("crop", two, "(height, width), or None for whole images"),
-    ("crops", counts, WHOLE),
     ("class_weights", known_weights, 'None, "inverse", "median", or a number a class'),
     (
         "class_names",
@@ -112,48 +99,38 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
 )
 
 
-def rules(recipe):
-    """Of settings that do not go together: whether they are so, and a sentence."""
+def clashes(recipe):
+    """A sentence for each group of settings that do not go together."""
     r, classes, loss = recipe, recipe.classes, recipe.loss.__name__
     amounts = r.augment if isinstance(r.augment, dict) else {}
-    what = "many classes" if classes else "black and white masks"
-    ours, others = (LOSSES_OF_MANY, LOSSES_OF_ONE)[:: 1 if classes else -1]
-    fitting = ", ".join(fit.__name__ for fit in ours)
-    takers = " or ".join(taker.__name__ for taker in WEIGHTABLE)
-    return (
-        (
-            r.validation_size + r.test_size >= 1,
+    if r.validation_size + r.test_size >= 1:
+        yield (
             f"validation_size is {r.validation_size} and test_size {r.test_size}: nothing is left "
-            "for training, make one of them smaller",
-        ),
-        (r.loss in others, f"loss is {loss}, but {r.name} is for {what}: one of {fitting}"),
-        (
-            len(r.filters) < r.levels,
-            f"filters is {r.filters}, but the network of {r.name} has at least {r.levels} levels",
-        ),
-        (
-            amounts.get("outside") and not classes,
-            f"augment.outside is {amounts.get('outside')}, but black and white masks know no void: "
-            "0 for background, or None to mirror the image at its edge",
-        ),
-        (
-            r.crop and r.image_size,
-            "crops are of images at their own size: image_size has to be None",
-        ),
-        (
-            r.crop and amounts.get("quarter_turn") and r.crop[0] != r.crop[1],
-            f"quarter turns want square crops, not {r.crop}",
-        ),
-        (r.crops > 1 and not r.crop, f"{r.crops} crops of an image, but no crop, (height, width)"),
-        (
-            r.class_names and not classes,
-            f"class_names are for many classes, which {r.name} does not know",
-        ),
-        (
-            r.class_weights and r.loss not in WEIGHTABLE,
-            f"class_weights are for the loss {takers}, not {loss}",
-        ),
-    )
+            "for training, make one of them smaller"
+        )
+    ours, others = (LOSSES_OF_MANY, LOSSES_OF_ONE)[:: 1 if classes else -1]
+    if r.loss in others:
+        what = "many classes" if classes else "black and white masks"
+        fitting = ", ".join(fit.__name__ for fit in ours)
+        yield f"loss is {loss}, but {r.name} is for {what}: one of {fitting}"
+    if len(r.filters) < r.levels:
+        yield f"filters is {r.filters}, but the network of {r.name} has at least {r.levels} levels"
+    if (outside := amounts.get("outside")) and not classes:
+        yield (
+            f"augment.outside is {outside}, but black and white masks know no void: 0 for "
+            "background, or None to mirror the image at its edge"
+        )
+    if r.crop and r.image_size:
+        yield "crops are of images at their own size: image_size has to be None"
+    if r.crop and amounts.get("quarter_turn") and r.crop[0] != r.crop[1]:
+        yield f"quarter turns want square crops, not {r.crop}"
+    if r.crops > 1 and not r.crop:
+        yield f"{r.crops} crops of an image, but no crop, (height, width)"
+    if r.class_names and not classes:
+        yield f"class_names are for many classes, which {r.name} does not know"
+    if r.class_weights and r.loss not in WEIGHTABLE:
+        takers = " or ".join(taker.__name__ for taker in WEIGHTABLE)
+        yield f"class_weights are for the loss {takers}, not {loss}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,9 +188,8 @@ class Recipe:
                 fits = False
             if not fits:
                 raise UserError(f"{name} is {value!r}, but has to be {wanted}")
-        for wrong, words in rules(self):
-            if wrong:
-                raise UserError(words)
+        for words in clashes(self):
+            raise UserError(words)
 
     @property
     def slug(self):

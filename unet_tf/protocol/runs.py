@@ -180,20 +180,15 @@ def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, 
         for layer in model.layers if strategy else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # over all devices: the statistics of one
-        history = fitted(
-            recipe,
-            model,
-            training,
-            validation,
-            loss=loss_of(recipe, parts, labels),
-            metrics=[network.metric_for(labels.channels)],
-            folder=folder,
-            resume=resume,
-            settings=settings_to_resume(identity),
-            callbacks=[begun, *([tracker] if tracker else [])],
-            card=data.Card(labels, whole, recipe.resize, 0.5, trained_on),
-            **options,
-        )
+        options |= {
+            "loss": loss_of(recipe, parts, labels),
+            "metrics": [network.metric_for(labels.channels)],
+            "settings": settings_to_resume(identity),
+            "callbacks": [begun, *([tracker] if tracker else [])],
+            "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on),
+        }
+        kept = {"folder": folder, "resume": resume}
+        history = fitted(recipe, model, training, validation, **kept, **options)
     return model, history
 
 

@@ -42,7 +42,7 @@ class Tracker(keras.callbacks.Callback):
         Of the training: holds `log.csv`; the id of the MLflow run is kept there in `mlflow.json`.
     name : str
     identity : dict
-        What makes the run (`unet_tf.protocol.identity_of`): becomes its parameters and tags.
+        What makes the run: becomes its parameters and tags.
     resume : bool
         Go on with the MLflow run of the folder, if the store has it.
     """
@@ -65,11 +65,7 @@ class Tracker(keras.callbacks.Callback):
     def finish(self, result, model, history):
         """Scores, learning curve, pictures, files and the model; the run is then finished.
 
-        Parameters
-        ----------
-        result : dict, as `unet_tf.protocol.run` returns it
-        model : keras.Model
-        history : dict, as `keras.callbacks.History.history`
+        `result` is as `unet_tf.protocol.run` returns it, `history` as Keras's `History.history`.
         """
         with self.carefully():
             if self.run_id is None:

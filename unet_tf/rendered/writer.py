@@ -11,13 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from unet_tf.files import UserError, cache_folder
+from unet_tf.files import UserError
+from unet_tf.files import cache_folder as cache
 from unet_tf.rendered.data_sets import APART, DATA_SETS, draw_all
-
-
-def cache():
-    """The folder of the user's cache in which rendered data sets lie."""
-    return cache_folder()
 
 
 def is_rendered(folder):
