@@ -1,6 +1,7 @@
 """The command line: `python -m unet_tf data | check | train | predict | ui | reproduce`."""
 
 import errno
+import os
 import sys
 
 from unet_tf.cli.data import run_check, run_data
@@ -27,6 +28,8 @@ def main(argv=None):
     }
     raised.clear()
     try:
+        if arguments.command in ("train", "predict", "reproduce"):
+            start_tensorflow()
         return commands[arguments.command](arguments) or 0
     except Exception as error:
         own = mendable(error)
@@ -43,11 +46,31 @@ def main(argv=None):
         return 130
 
 
+def start_tensorflow():
+    """Import TensorFlow and let it look for devices, without what its native code writes meanwhile:
+    lines on CUDA and on its log, which `TF_CPP_MIN_LOG_LEVEL` does not silence. At level 0 it may.
+    """
+    silent = os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "0"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        if silent:
+            with open(os.devnull, "wb") as nothing:
+                os.dup2(nothing.fileno(), 2)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+        tf.zeros(1)  # the first operation starts the devices, which write, too
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def mendable(error):
     """What the user is told, a UserError or OSError, or None. Of an error in which TensorFlow
     wraps that of a reader of files, it is the reader's."""
     if isinstance(error, UserError | OSError):
         return error
-    if type(error).__module__.startswith("tensorflow") and raised:
+    if type(error).__module__.startswith("tensorflow") and raised and str(raised[-1]) in str(error):
         return raised[-1]
     return None

@@ -148,14 +148,14 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
     # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
     whole = len(groups) if by == "group" else len(pairs)
     counts = [math.ceil(round(share * whole, 6)) for share in (test_size, validation_size)]
-    try:
-        rest, test = divide(list(pairs), by, counts[0], seed)
-        train, validation = divide(rest, by, counts[1], seed)
-    except ValueError as error:
+    if sum(counts) >= whole:
         raise UserError(
             f"{len(pairs)} images of {len(groups)} {word}s cannot be split by {by} into shares of "
-            f"{validation_size} for validation and {test_size} for test: {error}"
-        ) from None
+            f"{validation_size} for validation and {test_size} for test: nothing is left to train "
+            "on. Take more images, a smaller share, or no test part; or split by image"
+        )
+    rest, test = divide(list(pairs), by, counts[0], seed)
+    train, validation = divide(rest, by, counts[1], seed)
     parts = Split(train, validation, test)
     print(f"Split by {word if by == 'group' else by}: {described(parts)}")
     return parts

@@ -34,6 +34,12 @@ def sizes_of(pairs, image_size):
     return [image_size or size_of(image) for image, _ in pairs]
 
 
+CGROUP_FILES = (  # limit and use, by version
+    ("memory.max", "memory.current"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+
+
 def free_memory():
     """Bytes of memory that programs may still take, within the limit of a container or job."""
     with contextlib.suppress(OSError, KeyError):
@@ -46,15 +52,15 @@ def free_memory():
 
 
 def memory_limits(root=Path("/sys/fs/cgroup"), groups=Path("/proc/self/cgroup")):
-    """The limits in bytes of this process's cgroups, of both versions; none outside of Linux."""
+    """What the limits of this process's cgroups, of both versions, leave free, in bytes."""
     for line in groups.read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "memory"):
             inside = root / controllers / path.lstrip("/")
             for folder in (inside, *inside.parents):
-                for name in ("memory.max", "memory.limit_in_bytes"):
+                for limit, used in CGROUP_FILES:
                     with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
-                        yield int((folder / name).read_text())
+                        yield int((folder / limit).read_text()) - int((folder / used).read_text())
 
 
 def chosen_cache(*parts):

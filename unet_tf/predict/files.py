@@ -15,16 +15,21 @@ def images(files):
     A list of Path, and of zipfile.Path for what lies in a zip: nothing is extracted. UserError for
     what is not there, what holds no image, and two images whose masks would get one name.
     """
+    found = [image for path in map(Path, files) for image in images_in(path)]
+    require_names(found)
+    return found
+
+
+def require_names(paths):
+    """UserError for two images whose masks would get one name."""
     stems = {}
-    for path in map(Path, files):
-        for image in images_in(path):
-            if image.stem in stems:
-                raise UserError(
-                    f"{stems[image.stem]} and {image} have one name, and so would have their "
-                    "masks. Predict them one after another, each to its own place"
-                )
-            stems[image.stem] = image
-    return list(stems.values())
+    for path in paths:
+        if path.stem in stems:
+            raise UserError(
+                f"{stems[path.stem]} and {path} have one name, and so would have their masks. "
+                "Predict them one after another, each to its own place"
+            )
+        stems[path.stem] = path
 
 
 def images_in(path):
@@ -62,7 +67,8 @@ def state_of(path):
 
 
 def record_of(model, card, paths, settings, batch_size):
-    """All that decides about masks, as it is kept beside them; ready for JSON."""
+    """All that decides about masks, as it is kept beside them; ready for JSON. Each has a name."""
+    require_names(paths)
     # Masks of other folders and zips must not pass for theirs.
     holders = {p.root.filename if isinstance(p, zipfile.Path) else p.parent for p in paths}
     return {

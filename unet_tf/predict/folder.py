@@ -56,6 +56,8 @@ def to_folder(model, paths, folder, settings=(), overlays=False, batch_size=32, 
 
     def finish(path, answer, size):
         mask = decided(card, answer, size)
+        if not overlays:  # that of an earlier run would show an earlier mask
+            (folder / f"{path.stem}_overlay.jpg").unlink(missing_ok=True)
         for target in targets[path][1:]:
             with atomically(target) as partial:
                 Image.fromarray(overlaid(path, mask, card.labels)).save(partial, quality=90)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import unet_tf.network  # noqa: F401  its layers are in saved models
 from unet_tf.data import Card, table_of
-from unet_tf.files import UserError
+from unet_tf.files import UserError, in_zip
 from unet_tf.predict.stream import predict
 from unet_tf.predict.tiles import flipped, tiled
 from unet_tf.predict.usage import SIZE_WANTED, card_of, fixed_size
@@ -22,11 +22,12 @@ class Predictor:
     `load` makes one of a `.keras` file; `Predictor(model, card)` of a Keras model in memory.
 
     It holds the `model`, the `card` (size, resize, labels and threshold by which it predicts), and
-    its `identity`, a dict ready for JSON of what makes its masks: a hash of the file, flips, tiles.
+    its `identity`, a dict ready for JSON of what makes its masks: a hash of the file, or of the
+    weights of a model in memory, flips, tiles.
     """
 
     def __init__(self, model, card, identity=(), forward=None, input_shape=None):
-        self.model, self.identity = model, dict(identity)
+        self.model, self.identity = model, dict(identity) or {"model": hash_of(model)}
         self.input_shape, self.output_shape = input_shape or model.input_shape, model.output_shape
         self.forward = forward or compiled(model)
         self.card = card_of(self, card=card)
@@ -53,6 +54,14 @@ class Predictor:
         identity = self.identity | {"tiles": [card_of(self, tile).image_size, overlap]}
         card = dataclasses.replace(self.card, image_size=None)
         return Predictor(self.model, card, identity, forward, (None, None, None, 3))
+
+
+def hash_of(model):
+    """A short hash of a model's weights."""
+    bits = hashlib.sha256()
+    for weight in model.get_weights():
+        bits.update(np.ascontiguousarray(weight).tobytes())
+    return bits.hexdigest()[:16]
 
 
 def load(path, image_size="card", resize=None, labels=None, threshold=None):
@@ -91,13 +100,14 @@ def model_in(path):
         raise UserError(f"{path}: that is a folder: give the .keras file in it")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file")
+    in_zip(path, "config.json")  # names a file that is damaged
     try:
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:
         reason = str(error).split("\n")[0]
         raise UserError(
             f"{path}: damaged, or no .keras file of this project ({type(error).__name__}: {reason})"
-        ) from None
+        ) from error
     taken, given = model.input_shape, model.output_shape
     images = all(isinstance(shape, tuple) and len(shape) == 4 for shape in (taken, given))
     if not images or taken[3] != 3 or (taken[1] is None) != (taken[2] is None):

@@ -58,8 +58,8 @@ def to_submission(model, paths, target, settings=(), batch_size=32, **usage):
                 outcome = None
             yield path, outcome
         write(target, rows, [starts[path.name] for path in paths if path.name in starts])
-        if len(starts) == len(paths):
-            partial.unlink(missing_ok=True)
+    if len(starts) == len(paths):
+        partial.unlink(missing_ok=True)
 
 
 def partial_of(target, paths, card):

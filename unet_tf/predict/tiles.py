@@ -16,6 +16,7 @@ def flipped(model, flips=("horizontal",)):
     `flips` are "horizontal" and "vertical", both of them four predictions; UserError for another
     one. Cars do not stand on their roofs: horizontal alone is theirs.
     """
+    flips = (flips,) if isinstance(flips, str) else tuple(flips)
     if unknown := set(flips) - set(AXES):
         raise UserError(f'flips are "horizontal" and "vertical", not {", ".join(unknown)}')
     choices = itertools.product(*[((), (AXES[flip],)) for flip in flips])

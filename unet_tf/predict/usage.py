@@ -54,6 +54,11 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
     given = {"resize": resize, "labels": labels, "threshold": threshold}
     given = {name: value for name, value in given.items() if value is not None}
     card = dataclasses.replace(card, image_size=image_size, **given)
+    if card.labels.channels != channels and hasattr(model, "output_shape"):
+        raise UserError(
+            f"this model answers {channels} channels, these labels want {card.labels.channels}: "
+            "give it labels of as many classes, a unet_tf.data.Labels"
+        )
     if threshold is not None and not card.labels.binary:
         raise UserError(
             f"this model knows {card.labels.channels} classes: a threshold (--threshold) is for "

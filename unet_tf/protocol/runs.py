@@ -91,7 +91,8 @@ def run(
         labels = labels_for(recipe, folder, parts)
         identity = identity_of(recipe, folder, parts, labels, seed, policy)
         there = result_in(to)
-        if resume and there and not differing(identity, there, other_code):
+        whole = to is not None and (Path(to) / "best.keras").exists()
+        if resume and there and whole and not differing(identity, there, other_code):
             untracked = "; it is not tracked anew" if mlflow else ""
             print(f"This run is in {to} already: remove that to repeat it{untracked}")
             return there
@@ -100,8 +101,8 @@ def run(
         if resume and there and not (goes_on or again):
             raise UserError(
                 f"{to} holds another run, which is done ({differing(identity, there)}). Choose "
-                "another folder, or replace it by --again; where only code or versions differ, "
-                "--other-code takes it as it is"
+                "another folder, or replace it by --again; fewer epochs than are done cannot be "
+                "had from it; where only code or versions differ, go on with it by --other-code"
             )
         tracker = None
         if mlflow:
