@@ -453,9 +453,7 @@ print("validation dice at 96x128 above 0.85:", best > 0.85)
 def probabilities(model, paths, image_size=(96, 128), resize="area", batch_size=32):
     """What the model says of each image, at the size it works at, one after another."""
     for n in range(0, len(paths), batch_size):
-        read = [
-            data.read_resized(path, image_size, resize)[0] for path in paths[n : n + batch_size]
-        ]
+        read = [data.read_resized(path, image_size, resize)[0] for path in paths[n:][:batch_size]]
         found = np.asarray(model(np.float32(read) / 255, training=False), "float32")
         yield from found[..., 0] if found.shape[-1] == 1 else found
 
