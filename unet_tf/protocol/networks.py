@@ -65,7 +65,9 @@ def buildings_as_written(input_shape, filters, num_classes):
 
 def buildings_unet(input_shape, filters, num_classes):
     """The network that the buildings source describes: two convolutions a block, probabilities."""
-    return guide_unet(input_shape, filters, num_classes=num_classes, head="softmax")
+    settings = {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2"}
+    settings |= {"final_conv": False, "num_classes": num_classes, "head": "softmax"}
+    return network.unet(input_shape, filters, **settings)
 
 
 def multiclass_unet(input_shape, filters, num_classes):
