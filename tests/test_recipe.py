@@ -61,7 +61,7 @@ def test_a_list_does_not_count_as_changed(tmp_path):
     Image.new("L", (4, 4)).save(path)
     parts = data.Split([data.Pair(path, path)], [], [])
     recipe = protocol.get("guide_unet", filters=[64, 128, 256, 512, 1024], loss="dice_loss")
-    found = identity_of(recipe, tmp_path, parts, 0, "float32")
+    found = identity_of(recipe, tmp_path, parts, data.Labels.foreground(), 0, "float32")
     assert found["changed"] == ["loss"]
     assert found["settings"]["loss"] == "dice_loss"
 

@@ -22,15 +22,20 @@ def article_unet(input_shape, filters):
     return network.unet(input_shape, filters)
 
 
-def guide_unet(input_shape, filters, **head):
+def guide_unet(input_shape, filters):
     """The guide's U-Net: batch norm, 2x2 transposed convolutions, no dropout.
 
     Its head gives logits; the sigmoid behind it is kept in the model, so that what is saved gives
-    probabilities. Keras computes the cross-entropy from the logits all the same. For another
-    `head`: `num_classes` and `head` of `unet_tf.network.unet`.
+    probabilities. Keras computes the cross-entropy from the logits all the same.
     """
-    settings = {"dropout": 0.0, "batch_norm": True, "final_conv": False}
-    return network.unet(input_shape, filters, upsampling="transposed_2x2", **settings, **head)
+    return network.unet(
+        input_shape,
+        filters,
+        dropout=0.0,
+        batch_norm=True,
+        upsampling="transposed_2x2",
+        final_conv=False,
+    )
 
 
 def buildings_as_written(input_shape, filters, num_classes):
@@ -65,7 +70,9 @@ def buildings_as_written(input_shape, filters, num_classes):
 
 def buildings_unet(input_shape, filters, num_classes):
     """The network that the buildings source describes: two convolutions a block, probabilities."""
-    return guide_unet(input_shape, filters, num_classes=num_classes, head="softmax")
+    settings = {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2"}
+    settings |= {"final_conv": False, "num_classes": num_classes, "head": "softmax"}
+    return network.unet(input_shape, filters, **settings)
 
 
 def multiclass_unet(input_shape, filters, num_classes):
