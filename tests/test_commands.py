@@ -84,3 +84,20 @@ def test_of_an_error_that_tensorflow_wraps_the_reader_s_own_is_shown(
     assert error.count("\n") == 1 and "broken.png" in error and "Traceback" not in error
     wanted = ": cannot be decoded" if broken == "empty" else os.strerror(2)
     assert error.startswith("error: ") and wanted in error
+
+
+def test_tensorflow_starts_without_its_own_lines(tmp_path):
+    """Neither of CUDA nor of its log: what stands on stderr is ours."""
+    command = [
+        sys.executable,
+        "-m",
+        "unet_tf",
+        "predict",
+        "none.keras",
+        "none.png",
+        "--to",
+        "masks",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: none.png: there is no such file")

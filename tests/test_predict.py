@@ -834,3 +834,49 @@ print(start, after, peak())
     start, few, many = map(float, output.stdout.split()[-3:])
     assert few - start < 2
     assert many - few < 0.2
+
+
+@pytest.mark.parametrize("kind", ["--to", "--rle"])
+def test_two_images_of_one_name_are_refused_also_from_python(model_file, tmp_path, kind):
+    paths = []
+    for number in (1, 2):
+        (tmp_path / f"folder{number}").mkdir()
+        paths.append(tmp_path / f"folder{number}/x.png")
+        Image.fromarray(np.zeros((8 * number, 8, 3), "uint8")).save(paths[-1])
+    write = predict.to_folder if kind == "--to" else predict.to_submission
+    with pytest.raises(ValueError, match="have one name"):
+        list(write(predict.load(model_file), paths, tmp_path / "masks.csv"))
+
+
+def test_a_model_in_memory_is_known_by_its_weights(photographs, model_file, tmp_path):
+    first = predict.load(model_file)
+    model = keras.models.clone_model(first.model)
+    paths = predict.images([photographs])
+    list(predict.to_folder(predict.Predictor(first.model, first.card), paths, tmp_path / "masks"))
+    same = predict.Predictor(first.model, first.card)
+    outcomes = predict.to_folder(same, paths, tmp_path / "masks")
+    assert {outcome for _, outcome in outcomes} == {predict.KEPT}
+    with pytest.raises(ValueError, match=r"other settings was here .model: "):
+        list(predict.to_folder(predict.Predictor(model, first.card), paths, tmp_path / "masks"))
+
+
+def test_an_overlay_is_never_older_than_its_mask(photographs, model_file, tmp_path):
+    model, masks, path = predict.load(model_file), tmp_path / "masks", photographs / "photo0.png"
+    list(predict.to_folder(model, [path], masks, overlays=True))
+    Image.fromarray(np.zeros((9, 30, 3), "uint8")).save(path)
+    list(predict.to_folder(model, [path], masks))
+    list(predict.to_folder(model, [path], masks, overlays=True))
+    for file in (masks / "photo0.png", masks / "photo0_overlay.jpg"):
+        with Image.open(file) as image:
+            assert image.size == (30, 9)
+
+
+def test_labels_of_another_number_than_the_channels(model_file):
+    with pytest.raises(ValueError, match="answers 1 channels, these labels want 3"):
+        predict.load(model_file, labels=Labels(("a", "b", "c")))
+
+
+def test_a_flip_may_be_a_text():
+    images = np.random.default_rng(0).random((1, 4, 6, 3), "float32")
+    one, two = (predict.flipped(red, flips)(images) for flips in ("horizontal", ("horizontal",)))
+    np.testing.assert_array_equal(one, two)
