@@ -47,7 +47,7 @@ test-platforms: .venv-platforms/installed
 
 # models, losses and metrics are pure Keras: the same tests on another backend.
 test-jax: .venv-jax/installed
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q tests/test_models.py tests/test_losses.py
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q tests/network
 
 .venv-jax/installed: requirements.txt
 	$(PYTHON) -m venv .venv-jax

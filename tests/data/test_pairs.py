@@ -1,16 +1,13 @@
-"""Finding, pairing, checking and splitting files."""
+"""Pairs by name, from folders and zips, and all that is wrong in one error."""
 
-import itertools
 import shutil
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.model_selection import train_test_split
 
 from unet_tf import data
-from unet_tf import rendered as rendered_room
 from unet_tf.data import pairs as data_pairs
 
 LAYOUTS = [("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks")]
@@ -60,36 +57,6 @@ def test_masks_named_as_their_images(tmp_path):
         ("a.png", "a.png"),
         ("b.png", "b.png"),
     ]
-
-
-def test_where_find_looks(tmp_path, monkeypatch, capsys):
-    rendered = tmp_path / "rendered"
-    monkeypatch.setattr(rendered_room, "write", lambda kind: rendered)
-    monkeypatch.setattr(rendered_room, "is_rendered", lambda folder: folder == rendered)
-    assert data.find() == rendered
-    assert capsys.readouterr().out == "Data: the rendered car studio, no photographs\n"
-
-    carvana_like(tmp_path / "data" / "carvana")  # the test's working folder is tmp_path
-    assert data.find().resolve() == tmp_path / "data" / "carvana"
-    carvana_like(tmp_path / "mine")
-    monkeypatch.setenv("UNET_DATA", str(tmp_path / "mine"))
-    assert data.find() == tmp_path / "mine"
-    carvana_like(tmp_path / "asked")
-    assert data.find(tmp_path / "asked") == tmp_path / "asked"
-
-
-def test_a_folder_without_pairs_is_refused_with_what_was_expected(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match=r"train_hq \+ train_masks.*images \+ masks"):
-        data.find(tmp_path)
-    with pytest.raises(ValueError, match="nowhere"):
-        data.pair(tmp_path / "nowhere")
-    monkeypatch.setenv("UNET_DATA", str(tmp_path / "elsewhere"))
-    with pytest.raises(ValueError, match="elsewhere"):
-        data.find()
-    (tmp_path / "images").mkdir()
-    (tmp_path / "masks").mkdir()
-    with pytest.raises(ValueError, match="hold no images"):
-        data.pair(tmp_path)
 
 
 def test_all_problems_in_one_error(tmp_path):
@@ -189,57 +156,6 @@ def test_read_only_folders_do_not_mix(tmp_path, monkeypatch):
     monkeypatch.setattr(data_pairs.os, "access", lambda *_: False)
     assert [len(data.pair(folder)) for folder in folders] == [8, 12]
     assert sorted(path.name for path in folders[0].iterdir()) == ["train_hq.zip", "train_masks.zip"]
-
-
-def test_car_of():
-    assert data.group_of("train_hq/0cdf5b5d0ce1_04.jpg") == "0cdf5b5d0ce1"
-    assert data.group_of("0cdf5b5d0ce1_16_mask.gif") == "0cdf5b5d0ce1"
-    assert data.group_of("holiday_04.jpg") == "holiday_04"
-
-
-def names(part):
-    return [image.name for image, _ in part]
-
-
-def test_split_by_image_is_the_article_s(tmp_path, capsys):
-    """scikit-learn's train_test_split(images, masks, test_size=0.2, random_state=42)."""
-    pairs = data.pair(carvana_like(tmp_path))
-    parts = data.split(pairs, by="image", validation_size=0.2)
-    images, masks = [image for image, _ in pairs], [mask for _, mask in pairs]
-    x_train, x_val, y_train, y_val = train_test_split(images, masks, test_size=0.2, random_state=42)
-    assert parts.train == list(zip(x_train, y_train, strict=True))
-    assert parts.validation == list(zip(x_val, y_val, strict=True))
-    assert parts.test == []
-    cars = [{data.group_of(image) for image, _ in part} for part in parts]
-    assert len(cars[0] & cars[1]) > 0
-    assert capsys.readouterr().out == (
-        f"Split by image: 16 train (5 cars), 4 validation ({len(cars[1])} cars); "
-        f"cars on both sides: {len(cars[0] & cars[1])}\n"
-    )
-
-
-@pytest.mark.parametrize("by", ["group", "image"])
-def test_parts_are_disjoint_whole_and_repeat(tmp_path, by, capsys):
-    pairs = data.pair(carvana_like(tmp_path, cars=10))
-    parts = data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=7)
-    assert [len(part) for part in parts] == [20, 8, 12]
-    assert sorted(itertools.chain(*parts)) == sorted(pairs)
-    assert data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=7) == parts
-    assert data.split(pairs, by=by, validation_size=0.2, test_size=0.3, seed=8) != parts
-    if by == "group":
-        cars = [{data.group_of(image) for image, _ in part} for part in parts]
-        assert not (cars[0] & cars[1] or cars[0] & cars[2] or cars[1] & cars[2])
-        assert "cars on both sides: 0" in capsys.readouterr().out
-
-
-def test_splits_that_cannot_be(tmp_path):
-    pairs = data.pair(carvana_like(tmp_path, cars=1))
-    with pytest.raises(
-        ValueError, match=r"4 images of 1 cars cannot be split by group .*nothing is"
-    ):
-        data.split(pairs)
-    with pytest.raises(ValueError, match="view"):
-        data.split(pairs, by="view")
 
 
 def test_unlabelled(tmp_path):

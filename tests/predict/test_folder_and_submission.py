@@ -1,4 +1,4 @@
-"""Prediction: tiles, flips, streams of files, PNGs and submissions, and going on after a kill."""
+"""Masks of many images, into a folder or a submission: broken ones, kills, other runs."""
 
 import gzip
 import json
@@ -14,119 +14,15 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from unet_tf import data, predict, protocol, run_lengths
+from unet_tf import data, predict, run_lengths
 from unet_tf.cli import commands
 from unet_tf.data import Card, Labels, read_image, read_resized, resized_back
 from unet_tf.files import UserError
-from unet_tf.network import simple_fcn, unet
 
 
 def red(images, training=False):
     """A model that looks at each pixel alone: its red."""
     return np.asarray(images)[..., :1]
-
-
-@pytest.fixture
-def photographs(tmp_path):
-    """Seven images, 40x60 and smaller: a red block on dark noise."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for number in range(7):
-        height, width = 40 - number, 60 + number
-        pixels = random.integers(0, 90, (height, width, 3)).astype("uint8")
-        pixels[5 : 20 + number, 8:40, 0] = 255
-        Image.fromarray(pixels).save(folder / f"photo{number}.png")
-    return folder
-
-
-@pytest.fixture
-def model_file(tmp_path):
-    """A model of 16x24 that calls red what is red."""
-    inputs = keras.Input((16, 24, 3))
-    outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
-    model = keras.Model(inputs, outputs)
-    model.set_weights([np.array([20.0, 0, 0]).reshape(1, 1, 3, 1), np.array([-12.0])])
-    model.save(tmp_path / "red.keras")
-    Card(Labels.foreground("car"), (16, 24)).write(tmp_path / "red.keras")
-    return tmp_path / "red.keras"
-
-
-# --- tiles and flips
-
-
-@pytest.mark.parametrize("size", [(96, 128), (97, 301), (200, 130), (50, 40), (10, 400)])
-@pytest.mark.parametrize("overlap", [0, 0.3, 0.5, 0.9])
-def test_a_model_of_pixels_is_the_same_tiled(size, overlap):
-    image = np.random.default_rng(0).random((1, *size, 3), "float32")
-    tiles = predict.tiled(red, (50, 64), overlap, batch_size=3)(image)
-    assert tiles.shape == (1, *size, 1)
-    np.testing.assert_allclose(tiles, red(image), atol=5e-6)
-
-
-def test_tiles_reach_the_model_whole_and_overlap_as_asked():
-    seen = []
-
-    def watcher(images, training):
-        seen.append(images.shape)
-        return images[..., :1]
-
-    predict.tiled(watcher, (10, 10), 0.5, batch_size=4)(np.zeros((1, 20, 25, 3), "float32"))
-    # starts 0, 5, 10 by 0, 5, 10, 15: twelve tiles, at most four at a time
-    assert seen == [(4, 10, 10, 3)] * 3
-
-
-def test_the_middle_of_a_tile_counts_more():
-    """Two tiles of width 4 over a width of 6, the first says 0, the second 1. The weights along
-    a tile are 1, 3, 3, 1 quarters: where both see, columns 2 and 3, the second has 1/4 and 3/4."""
-
-    def first_zero(images, training):
-        answers = np.zeros((*images.shape[:3], 1), "float32")
-        answers[1] = 1
-        return answers
-
-    image = np.zeros((1, 4, 6, 3), "float32")
-    blended = predict.tiled(first_zero, (4, 4), 0.5)(image)
-    np.testing.assert_allclose(blended[0, 0, :, 0], [0, 0, 0.25, 0.75, 1, 1])
-
-
-def test_a_network_tiled_is_close_to_itself_and_any_size_works():
-    keras.utils.set_random_seed(0)
-    network = simple_fcn((32, 32, 3), (4, 8))
-    image = np.random.default_rng(1).random((2, 45, 71, 3), "float32")
-    tiled = predict.tiled(network, (32, 32))(image)
-    assert tiled.shape == (2, 45, 71, 1)
-    assert np.isfinite(tiled).all()
-
-
-def test_overlap_out_of_range():
-    with pytest.raises(ValueError, match="overlap"):
-        predict.tiled(red, (16, 24), overlap=1)
-
-
-def test_flips_by_hand():
-    """A model that knows its left from its right: it answers with the column's number."""
-
-    def column(images, training):
-        return np.broadcast_to(np.arange(4.0)[None, None, :, None], (*images.shape[:3], 1))
-
-    def row(images, training):
-        return np.broadcast_to(np.arange(2.0)[None, :, None, None], (*images.shape[:3], 1))
-
-    image = np.zeros((1, 2, 4, 3))
-    # column 0 is answered 0, and 3 in the mirror: 1.5 everywhere
-    assert (predict.flipped(column)(image) == 1.5).all()
-    np.testing.assert_allclose(predict.flipped(row)(image), row(image, False))
-    assert (predict.flipped(row, ("vertical",))(image) == 0.5).all()
-    both = predict.flipped(
-        lambda images, training: row(images, 0) + column(images, 0), predict.AXES
-    )
-    assert (both(image) == 2).all()
-    np.testing.assert_array_equal(
-        predict.flipped(red, predict.AXES)(image + 0.5), image[..., :1] + 0.5
-    )
-    with pytest.raises(ValueError, match="diagonal"):
-        predict.flipped(red, ("diagonal",))
 
 
 def test_tiles_of_flips_predict_files(photographs):
@@ -507,76 +403,6 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
     assert files(names[0]) == files(names[1])
 
 
-# --- a model that knows how it is used
-
-
-@pytest.fixture(scope="module")
-def guide_unet(tmp_path_factory):
-    """The guide's U-Net, small, of 160x240 as the recipe has it, saved with its card."""
-    keras.utils.set_random_seed(0)
-    file = tmp_path_factory.mktemp("guide") / "best.keras"
-    network = protocol.get("guide_unet").build((160, 240, 3), (2, 4))
-    network.save(file)
-    noise = np.random.default_rng(0).random((1, 160, 240, 3), "float32")
-    middle = round(float(np.median(network(noise, training=False))), 3)  # so that masks hold both
-    Card(Labels.foreground("car"), (160, 240), "nearest", middle).write(file)
-    return file
-
-
-def test_a_model_predicts_right_with_no_argument(photographs, guide_unet):
-    noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3)).astype("uint8")
-    Image.fromarray(noise).save(photographs / "large.png")  # made smaller, both ways differ
-    model = predict.load(guide_unet)
-    paths = predict.images([photographs])
-    forward, threshold = model.forward, model.card.threshold
-    expected = list(predict.predict(forward, paths, (160, 240), "nearest", threshold=threshold))
-    others = list(predict.predict(forward, paths, (160, 240), "area", threshold=threshold))
-    masks = list(model.masks(paths))
-    for path, mask, wanted in zip(paths, masks, expected, strict=True):
-        assert mask.dtype == np.uint8 and mask.shape == data.size_of(path)
-        np.testing.assert_array_equal(mask, wanted)
-    assert any((mask != other).any() for mask, other in zip(masks, others, strict=True))
-    (one,) = model.masks(str(paths[3]))
-    np.testing.assert_array_equal(one, masks[3])
-    for ours, theirs in zip(
-        predict.probabilities(model, paths),
-        predict.probabilities(model.forward, paths, (160, 240), "nearest"),
-        strict=True,
-    ):
-        assert ours.shape == (160, 240)
-        np.testing.assert_array_equal(ours, theirs)
-    batch = np.zeros((2, 160, 240, 3), "float32")
-    assert model(batch, training=False).dtype == np.float32
-    assert model(batch).shape == (2, 160, 240, 1)
-    with pytest.raises(UserError, match="takes 160x240 alone"):
-        model(batch[:, :96, :128])
-
-
-def test_the_command_predicts_by_the_card(photographs, guide_unet, tmp_path):
-    assert run(guide_unet, photographs, "--to", tmp_path / "masks") == 0
-    paths = predict.images([photographs])
-    for path, mask in zip(paths, predict.load(guide_unet).masks(paths), strict=True):
-        with Image.open(tmp_path / f"masks/{path.stem}.png") as image:
-            np.testing.assert_array_equal(np.asarray(image), mask * 255)
-    record = json.loads((tmp_path / "masks/predict.json").read_text())
-    assert record["resize"] == "nearest" and record["image_size"] == [160, 240]
-    assert record["threshold"] == predict.load(guide_unet).card.threshold
-    assert record["labels"]["names"] == ["background", "car"]
-
-
-def test_a_model_trained_by_crops_predicts_at_native_size(photographs, tmp_path):
-    keras.utils.set_random_seed(0)
-    unet((None, None, 3), (2, 4)).save(tmp_path / "crops.keras")
-    Card(Labels.foreground(), None).write(tmp_path / "crops.keras")
-    model, paths = predict.load(tmp_path / "crops.keras"), predict.images([photographs])
-    for path, answer in zip(paths, predict.probabilities(model, paths, batch_size=4), strict=True):
-        image = read_image(path)[None].astype("float32") / 255
-        np.testing.assert_array_equal(answer, model(image)[0, ..., 0])
-    assert [mask.shape for mask in model.masks(paths)] == [data.size_of(path) for path in paths]
-    with pytest.raises(UserError, match=r"how large the tiles are.*--image-size"):
-        model.tiled()
-
-
 def test_labels_and_colours_come_with_the_card(photographs, tmp_path):
     labels = Labels(("sky", "road", "car"), ((0, 0, 255), (90, 90, 90), (255, 0, 0)))
     inputs = keras.Input((16, 24, 3))
@@ -591,31 +417,6 @@ def test_labels_and_colours_come_with_the_card(photographs, tmp_path):
             np.testing.assert_array_equal(np.asarray(image), mask)
 
 
-def test_a_model_without_a_card_asks_in_a_sentence(photographs, tmp_path, capsys):
-    """As earlier versions saved them: what they say themselves is taken, the rest asked for."""
-    for name, size in (("fixed", (16, 24)), ("any", (None, None))):
-        inputs = keras.Input((*size, 3))
-        outputs = layers.Conv2D(1, 1, activation="sigmoid")(inputs)
-        keras.Model(inputs, outputs).save(tmp_path / f"{name}.keras")
-    with pytest.raises(UserError, match=r"without a card: give resize=.*\(--resize\), as in"):
-        predict.load(tmp_path / "fixed.keras")
-    with pytest.raises(UserError, match=r"give image_size=.*--image-size.* and resize=.*--resize"):
-        predict.load(tmp_path / "any.keras")
-    assert predict.load(tmp_path / "fixed.keras", resize="nearest").card == Card(
-        Labels.foreground(), (16, 24), "nearest"
-    )
-    assert predict.load(tmp_path / "any.keras", "native").card.image_size is None
-    given = predict.load(tmp_path / "any.keras", (8, 12), "area", Labels.foreground("whale"), 0.2)
-    assert given.card == Card(Labels.foreground("whale"), (8, 12), "area", 0.2)
-    model = tmp_path / "any.keras"
-    assert run(model, photographs, "--to", tmp_path / "masks") == 1
-    assert "--image-size HxW or native" in capsys.readouterr().err
-    options = ("--image-size", "8x12", "--resize", "nearest")
-    assert run(model, photographs, "--to", tmp_path / "masks", *options) == 0
-    assert run(model, photographs, "--to", tmp_path / "native", "--image-size", "native") == 0
-    assert run(tmp_path / "fixed.keras", photographs, "--to", tmp_path / "tiles", "--tiles") == 0
-
-
 def test_an_old_model_of_many_classes_takes_the_table_beside_it(tmp_path):
     inputs = keras.Input((16, 24, 3))
     keras.Model(inputs, layers.Conv2D(3, 1)(inputs)).save(tmp_path / "best.keras")
@@ -628,42 +429,10 @@ def test_an_old_model_of_many_classes_takes_the_table_beside_it(tmp_path):
     assert predict.load(tmp_path / "best.keras", resize="area").card.labels.names == tuple("012")
 
 
-@pytest.mark.parametrize("size", [(96, 128), "native", None, "small"])
-def test_a_model_of_one_size_refuses_another(photographs, model_file, size):
-    said = "image_size is" if size == "small" else "takes 16x24 alone"
-    with pytest.raises(UserError, match=said):
-        predict.load(model_file, size)
-    for model in (predict.load(model_file), predict.load(model_file).model):
-        with pytest.raises(UserError, match=said):
-            list(predict.predict(model, photographs / "photo0.png", size))
-
-
-def test_a_bare_callable_is_told_the_size(photographs):
-    paths = predict.images([photographs])
-    for function in (predict.predict, predict.probabilities):
-        with pytest.raises(UserError, match=r"how large its images are: give image_size"):
-            list(function(red, paths))
-        with pytest.raises(UserError, match="image_size is"):
-            list(function(red, paths, "native size"))
-    # Images of several sizes, many at a time: each by itself.
-    found = list(predict.probabilities(red, paths, "native", batch_size=4))
-    assert [answer.shape for answer in found] == [data.size_of(path) for path in paths]
-    with pytest.raises(UserError, match="answers 3 channels, its labels want 1"):
-        list(predict.predict(lambda images, training: images, paths, (16, 24)))
-
-
 def test_a_broken_image_is_named_by_masks(photographs, model_file):
     (photographs / "photo2.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"photo2\.png: cannot be decoded"):
         list(predict.load(model_file).masks(predict.images([photographs])))
-
-
-def test_networks_load_without_their_code_being_imported_first(tmp_path):
-    """A U-Net that pads has layers of the project: `predict` alone knows them."""
-    unet((21, 29, 3), (2, 4)).save(tmp_path / "padded.keras")
-    Card(Labels.foreground(), (21, 29)).write(tmp_path / "padded.keras")
-    script = f"from unet_tf import predict; print(predict.load({str(tmp_path / 'padded.keras')!r}))"
-    subprocess.run([sys.executable, "-c", script], check=True, env=os.environ, capture_output=True)
 
 
 # --- images that changed, other batch sizes, two at once
@@ -848,18 +617,6 @@ def test_two_images_of_one_name_are_refused_also_from_python(model_file, tmp_pat
         list(write(predict.load(model_file), paths, tmp_path / "masks.csv"))
 
 
-def test_a_model_in_memory_is_known_by_its_weights(photographs, model_file, tmp_path):
-    first = predict.load(model_file)
-    model = keras.models.clone_model(first.model)
-    paths = predict.images([photographs])
-    list(predict.to_folder(predict.Predictor(first.model, first.card), paths, tmp_path / "masks"))
-    same = predict.Predictor(first.model, first.card)
-    outcomes = predict.to_folder(same, paths, tmp_path / "masks")
-    assert {outcome for _, outcome in outcomes} == {predict.KEPT}
-    with pytest.raises(ValueError, match=r"other settings was here .model: "):
-        list(predict.to_folder(predict.Predictor(model, first.card), paths, tmp_path / "masks"))
-
-
 def test_an_overlay_is_never_older_than_its_mask(photographs, model_file, tmp_path):
     model, masks, path = predict.load(model_file), tmp_path / "masks", photographs / "photo0.png"
     list(predict.to_folder(model, [path], masks, overlays=True))
@@ -869,14 +626,3 @@ def test_an_overlay_is_never_older_than_its_mask(photographs, model_file, tmp_pa
     for file in (masks / "photo0.png", masks / "photo0_overlay.jpg"):
         with Image.open(file) as image:
             assert image.size == (30, 9)
-
-
-def test_labels_of_another_number_than_the_channels(model_file):
-    with pytest.raises(ValueError, match="answers 1 channels, these labels want 3"):
-        predict.load(model_file, labels=Labels(("a", "b", "c")))
-
-
-def test_a_flip_may_be_a_text():
-    images = np.random.default_rng(0).random((1, 4, 6, 3), "float32")
-    one, two = (predict.flipped(red, flips)(images) for flips in ("horizontal", ("horizontal",)))
-    np.testing.assert_array_equal(one, two)

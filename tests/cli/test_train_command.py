@@ -1,0 +1,60 @@
+"""The commands `train` and `reproduce`."""
+
+import json
+import os
+
+import pytest
+
+from unet_tf import rendered
+from unet_tf.cli import commands
+
+
+def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        commands.main(["train", "--seed", "-1"])
+    assert "argument --seed: '-1' is no whole number from 0" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    cars = rendered.write("cars", tmp_path / "cars", cars=3, test_cars=0, size=(48, 32))
+    command = f"train --recipe guide_unet --no-check --data {cars} --to {tmp_path}/file"
+    assert commands.main(command.split()) == 1
+    assert "file: no folder can be made there" in capsys.readouterr().err
+
+
+# --- the command line
+
+
+@pytest.mark.slow
+def test_train_and_reproduce(folder, tmp_path, capsys):
+    settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"
+    assert commands.main(f"train --recipe article_simple --quick {settings} --to one".split()) == 0
+    assert "best.keras" in os.listdir("one")
+    assert commands.main(f"reproduce {settings} --seeds 2 --to two".split()) == 0
+    table = (tmp_path / "two/table.md").read_text()
+    assert table.count("blocks, 24 images of 36x24") == 2
+    assert "(2 seeds)" in table
+    assert table in capsys.readouterr().out
+    record = json.loads((tmp_path / "two/article_unet-corrected.json").read_text())
+    assert [run["seed"] for run in record["runs"]] == [0, 1]
+    assert record["scores"]["dice"]["spread"] >= 0
+
+
+def test_errors_are_one_sentence_and_exit_status_1(tmp_path, capsys):
+    assert commands.main(["data", "--data", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {tmp_path}: no images and masks")
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.slow
+def test_a_broken_image_is_named_without_a_traceback(folder, capsys):
+    """Whole at both ends, so that only decoding finds it."""
+    path = sorted(folder.glob("images/*.png"))[5]
+    whole = bytearray(path.read_bytes())
+    whole[200:400] = bytes(200)
+    path.write_bytes(whole)
+    command = f"train --recipe article_simple --quick --data {folder} --image-size 24x36 --no-check"
+    assert commands.main(command.split()) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert path.name in error
+    assert "Replace the file" in error
