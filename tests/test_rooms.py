@@ -92,3 +92,23 @@ def test_only_one_file_of_data_knows_where_data_come_from():
         if room in ("rendered", "kaggle")
     }
     assert users <= {"places.py", "pairs.py"}  # pairs: a zip is extracted
+
+
+def functions(path):
+    """Each function of a file, and its lines of code: no docstring, comments, blanks."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[0].end_lineno if ast.get_docstring(node) else node.lineno - 1
+            body = [line.strip() for line in lines[first : node.end_lineno]]
+            yield node.name, sum(bool(line) and not line.startswith("#") for line in body)
+
+
+def test_files_and_functions_are_read_in_one_sitting():
+    assert len([count for path in FILES for _, count in functions(path)]) > 300
+    long = [
+        f"{path.name}: {name}" for path in FILES for name, count in functions(path) if count > 50
+    ]
+    long += [path.name for path in FILES if len(path.read_text().splitlines()) > 250]
+    assert long == []

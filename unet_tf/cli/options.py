@@ -157,7 +157,7 @@ def add_predict(commands):
     )
     command.add_argument("model", metavar="MODEL", help="a .keras file")
     command.add_argument(
-        "files", nargs="+", metavar="FILES", help="images, folders of them, zips of them"
+        "files", nargs="+", metavar="FILES", help="images, folders or zips of them"
     )
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument(
@@ -165,12 +165,12 @@ def add_predict(commands):
         metavar="DIR",
         help="for each image a NAME.png in this folder: black and white, or class ids",
     )
-    target.add_argument(
-        "--rle", metavar="FILE", help="Carvana's run lengths of all in one .csv or .csv.gz"
-    )
+    target.add_argument("--rle", metavar="FILE", help="Carvana's run lengths: a .csv or .csv.gz")
     flag(command, "--overlays", "with --to: also the image with its mask in colour")
     command.add_argument(
-        "--threshold", type=share, help="a pixel is foreground from this probability on (0.5)"
+        "--threshold",
+        type=share,
+        help="a pixel is foreground from this probability on (as in the model)",
     )
     command.add_argument(
         "--image-size",

@@ -90,20 +90,11 @@ def run(
         parts = data.parts(folder, recipe.images, recipe.split_by, *shares, pairs)
         labels = labels_for(recipe, folder, parts)
         identity = identity_of(recipe, folder, parts, labels, seed, policy)
-        there = result_in(to)
-        whole = to is not None and (Path(to) / "best.keras").exists()
-        if resume and there and whole and not differing(identity, there, other_code):
+        there, done, goes_on = found_in(to, identity, resume, again, other_code)
+        if done:
             untracked = "; it is not tracked anew" if mlflow else ""
             print(f"This run is in {to} already: remove that to repeat it{untracked}")
             return there
-        started = to is not None and (Path(to) / "state.npz").exists()
-        goes_on = resume and started and (not there or same_training(identity, there, other_code))
-        if resume and there and not (goes_on or again):
-            raise UserError(
-                f"{to} holds another run, which is done ({differing(identity, there)}). Choose "
-                "another folder, or replace it by --again; fewer epochs than are done cannot be "
-                "had from it; where only code or versions differ, go on with it by --other-code"
-            )
         tracker = None
         if mlflow:
             name = f"{recipe.slug}, seed {seed}"
@@ -132,6 +123,27 @@ def run(
         if tracker:
             tracker.finish(result, model, history.history)
         return result
+
+
+def found_in(to, identity, resume, again, other_code):
+    """What a folder holds for a run: its result, a dict that may be empty; whether that is this
+    very run, done; and whether a training goes on. UserError for another one that is done, and
+    may not be done anew."""
+    there = result_in(to)
+    if not resume or to is None:
+        return there, False, False
+    best, state = ((Path(to) / name).exists() for name in ("best.keras", "state.npz"))
+    differs = differing(identity, there, other_code)
+    if there and best and not differs:
+        return there, True, False
+    goes_on = state and (not there or same_training(identity, there, other_code))
+    if there and not (goes_on or again):
+        raise UserError(
+            f"{to} holds another run, which is done ({differs}). Choose another folder, or replace "
+            "it by --again; fewer epochs than are done cannot be had from it; where only code or "
+            "versions differ, go on with it by --other-code"
+        )
+    return there, False, goes_on
 
 
 @contextlib.contextmanager
