@@ -76,6 +76,7 @@ def common_options():
 
 
 def add_data(commands):
+    """`data`."""
     command = commands.add_parser("data", help="find, download or render data, and count it")
     command.add_argument("--data", metavar="PATH", help="a folder of images and masks")
     command.add_argument(
@@ -97,6 +98,7 @@ def add_data(commands):
 
 
 def add_check(commands):
+    """`check`."""
     command = commands.add_parser(
         "check",
         help="what is wrong with a folder of images and masks",
@@ -108,6 +110,7 @@ def add_check(commands):
 
 
 def add_train(commands, common):
+    """`train`."""
     command = commands.add_parser(
         "train",
         parents=[common],
@@ -149,6 +152,7 @@ def add_train(commands, common):
 
 
 def add_predict(commands):
+    """`predict`."""
     command = commands.add_parser(
         "predict",
         help="masks of images, as PNG files or as a submission",
@@ -202,6 +206,7 @@ def add_predict(commands):
 
 
 def add_ui(commands):
+    """`ui`."""
     command = commands.add_parser("ui", help="MLflow's pages of tracked runs, on this machine")
     command.add_argument("--store", default=STORE, metavar="URI", help=f"({STORE})")
     command.add_argument("--port", type=whole(1), default=5000, help="(5000)")
@@ -210,6 +215,7 @@ def add_ui(commands):
 
 
 def add_reproduce(commands, common):
+    """`reproduce`."""
     command = commands.add_parser(
         "reproduce", parents=[common], help="all recipes, a table of scores, pictures"
     )
