@@ -63,19 +63,14 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
     height, width = np.asarray(images[0]).shape[:2]
     legend = 0.3 * math.ceil(len(names) / 6)
     size = (5.8, 5.8 / len(heads) * height / width * len(images) + 0.4 + legend)
-    figure, axes = plt.subplots(
-        len(images), len(heads), figsize=size, dpi=100, squeeze=False, layout="constrained"
-    )
+    figure = plt.figure(figsize=size, dpi=100, layout="constrained")
+    axes = figure.subplots(len(images), len(heads), squeeze=False)
     for number, (row, image, *masks) in enumerate(zip(axes, images, *columns, strict=True)):
         masks = [np.squeeze(mask) for mask in masks]
         shown = [image, *(palette[mask.astype("uint8")] if classes else mask for mask in masks)]
         if predictions is not None:
             shown.append((errors if classes else overlay)(image, *masks))
-        for axis, head, pixels in zip(row, heads, shown, strict=True):
-            axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)  # of what has no colours
-            axis.set(xticks=[], yticks=[])
-            if number == 0:
-                axis.set_title(head, fontsize=9)
+        show(row, shown, heads if number == 0 else None)
         if titles is not None:
             row[0].set_ylabel(titles[number], fontsize=8)
     if names:
@@ -83,6 +78,15 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
         below = {"loc": "outside lower center", "ncols": 6, "fontsize": 8, "frameon": False}
         figure.legend(handles=handles, **below)
     return figure
+
+
+def show(axes, pictures, heads=None):
+    """Pictures, an axis each; those without colours are grey, from 0 to 1."""
+    for axis, pixels in zip(axes, pictures, strict=True):
+        axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+    for axis, head in zip(axes, heads or (), strict=False):
+        axis.set_title(head, fontsize=9)
 
 
 def errors(image, truth, prediction):

@@ -7,20 +7,8 @@ import numpy as np
 
 from unet_tf import data
 from unet_tf.data import Labels, resized_back, size_given
-from unet_tf.doctor.causes import (
-    CHANNELS,
-    LOGITS,
-    NAN,
-    REMEDIES,
-    SCALE,
-    SIZE,
-    Answer,
-    Cause,
-    cause,
-    compared,
-    of_mask,
-    of_training,
-)
+from unet_tf.doctor import causes as usual
+from unet_tf.doctor.causes import REMEDIES, Answer, Cause, cause, compared, of_mask, of_training
 from unet_tf.doctor.pictures import explained, shares_of
 from unet_tf.files import UserError
 
@@ -104,23 +92,23 @@ def explain(model, image, mask=None, image_size="card", resize=None, classes=Non
 
     built = tuple((getattr(model, "input_shape", None) or (None,) * 4)[1:3])
     built = None if None in built else built
-    asked = pixels.shape[:2]
-    if file:
-        asked = size_asked(image_size, card, built) or asked
+    asked = (size_asked(image_size, card, built) if file else None) or pixels.shape[:2]
     fed = at(built or asked)
     said = answer(model, fed)
     labels = labels_for(said.shape[-1], classes or (card and card.labels))
     truth, causes = of_mask(mask, labels)
     shape = pixels.shape[:2] if truth is None else truth.shape
     lost, logits, found = np.mean(~np.isfinite(said)), are_logits(said), np.nan_to_num(said)
-    causes.append(cause(NAN, lost > 0, f"{lost:.1%} of the values"))
-    causes.append(cause(LOGITS, logits, f"values from {found.min():.3f} to {found.max():.3f}"))
+    causes.append(cause(usual.NAN, lost > 0, f"{lost:.1%} of the values"))
+    causes.append(
+        cause(usual.LOGITS, logits, f"values from {found.min():.3f} to {found.max():.3f}")
+    )
     probability = as_probability(said, logits)
     given = Answer(probability, truth, shape, labels, card.threshold if card else 0.5)
     if not lost:
         if built:
             text = "the model is built for {}x{}, and was asked for {}x{}".format(*built, *asked)
-            causes.append(cause(SIZE, built != asked, text))
+            causes.append(cause(usual.SIZE, built != asked, text))
         wrong = []
         for what, others in other_ways(fed, at, None if built else asked, pixels.shape[0]).items():
             others = [as_probability(answer(model, other), logits) for other in others]
@@ -149,8 +137,7 @@ def size_asked(image_size, card, built):
 def labels_for(channels, labels):
     """The labels of a model of so many channels: those given, or numbered ones."""
     if labels is None:
-        numbered = Labels(tuple(map(str, range(channels))))
-        return Labels.foreground() if channels == 1 else numbered
+        return Labels(tuple(map(str, range(channels)))) if channels > 1 else Labels.foreground()
     if channels == 1 and len(labels.names) == 2:
         return labels._replace(binary=True)
     if channels != labels.channels:
@@ -163,10 +150,13 @@ def other_ways(fed, at, asked, height):
 
     `asked` is the size where the model takes any, `height` the image's own; else None.
     """
-    ways = {SCALE: [fed / 255 if fed.max() > 2 else fed * 255], CHANNELS: [fed[..., ::-1]]}
+    ways = {
+        usual.SCALE: [fed / 255 if fed.max() > 2 else fed * 255],
+        usual.CHANNELS: [fed[..., ::-1]],
+    }
     if asked:  # half and twice the size, but no larger than the image itself
         sizes = [(asked[0] * n // 2, asked[1] * n // 2) for n in (1, 4)]
-        ways[SIZE] = [at(size) for size in sizes if size[0] <= height]
+        ways[usual.SIZE] = [at(size) for size in sizes if size[0] <= height]
     return ways
 
 

@@ -70,11 +70,9 @@ def mask_of(path):
     image = data.open_image(path)
     values, counts = counted(image)
     palette = None
-    if image.mode == "P":
-        own = np.array(image.getpalette("RGB"), "uint8").reshape(-1, 3)
-        palette = np.zeros((256, 3), "uint8")
-        palette[: len(own)] = own
-        palette = palette[values]
+    if image.mode == "P":  # a file may hold fewer colours than 256: black follows
+        own = bytes(image.getpalette("RGB")).ljust(768, b"\0")
+        palette = np.frombuffer(own, "uint8").reshape(256, 3)[values]
     jpeg, size = image.format in ("JPEG", "MPO"), image.size[::-1]
     return Mask(size, image.mode, jpeg, values[:KEPT], counts[:KEPT], len(values), palette)
 

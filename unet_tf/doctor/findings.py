@@ -86,9 +86,8 @@ def of_images(facts):
         "training resizes all to one size, and that distorts where shapes differ much: give "
         "--image-size in the shape of most, or cut the images alike"
     )
-    yield Finding(
-        "note", f"images of another size than most, {len(sizes)} sizes in all", odd, remedy
-    )
+    what = f"images of another size than most, {len(sizes)} sizes in all"
+    yield Finding("note", what, odd, remedy)
 
 
 def of_groups(facts):
@@ -119,18 +118,17 @@ def of_groups(facts):
     if len(sizes) == len(images):
         return
     cases = [f"{name} ({size} images)" for name, size in sizes.items()]
-    if not data.groups_fit(images):  # as `data.parts` decides
+    fit = data.groups_fit(images)  # as `data.parts` decides
+    remedy = (
+        "views of one thing on both sides of a random split leak; training splits by group by "
+        "itself. If these are no groups: --set split_by=image"
+    )
+    if not fit:
         remedy = (
             "these are too few or too unequal to split by, so training splits by image; if each "
             "shows one thing the score will be too good: collect more of them"
         )
-        yield Finding("warning", "likely groups, by name", cases, remedy)
-    else:
-        remedy = (
-            "views of one thing on both sides of a random split leak; training splits by group by "
-            "itself. If these are no groups: --set split_by=image"
-        )
-        yield Finding("note", "likely groups, by name", cases, remedy)
+    yield Finding("note" if fit else "warning", "likely groups, by name", cases, remedy)
 
 
 def short(path):

@@ -31,20 +31,15 @@ def first_pairs(pairs, classes):
         else:  # as it is, stretched
             mask = np.atleast_3d(values * (255 / max(1, values.max()))).astype("uint8")
             mask = np.broadcast_to(mask, (*mask.shape[:2], 3))
-        laid = data.resized(np.ascontiguousarray(mask), image.shape[:2], "nearest")
+        laid = data.resized(mask, image.shape[:2], "nearest")
         marked = laid.any(axis=-1)
-        if two:
-            both = plot.overlay(image, marked, marked)
-        else:
-            both = np.where(marked[..., None], image // 2 + laid // 2, image)
-        rows.append((image, mask, both))
+        both = np.where(marked[..., None], image // 2 + laid // 2, image)
+        rows.append((image, mask, plot.overlay(image, marked, marked) if two else both))
     height = sum(5.8 / 3 * image.shape[0] / image.shape[1] for image, _, _ in rows)
     figure = Figure(figsize=(5.8, (height or 1) + 0.5), dpi=100, layout="constrained")
     axes = figure.subplots(len(rows) or 1, 3, squeeze=False)
     for row, shown, pair in zip(axes, rows, pairs, strict=False):
-        for axis, pixels in zip(row, shown, strict=True):
-            axis.imshow(pixels)
-            axis.set(xticks=[], yticks=[])
+        plot.show(row, shown)
         row[0].set_ylabel(textwrap.shorten(pair.image.name, 24), fontsize=6)
     for axis, head in zip(axes[0], ("image", "mask", "both"), strict=True):
         axis.set_title(head, fontsize=9)
@@ -75,10 +70,7 @@ def explained(explanation):
     top = 5.6 / 3 * image.shape[0] / image.shape[1] + 0.3
     figure = plt.figure(figsize=(5.8, top + 2.2), dpi=100, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(top, 2.2))
-    for axis, (title, pixels) in zip(above.subplots(1, len(shown)), shown.items(), strict=True):
-        axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[])
-        axis.set_title(title, fontsize=9)
+    plot.show(above.subplots(1, len(shown)), shown.values(), shown)
     (draw_shares if many else draw_sweep)(below.subplots(), explanation, plot.TRUTH, plot.EXTRA)
     return figure
 

@@ -15,15 +15,9 @@ from tqdm import tqdm
 
 from unet_tf import data, rendered
 from unet_tf.data import VOID, Labels, as_keys
+from unet_tf.doctor import mask_findings as of_labels
 from unet_tf.doctor.facts import facts_of
 from unet_tf.doctor.findings import LEVELS, by, first, of_groups, of_images, of_names
-from unet_tf.doctor.mask_findings import (
-    classes_of,
-    of_classes,
-    of_masks,
-    pixels_of,
-    sharp_and_blurred,
-)
 from unet_tf.doctor.pictures import first_pairs
 from unet_tf.files import atomically
 
@@ -57,14 +51,17 @@ def check(folder, classes=None):
         looks = pool.map(lambda job: facts_of(*job), pairs)
         facts = list(tqdm(looks, total=len(pairs), desc="checking", unit=" pairs", disable=None))
 
-    clean, blurred = sharp_and_blurred(facts, classes)
+    clean, blurred = of_labels.sharp_and_blurred(facts, classes)
     if classes:
         grey = [f.mask for f in clean if f.mask.values.ndim == 1 and f.mask.palette is None]
         classes = data.with_greys(classes, [mask.values.tolist() for mask in grey])
-    findings += [*of_images(facts), *of_groups(facts), *of_masks(clean, blurred, classes)]
-    taken, more = classes_of(clean, classes)
-    pixels, strangers = pixels_of(clean, taken, counts)
-    findings += [*more, *(of_classes(clean, taken, pixels, strangers, classes) if taken else ())]
+    findings += [*of_images(facts), *of_groups(facts)]
+    findings += of_labels.of_masks(clean, blurred, classes)
+    taken, more = of_labels.classes_of(clean, classes)
+    pixels, strangers = of_labels.pixels_of(clean, taken, counts)
+    findings += more
+    if taken:
+        findings += of_labels.of_classes(clean, taken, pixels, strangers, classes)
     findings = [finding for finding in findings if finding.cases]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Report(folder, counts, facts, taken, pixels, findings)
@@ -136,10 +133,8 @@ class Report(NamedTuple):
 
     def text(self):
         """The report to read: verdict, tables of counts, findings with their remedies."""
-        levels = Counter(finding.level for finding in self.findings)
-        tally = [
-            f"{levels[name]} {name}{'s' * (levels[name] > 1)}" for name in LEVELS if levels[name]
-        ]
+        levels = Counter(finding.level for finding in self.findings)  # sorted, the worst first
+        tally = [f"{count} {level}{'s' * (count > 1)}" for level, count in levels.items()]
         note = " (rendered, no photographs)" if rendered.is_rendered(self.folder) else ""
         verdict = "not ready for training" if self.status else "ready for training"
         lines = [f"{self.folder}{note}: {verdict}; {', '.join(tally) or 'nothing to note'}", ""]
@@ -175,9 +170,9 @@ class Report(NamedTuple):
 
     def picture(self, path):
         """Write a picture of the first pairs: image, mask in the colours of its classes, both."""
-        figure = first_pairs([f.pair for f in self.facts if f.photo and f.mask][:4], self.classes)
+        whole = [fact.pair for fact in self.facts if fact.photo and fact.mask]
         with atomically(Path(path)) as partial:
-            figure.savefig(partial)
+            first_pairs(whole[:4], self.classes).savefig(partial)
 
 
 def aligned(rows):
@@ -190,6 +185,5 @@ def aligned(rows):
 
 
 def wrapped(text, indent):
-    return textwrap.wrap(
-        text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text, 100, subsequent_indent=indent, **whole)

@@ -64,8 +64,7 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
         At the size the model works at, which may be the original one; masks in {0, 1} will do.
     threshold : float
         A pixel is foreground where its probability, resized to original size, is at least this.
-    batch_size : int
-        For `mean_over_batches` alone.
+    batch_size : int, for `mean_over_batches` alone
     labels : unet_tf.data.Labels, optional
         For the name of the foreground; else it is called a car where all names are Carvana's.
     chosen_threshold : float, optional
@@ -107,6 +106,7 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
     ious = [part / whole for part, whole in ((both, either), (size - either, size - both)) if whole]
     carvana = data.word_of(names) == "car"
     foreground = labels.names[-1] if labels else "foreground"
+    worst = np.argsort(dices, kind="stable")[:10]
     result = {
         "images": len(names),
         "groups": len(set(groups)),
@@ -122,16 +122,12 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
         "mean_iou": float(np.mean(ious)),
         "boundary_f1": float(outline.mean()),
         "boundary_tolerance": int(tolerance[0]),
-        "worst": [
-            {"image": names[i], "dice": float(dices[i])}
-            for i in np.argsort(dices, kind="stable")[:10]
-        ],
+        "worst": [{"image": names[i], "dice": float(dices[i])} for i in worst],
     }
     if carvana:
         views = np.array([Path(name).stem[-2:] for name in names])
-        result["dice_by_view"] = {
-            str(view): float(dices[views == view].mean()) for view in np.unique(views)
-        }
+        means = {str(view): float(dices[views == view].mean()) for view in np.unique(views)}
+        result["dice_by_view"] = means
     if chosen_threshold is not None:
         result["chosen_threshold"] = chosen_threshold
         result["dice_at_chosen_threshold"] = float(chosen.mean())
@@ -139,7 +135,7 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
 
 
 def counted(pairs, probabilities, threshold, chosen_threshold):
-    """What `report` keeps of each image, a tuple."""
+    """What `report` keeps of each image."""
     threshold = float(threshold)  # Python's float: compared as float32
     chosen_threshold = threshold if chosen_threshold is None else float(chosen_threshold)
     for truth, probability, enlarged in opened(pairs, probabilities):
@@ -202,7 +198,7 @@ def bootstrap_interval(values, groups, draws=1000, seed=0):
 
     Returns
     -------
-    list of two floats, or None for a single group, which says nothing about others.
+    list of two floats, or None for a single group, which says nothing about others
     """
     names, index = np.unique(groups, return_inverse=True)
     if len(names) < 2:
@@ -225,19 +221,15 @@ def best_threshold(pairs, probabilities, thresholds=THRESHOLDS):
 
     Returns
     -------
-    float
-        Of several equally good ones the nearest to 0.5.
-    float64 array `(len(thresholds),)`
-        Mean hard dice of the images at original size.
+    float, of several equally good ones the nearest to 0.5
+    float64 array `(len(thresholds),)`, mean hard dice of the images at original size
 
     Raises
     ------
     ValueError
         As `report`.
     """
-    thresholds = [
-        float(threshold) for threshold in thresholds
-    ]  # Python's float: compared as float32
+    thresholds = list(map(float, thresholds))  # Python's float: compared as float32
     dices = []
     for truth, _, enlarged in opened(pairs, probabilities):
         inside = enlarged[truth]

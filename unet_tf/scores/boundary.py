@@ -39,10 +39,7 @@ def boundary_f1(truth, prediction, tolerance=None):
 
 
 def default_tolerance(size):
-    """0.2% of the diagonal of `size`, (height, width), in whole pixels, at least 1.
-
-    5 at Carvana's 1280x1918.
-    """
+    """0.2% of the diagonal of (height, width), in whole pixels, at least 1; Carvana's is 5."""
     return max(1, round(0.002 * float(np.hypot(*size))))
 
 
