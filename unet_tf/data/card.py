@@ -74,19 +74,12 @@ class Card:
                 raise ValueError("images are scaled in a way that this version does not know")
             return cls(**record | {"labels": Labels.of_record(record["labels"])})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                f"{Path(path).name}: its card cannot be read ({error}): update unet_tf"
-            ) from None
+            name = Path(path).name
+            raise UserError(f"{name}: its card cannot be read ({error}): update unet_tf") from None
 
 
 def size_given(size):
-    """(height, width) as two whole numbers, or None for "native" and None.
-
-    Raises
-    ------
-    UserError
-        For everything else.
-    """
+    """(height, width) as two whole numbers, None for "native" and None; else a UserError."""
     if size is None or (isinstance(size, str) and size == "native"):
         return None
     try:

@@ -37,12 +37,7 @@ def with_greys(labels, masks):
 
     Greys, as long as all values are the table's and one of them is no id: 0 and 255 under a table
     with black and white. One answer for a whole folder: an all-black mask alone could be either.
-
-    Parameters
-    ----------
-    labels : Labels
-    masks : iterable of collections of int
-        The values in each grey mask; no more of them are asked for than it takes.
+    `masks` gives the values in each grey mask, and is asked for no more of them than it takes.
     """
     table = [*(labels.colours or ()), *([labels.void] if labels.void else [])]
     greys = {colour[0] for colour in table if len(set(colour)) == 1}
@@ -68,13 +63,8 @@ def grey_values(paths):
 
 
 def labels_of_masks(paths, names=None):
-    """`labels_of_values` of what these mask files hold.
-
-    Raises
-    ------
-    UserError
-        Names the file at which masks are of several kinds, or of too many values for classes.
-    """
+    """`labels_of_values` of what these mask files hold; a UserError names the file at which they
+    are of several kinds, or of too many values for classes."""
     codes, coloured = set(), None
     for path in paths:
         values = values_of(path)
@@ -103,10 +93,8 @@ def labels_of_values(values, names=None):
 
     Parameters
     ----------
-    values : list of int, or of (r, g, b)
-        All that occur, sorted.
-    names : sequence of str, optional
-        One a class, by id.
+    values : list of int, or of (r, g, b), all that occur, sorted
+    names : sequence of str, optional, one a class, by id
 
     Raises
     ------
@@ -117,10 +105,8 @@ def labels_of_values(values, names=None):
         own, colours = tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in values), values
     elif values == [0, VOID]:
         if names is not None and len(names) != 2:
-            raise UserError(
-                f"masks hold 0 and 255 alone, for {len(names)} classes: save the ids 0, 1, 2 and "
-                "so on"
-            )
+            what = f"masks hold 0 and 255 alone, for {len(names)} classes"
+            raise UserError(f"{what}: save the ids 0, 1, 2 and so on")
         own, colours = ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
     else:
         largest = max([value for value in values if value != VOID], default=0)

@@ -19,7 +19,6 @@ from PIL import Image, UnidentifiedImageError
 from unet_tf.files import UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
-
 # The last bytes of a whole file: a truncated one has others.
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
@@ -33,13 +32,8 @@ class Unreadable(UserError):
 
 
 def size_of(path):
-    """(height, width) of an image file, in pixels, from its header.
-
-    Raises
-    ------
-    Unreadable
-        For a file that is empty, truncated, or no image; begins with the file's name.
-    """
+    """(height, width) of an image file, in pixels, from its header; `Unreadable` names a file that
+    is empty, truncated, or no image."""
     path = Path(path)
     try:
         with Image.open(path) as image:
@@ -67,13 +61,7 @@ UNDECODABLE = (
 
 def read_image(path):
     """A photograph (JPEG, PNG, GIF) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha is
-    dropped, 16 bit becomes 8.
-
-    Raises
-    ------
-    UserError
-        Names the file when it cannot be decoded.
-    """
+    dropped, 16 bit becomes 8. Raises as `open_image`."""
     return to_rgb(open_image(path))
 
 
@@ -120,12 +108,7 @@ def read_resized(path, image_size, resize="area"):
 
     Returns
     -------
-    uint8 array `(*image_size, 3)`, and (height, width) of the file
-
-    Raises
-    ------
-    UserError
-        Names the file when it cannot be decoded.
+    uint8 array `(*image_size, 3)`, and (height, width) of the file; raises as `open_image`
     """
     by_area = image_size is not None and resize == "area"
     image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)

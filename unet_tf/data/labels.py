@@ -31,11 +31,9 @@ class Labels(NamedTuple):
     @classmethod
     def of_record(cls, record):
         """The labels of what JSON made of `_asdict()`."""
-        fields = dict(record)
-        fields["names"] = tuple(fields["names"])
-        fields["colours"] = fields["colours"] and tuple(map(tuple, fields["colours"]))
-        fields["void"] = fields["void"] and tuple(fields["void"])
-        return cls(**fields)
+        names, colours, void = (record[name] for name in ("names", "colours", "void"))
+        colours, void = colours and tuple(map(tuple, colours)), void and tuple(void)
+        return cls(**dict(record, names=tuple(names), colours=colours, void=void))
 
     @property
     def task(self):
@@ -74,11 +72,8 @@ class Labels(NamedTuple):
 def read_ids(path, labels):
     """A mask file as class ids, uint8 `(H, W)`, `VOID` where nothing counts.
 
-    Raises
-    ------
-    UserError
-        Names the file when it cannot be decoded or holds values or colours of no class; these with
-        their number of pixels and the class whose colour is nearest.
+    A UserError names the file when it cannot be decoded or holds values or colours of no class;
+    these with their number of pixels and the class whose colour is nearest.
     """
     values = values_of(path, labels.greys)
     ids, unknown = ids_of(values, labels)

@@ -57,13 +57,8 @@ def values_of(mask, greys=False):
 
     Parameters
     ----------
-    mask : path, or decoded Pillow image
+    mask : path (raises as `open_image`), or decoded Pillow image
     greys : bool
-
-    Raises
-    ------
-    UserError
-        Names the file when it cannot be decoded.
     """
     image = mask if isinstance(mask, Image.Image) else open_image(mask)
     if image.mode in ("P", "PA"):
@@ -86,15 +81,7 @@ def ids_of(values, labels):
     """Class ids of a mask, and which of its pixels are of no class.
 
     Grey values and palette indices are ids, 255 being void; colours are looked up in the table.
-
-    Parameters
-    ----------
-    values : array as from `values_of`
-    labels : Labels
-
-    Returns
-    -------
-    (ids, unknown) : uint8 `(H, W)`, `VOID` where unknown; bool `(H, W)`
+    Of an array from `values_of`: uint8 `(H, W)`, `VOID` where unknown; and bool `(H, W)`.
     """
     if values.ndim == 2:
         unknown = (values < 0) | ((values >= len(labels.names)) & (values != VOID))

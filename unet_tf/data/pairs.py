@@ -12,11 +12,8 @@ from unet_tf.data.images import SUFFIXES, size_of
 from unet_tf.files import UserError
 
 LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
-
 GIVEN = ("train", "val", "test")  # folders of given parts, each beside its `_labels`
-
 UNLABELLED = ("test_hq", "test")
-
 CARVANA = re.compile(r"([0-9a-f]{12})_\d\d")  # a name in the competition: car and view
 
 
@@ -37,10 +34,8 @@ def layout(folder):
 
 def given(folder):
     """The folder whose parts are given: `train` beside `train_labels`; `val` and `test`, each
-    beside its own `_labels`, may be missing.
-
-    That is `folder`, or `tiff` or `png` in it (Massachusetts Buildings), or None.
-    """
+    beside its own `_labels`, may be missing. That is `folder`, or `tiff` or `png` in it
+    (Massachusetts Buildings), or None."""
     for place in (Path(folder), Path(folder) / "tiff", Path(folder) / "png"):
         if (place / "train").is_dir() and (place / "train_labels").is_dir():
             return place

@@ -35,8 +35,7 @@ def find(data=None, kind="cars"):
         folder = Path(asked).expanduser()
         part_folders(folder)  # raises where nothing is in it
     else:
-        folder = next(filter(None, found_by_itself(kind)), None)
-        folder = folder or rendered.write(kind)
+        folder = next(found_by_itself(kind), None) or rendered.write(kind)
     what = RENDERED[kind] if rendered.is_rendered(folder) else folder
     print(f"Data: {what}")
     return folder
@@ -50,18 +49,12 @@ RENDERED = {
 
 
 def found_by_itself(kind):
-    """Folders of that kind in the usual places, the likeliest first; None where nothing is."""
+    """Folders of that kind in the usual places, the likeliest first."""
     content, local = Path("/content"), Path("data")
     if kind == "cars":
-        places = (
-            kaggle.mounted(kaggle.CARVANA),
-            content,
-            content / "data",
-            content / "data/carvana",
-            local,
-            local / "carvana",
-            *(Path("..") / local / place for place in (".", "carvana")),  # seen from notebooks/
-        )
+        folders = (content / "data", local, Path("..") / local)  # the last from notebooks/
+        pairs = [place for folder in folders for place in (folder, folder / "carvana")]
+        places = (kaggle.mounted(kaggle.CARVANA), content, *pairs)
         yield from (place for place in places if place and layout(place))
     if kind == "town":
         name = local / "massachusetts-buildings"

@@ -26,8 +26,7 @@ def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, s
 
     Parameters
     ----------
-    folder : path
-        In one of the `LAYOUTS`, or with given parts (`given`).
+    folder : path, as in `pair`
     images : int, optional
         The first so many by name, of the whole or of the given training part.
     by, validation_size, test_size, seed : as in `split`
@@ -38,12 +37,7 @@ def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, s
 
     Returns
     -------
-    Split
-
-    Raises
-    ------
-    UserError
-        As `pair` and `split`.
+    Split; raises as `pair` and `split`
     """
     place, names = part_folders(folder)
     pairs = pairs or {part: paired(place, two) for part, two in names.items()}

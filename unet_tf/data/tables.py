@@ -11,18 +11,12 @@ from unet_tf.data.masks import VOID
 from unet_tf.files import UserError, write_text
 
 VOID_NAMES = ("void", "ignore", "unlabelled", "unlabeled")
-
 TABLES = ("label_class_dict.csv", "class_dict.csv", "classes.csv")
 
 
 def read_table(path):
-    """The `Labels` of a CSV file with the columns name, r, g, b.
-
-    Raises
-    ------
-    UserError
-        Names the file, and the row that is wrong.
-    """
+    """The `Labels` of a CSV file with the columns name, r, g, b; a UserError names the file, and
+    the row that is wrong."""
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -64,32 +58,25 @@ def write_table(path, labels):
 
 def table_of(folder, names=None):
     """The class table that lies in `folder`, or in or beside `tiff` or `png` there; or None.
-
-    Raises
-    ------
-    UserError
-        As `read_table`; and where `names` are given and the table has others.
-    """
+    Raises as `read_table`; and where `names` are given and the table has others."""
     folder = Path(folder)
     beside = [folder.parent] if folder.name in ("tiff", "png") else []
     places = [folder, folder / "tiff", folder / "png", *beside]
     paths = [place / name for place in places for name in TABLES]
     table = next((read_table(path) for path in paths if path.is_file()), None)
     if table and names is not None and tuple(names) != table.names:
-        raise UserError(
-            f"{folder}: its table names the classes {', '.join(table.names)}: use these"
-        )
+        own = ", ".join(table.names)
+        raise UserError(f"{folder}: its table names the classes {own}: use these")
     return table
 
 
 def palette_of(labels):
     """RGB of each possible value of a mask of ids, uint8 `(256, 3)`: the classes' own colours, or
     PASCAL VOC's, in which void is a light beige."""
-    ids = np.arange(256)
-    palette = np.zeros((256, 3), "uint8")
-    for bit in range(8):  # PASCAL VOC: the bits of an id, spread over the three channels
-        for channel in range(3):
-            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype("uint8")
+    # PASCAL VOC: the bits of an id, spread over the three channels.
+    ids, bits = np.arange(256)[:, None, None], np.arange(8)
+    spread = ids >> (3 * bits + np.arange(3)[:, None]) & 1
+    palette = (spread << (7 - bits)).sum(axis=-1).astype("uint8")
     if labels.colours:
         palette[: len(labels.colours)] = labels.colours
     if labels.void:
