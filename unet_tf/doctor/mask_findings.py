@@ -103,7 +103,7 @@ def classes_of(clean, classes):
             f"{SHARP}. If these greys are classes, write {data.TABLES[0]}: name,r,g,b, and a "
             f"line such as class1,{odd[0]},{odd[0]},{odd[0]} for each"
         )
-        cases = [case for value, case in zip(values, cases, strict=True) if value in odd]
+        cases = [f"{value} in {short(holders[value])}" for value in odd]
         return None, [Finding("error", "grey values that are no class ids", cases, remedy)]
     try:
         return data.labels_of_values(values, classes and classes.names), []
@@ -169,8 +169,8 @@ def of_strangers(classes, strangers):
         nearest = data.nearest(value, classes)
         near = f", nearest class {nearest}" if nearest else ""
         cases.append(f"{value} in {files[0]} ({count} pixels in {len(files)} masks{near})")
-    remedy = f"ids go from 0 to {len(classes.names) - 1}, void is {VOID}: name all classes, or "
-    remedy += "renumber"
+    last = len(classes.names) - 1
+    remedy = f"ids go from 0 to {last}, void is {VOID}: name all classes, or renumber"
     if classes.colours:
         remedy = "change these pixels, or add a line to the table; many with few pixels: soft edges"
     return Finding("error", f"values of none of the {len(classes.names)} classes", cases, remedy)

@@ -27,8 +27,7 @@ def check(folder, classes=None):
 
     Parameters
     ----------
-    folder : path
-        As `unet_tf.data.pair` takes it.
+    folder : path, as in `unet_tf.data.pair`
     classes : unet_tf.data.Labels, sequence of str, or None
         The classes, or their names by id. None: the folder's table, else what the masks hold.
 
@@ -104,9 +103,9 @@ class Report(NamedTuple):
     def whole_pairs(self):
         """`{part: [Pair]}` of what can be trained on: both files whole, and of one size."""
         whole = {part: [] for part in self.counts}
-        for fact in self.facts:
-            if fact.photo and fact.mask and fact.photo.size == fact.mask.size:
-                whole[fact.part].append(fact.pair)
+        for part, pair, photo, mask, _ in self.facts:
+            if photo and mask and photo.size == mask.size:
+                whole[part].append(pair)
         return whole
 
     def left_out(self):
@@ -141,12 +140,10 @@ class Report(NamedTuple):
         rows = [(part, *count) for part, count in self.counts.items()]
         lines += [*aligned([("part", "images", "masks", "pairs"), *rows]), ""]
         photos = [fact.photo for fact in self.facts if fact.photo]
-        masks = [fact.mask for fact in self.facts if fact.mask]
-        for what, cases in (
-            ("image sizes (height x width)", [by(photo.size) for photo in photos]),
-            ("modes of images", [photo.mode for photo in photos]),
-            ("modes of masks", [mask.mode for mask in masks]),
-        ):
+        kinds = {"image sizes (height x width)": [by(photo.size) for photo in photos]}
+        kinds["modes of images"] = [photo.mode for photo in photos]
+        kinds["modes of masks"] = [fact.mask.mode for fact in self.facts if fact.mask]
+        for what, cases in kinds.items():
             counts = [f"{case}: {count}" for case, count in Counter(cases).most_common()]
             lines.append(f"{what}: {first(counts)}")
         if self.classes:
