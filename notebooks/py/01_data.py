@@ -758,19 +758,20 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
 
     groups = {group_of(image) for image, _ in pairs}
     word = word_of([image for image, _ in pairs])
+    unit = word if by == "group" else by
     # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
     whole = len(groups) if by == "group" else len(pairs)
     counts = [math.ceil(round(share * whole, 6)) for share in (test_size, validation_size)]
     if sum(counts) >= whole:
         raise ValueError(
-            f"{len(pairs)} images of {len(groups)} {word}s cannot be split by {by} into shares of "
-            f"{validation_size} for validation and {test_size} for test: nothing is left to train "
+            f"{len(pairs)} images of {len(groups)} {word}s cannot be split by {unit} into shares "
+            f"of {validation_size} for validation and {test_size} for test: nothing is left to train "
             "on. Take more images, a smaller share, or no test part; or split by image"
         )
     rest, test = divide(list(pairs), by, counts[0], seed)
     train, validation = divide(rest, by, counts[1], seed)
     parts = Split(train, validation, test)
-    print(f"Split by {word if by == 'group' else by}: {described(parts)}")
+    print(f"Split by {unit}: {described(parts)}")
     return parts
 
 

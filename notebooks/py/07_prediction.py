@@ -201,6 +201,7 @@ AXES = {"vertical": 1, "horizontal": 2}
 
 def flipped(model, flips=("horizontal",)):
     """A model that averages its probabilities over an image and its mirror images."""
+    flips = (flips,) if isinstance(flips, str) else tuple(flips)
     if unknown := set(flips) - set(AXES):
         raise ValueError(f'flips are "horizontal" and "vertical", not {", ".join(unknown)}')
     choices = itertools.product(*[((), (AXES[flip],)) for flip in flips])

@@ -62,9 +62,7 @@ def test_parts_are_disjoint_whole_and_repeat(tmp_path, by, capsys):
 
 def test_splits_that_cannot_be(tmp_path):
     pairs = data.pair(carvana_like(tmp_path, cars=1))
-    with pytest.raises(
-        ValueError, match=r"4 images of 1 cars cannot be split by group .*nothing is"
-    ):
+    with pytest.raises(ValueError, match=r"4 images of 1 cars cannot be split by car .*nothing is"):
         data.split(pairs)
     with pytest.raises(ValueError, match="view"):
         data.split(pairs, by="view")

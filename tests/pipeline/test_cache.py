@@ -144,22 +144,28 @@ def test_a_header_that_cannot_be_read_is_named(pairs):
 
 def test_the_limit_of_a_container_or_job_counts(tmp_path):
     groups = tmp_path / "groups"
-    for path, text in {
-        "memory/jobs/memory.limit_in_bytes": "9223372036854771712",  # version 1
+    for path, text in {  # version 1, then 2: limits, and what is used of them
+        "memory/jobs/memory.limit_in_bytes": "9223372036854771712",
+        "memory/jobs/memory.usage_in_bytes": "1000",
         "memory/jobs/7/memory.limit_in_bytes": "3000",
-        "app/memory.max": "max",  # version 2
+        "memory/jobs/7/memory.usage_in_bytes": "1000",
+        "app/memory.max": "max",
+        "app/memory.current": "900",
         "app/part/memory.max": "2000",
+        "app/part/memory.current": "500",
         "memory.max": "5000",
+        "memory.current": "900",
         "other/memory.max": "1",
+        "other/memory.current": "0",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     groups.write_text("4:memory:/jobs/7\n3:cpuset:/other\n")
-    assert min(memory_limits(tmp_path, groups)) == 3000
+    assert min(memory_limits(tmp_path, groups)) == 2000
     groups.write_text("0::/app/part\n")
-    assert sorted(memory_limits(tmp_path, groups)) == [2000, 5000]
+    assert sorted(memory_limits(tmp_path, groups)) == [1500, 4100]
     groups.write_text("0::/\n")
-    assert list(memory_limits(tmp_path, groups)) == [5000]
+    assert list(memory_limits(tmp_path, groups)) == [4100]
     assert cache_module.free_memory() > 2**20  # of this machine
 
 
