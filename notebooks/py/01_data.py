@@ -765,8 +765,8 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
     if sum(counts) >= whole:
         raise ValueError(
             f"{len(pairs)} images of {len(groups)} {word}s cannot be split by {unit} into shares "
-            f"of {validation_size} for validation and {test_size} for test: nothing is left to train "
-            "on. Take more images, a smaller share, or no test part; or split by image"
+            f"of {validation_size} for validation and {test_size} for test: nothing is left to "
+            "train on. Take more images, a smaller share, or no test part; or split by image"
         )
     rest, test = divide(list(pairs), by, counts[0], seed)
     train, validation = divide(rest, by, counts[1], seed)
