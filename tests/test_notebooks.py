@@ -8,6 +8,7 @@ a check is there for.
 import ast
 import copy
 import difflib
+import functools
 import importlib.util
 import os
 import re
@@ -143,6 +144,12 @@ def defined(statement):
     return [leaf.id for leaf in leaves if isinstance(leaf, ast.Name)]
 
 
+@functools.cache
+def statements(text):
+    """Those of a module's top level; the module is parsed once for all notebooks."""
+    return ast.parse(text).body
+
+
 def undocumented(statement):
     """A copy without docstrings; the module's `UserError` is the notebooks' `ValueError`."""
     statement = copy.deepcopy(statement)
@@ -159,7 +166,7 @@ def check_lifted(path):
     """A cell tagged `lifted` holds imports and definitions, each as one unet_tf module has it."""
     in_module = {}
     for file in sorted(path.parents[1].glob("unet_tf/**/*.py")):
-        for statement in ast.parse(file.read_text(encoding="utf-8")).body:
+        for statement in statements(file.read_text(encoding="utf-8")):
             for name in defined(statement):
                 in_module.setdefault(name, []).append((file.name, statement))
     for cell in code(path):

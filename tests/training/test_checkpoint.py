@@ -19,11 +19,11 @@ from unet_tf.training.checkpoint import STAMP, VERSIONS, Checkpoint
 from unet_tf.training.makings import architecture, attribute, made_of, settings_of
 
 
-@pytest.fixture
-def parts(tmp_path):
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
     """Six cars of two views, 16x24: a bright block on noise; the block is the mask."""
     random = np.random.default_rng(0)
-    folder = tmp_path / "blocks"
+    folder = tmp_path_factory.mktemp("parts") / "blocks"
     for kind in ("images", "masks"):
         (folder / kind).mkdir(parents=True)
     for number in range(12):
@@ -75,6 +75,13 @@ def training(parts, to, stop=None, policy="float32", seed=1, build=None, **setti
     return [keras.ops.convert_to_numpy(variable) for variable in variables], history
 
 
+@pytest.fixture(scope="module")
+def whole(parts, tmp_path_factory):
+    """A training that was never stopped, and its folder."""
+    to = tmp_path_factory.mktemp("whole")
+    return (*training(parts, to), to)
+
+
 def assert_same(one, other):
     """Variables, history and files of two trainings, to the bit."""
     (variables, history), (others, other_history) = one[:2], other[:2]
@@ -86,31 +93,33 @@ def assert_same(one, other):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_stopped_twice_it_ends_with_the_same_bits(parts, tmp_path, policy):
-    whole = training(parts, tmp_path / "whole", policy=policy)
-    to = tmp_path / "stopped"
+def test_stopped_twice_it_ends_with_the_same_bits(parts, whole, tmp_path, policy):
+    there, to = tmp_path / "whole", tmp_path / "stopped"
+    if policy == "float32":
+        *whole, there = whole
+    else:
+        whole = training(parts, there, policy=policy)
     for where in ((0, 1), (1, 0), (2, 1)) if policy == "float32" else ((1, 1),):
         with pytest.raises(Stopped):
             training(parts, to, Stop(*where), policy, resume=True)
     resumed = training(parts, to, policy=policy, resume=True)
     assert_same(whole, resumed)
-    with np.load(tmp_path / "whole/state.npz") as one, np.load(to / "state.npz") as other:
+    with np.load(there / "state.npz") as one, np.load(to / "state.npz") as other:
         assert one.files == other.files
         assert any("optimizer" in name for name in one.files)
         for name in one.files:
             np.testing.assert_array_equal(one[name], other[name])
-    assert (tmp_path / "whole/log.csv").read_bytes() == (to / "log.csv").read_bytes()
+    assert (there / "log.csv").read_bytes() == (to / "log.csv").read_bytes()
     files = sorted(path.name for path in to.glob("[!.]*"))
     assert files == ["best.keras", "log.csv", "state.npz"]
-    best = [keras.saving.load_model(folder / "best.keras") for folder in (tmp_path / "whole", to)]
+    best = [keras.saving.load_model(folder / "best.keras") for folder in (there, to)]
     for left, right in zip(best[0].get_weights(), best[1].get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
 @pytest.mark.slow
-def test_dropout_s_random_state_is_part_of_it(parts, tmp_path, monkeypatch):
+def test_dropout_s_random_state_is_part_of_it(parts, whole, tmp_path, monkeypatch):
     """The test above can fail: without the seed generators the bits differ."""
-    whole = training(parts, tmp_path / "whole")
     with pytest.raises(Stopped):
         training(parts, tmp_path / "stopped", Stop(2, 0))
     real = Checkpoint.variables
@@ -169,8 +178,9 @@ def test_without_resume_what_an_old_training_left_is_gone_at_once(parts, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_kill_while_the_checkpoint_is_written_leaves_the_last_one(parts, tmp_path, monkeypatch):
-    whole = training(parts, tmp_path / "whole")
+def test_a_kill_while_the_checkpoint_is_written_leaves_the_last_one(
+    parts, whole, tmp_path, monkeypatch
+):
     real, calls = np.savez, []
 
     def killed(path, **arrays):
@@ -428,6 +438,24 @@ def test_fewer_epochs_than_are_done_are_refused(parts, tmp_path):
     training(parts, tmp_path / "run", epochs=2, resume=True)
 
 
+def by_fit_alone(parts, to, pairs=slice(None), **change):
+    """`fit` without settings: the data set says what it is made of."""
+    options = {"batch_size": 3, "shuffle": True, "augment": True, **change}
+    batches = pipeline.dataset(parts.train[pairs], (16, 24), **options)
+    held = pipeline.dataset(parts.validation, (16, 24), 3)
+    model = network.simple_fcn((16, 24, 3), (4,))
+    return fit(model, batches, held, resume=True, epochs=2, folder=to, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def in_a_notebook(parts, tmp_path_factory):
+    """The folder of such a training, which is done: it trains no more."""
+    to = tmp_path_factory.mktemp("notebook")
+    history = by_fit_alone(parts, to)
+    assert by_fit_alone(parts, to).history == history.history
+    return to
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change, reason",
@@ -438,21 +466,10 @@ def test_fewer_epochs_than_are_done_are_refused(parts, tmp_path):
         ({"pairs": slice(1, None)}, r"train\.files: \w+ there, \w+ here"),
     ],
 )
-def test_in_a_notebook_too_other_data_are_refused(parts, tmp_path, change, reason):
-    """`train.fit` alone, given no settings: the data set says what it is made of."""
-
-    def trained(pairs=slice(None), **change):
-        options = {"batch_size": 3, "shuffle": True, "augment": True, **change}
-        batches = pipeline.dataset(parts.train[pairs], (16, 24), **options)
-        held = pipeline.dataset(parts.validation, (16, 24), 3)
-        model = network.simple_fcn((16, 24, 3), (4,))
-        options = {"epochs": 2, "folder": tmp_path / "run", "verbose": 0}
-        return fit(model, batches, held, resume=True, **options)
-
-    trained()
-    assert len(trained().history["loss"]) == 2
+def test_in_a_notebook_too_other_data_are_refused(parts, in_a_notebook, tmp_path, change, reason):
+    shutil.copytree(in_a_notebook, tmp_path / "run")
     with pytest.raises(ValueError, match=reason):
-        trained(**change)
+        by_fit_alone(parts, tmp_path / "run", **change)
 
 
 def test_masks_of_the_same_size_in_bytes_are_other_files(tmp_path):

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from unet_tf import data, network, pipeline
-from unet_tf.training import fit, set_precision, watchers
+from unet_tf.training import fit, fitting, set_precision, watchers
 
 
 def test_float16_scales_the_loss(folder):
@@ -47,6 +48,24 @@ def test_fit_learns_repeats_and_ends_with_the_best_epoch(folder, tmp_path):
     rows = (tmp_path / "run/log.csv").read_text().splitlines()
     assert rows[0] == "epoch,hard_dice,loss,val_hard_dice,val_loss"
     assert len(rows) == 1 + 4
+
+
+def test_a_step_is_traced_once_and_has_the_same_bits(folder, monkeypatch):
+    traces = []
+
+    def loss(truth, answer):
+        traces.append(tf.executing_eagerly())
+        return network.bce_dice_loss(truth, answer)
+
+    one, history, _ = trained(folder, epochs=2, loss=loss)
+    assert traces.count(False) == 2  # of training and of validation
+    traces.clear()
+    monkeypatch.setattr(fitting, "make_ready", lambda *_: None)
+    other, plain, _ = trained(folder, epochs=2, loss=loss)
+    assert traces.count(False) == 3
+    assert plain.history == history.history
+    for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_early_stopping(folder):

@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from unet_tf.files import UserError, held
 from unet_tf.network import bce_dice_loss, hard_dice
@@ -40,6 +41,25 @@ def refuse_nan(history):
         raise UserError(
             "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
         )
+
+
+def make_ready(model, train):
+    """Make the variables of optimizer, loss and metrics before the first step, on zeros.
+
+    Made while TensorFlow traces that step, they would have it trace the step twice, which is much
+    of the time until a training starts.
+    """
+    spec = getattr(train, "element_spec", ())
+    if len(spec) != 2 or not isinstance(spec[1], tf.TensorSpec) or spec[1].shape.rank is None:
+        return
+    if tf.distribute.has_strategy() or model.distribute_strategy != tf.distribute.get_strategy():
+        return  # for several devices Keras makes them itself
+    model.optimizer.build(model.trainable_variables)
+    *places, channels = (size or 8 for size in spec[1].shape)
+    truth = keras.ops.zeros([*places, channels], spec[1].dtype)
+    answer = keras.ops.zeros([*places, model.output_shape[-1]], model.outputs[0].dtype)
+    model.compute_loss(None, truth, answer)
+    model.compute_metrics(None, truth, answer)
 
 
 def fit(
@@ -117,6 +137,7 @@ def fit(
     settings = {**settings, "metrics": [settings_of(metric) for metric in metrics]}
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
     watching = [AtEpoch(train), *watchers(monitor, patience, folder, **kept), *callbacks]
+    make_ready(model, train)
     with held(folder, again=True) if folder else contextlib.nullcontext():
         history = model.fit(
             train,
