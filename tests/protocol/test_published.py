@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from unet_tf import network, protocol
-from unet_tf.cli import options
+from unet_tf.cli import train_options
 from unet_tf.protocol import published as protocol_published
 
 # --- recipes
@@ -34,7 +34,7 @@ def test_recipes_are_the_published_protocols():
         assert corrected.test_size > 0
     with pytest.raises(ValueError, match="article_simple, article_unet, guide_unet"):
         protocol.get("unet")
-    assert options.RECIPES == protocol.NAMES
+    assert train_options.RECIPES == protocol.NAMES
 
 
 def test_the_guide_is_its_network_and_its_settings():

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import shutil
+import threading
 
 import keras
 import numpy as np
@@ -115,6 +116,46 @@ def test_stopped_twice_it_ends_with_the_same_bits(parts, whole, tmp_path, policy
     best = [keras.saving.load_model(folder / "best.keras") for folder in (there, to)]
     for left, right in zip(best[0].get_weights(), best[1].get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+def test_a_slow_disk_gets_each_epoch_as_it_was(parts, whole, tmp_path, monkeypatch):
+    """While the first epoch is written, the others train: what is written is not touched by it."""
+    real, behind, written = Checkpoint.write, threading.Event(), []
+
+    class Behind(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                behind.set()
+
+    def slow(self, state, variables, better=None):
+        assert behind.wait(300)
+        real(self, state, variables, better)
+        written.append((state["epoch"], state_in(tmp_path, ["model_0000"])[1]["model_0000"]))
+
+    monkeypatch.setattr(Checkpoint, "write", slow)
+    late = training(parts, tmp_path, callbacks=[Behind()])
+    assert_same(whole, late)
+    assert (whole[2] / "log.csv").read_bytes() == (tmp_path / "log.csv").read_bytes()
+    assert [epoch for epoch, _ in written] == [1, 3]
+    monkeypatch.undo()
+    training(parts, tmp_path / "one", epochs=1)
+    assert_equal([written[0][1]], [state_in(tmp_path / "one", ["model_0000"])[1]["model_0000"]])
+
+
+@pytest.mark.slow
+def test_it_is_written_as_often_as_asked_for_and_at_the_end(parts, whole, tmp_path, monkeypatch):
+    real, epochs = Checkpoint.write, []
+
+    def noted(self, state, *rest, **more):
+        epochs.append(state["epoch"])
+        real(self, state, *rest, **more)
+
+    monkeypatch.setattr(Checkpoint, "write", noted)
+    assert_same(whole, training(parts, tmp_path, save_every=2))
+    assert epochs == [2, 3]  # it stops early
+    best = [keras.saving.load_model(folder / "best.keras") for folder in (whole[2], tmp_path)]
+    assert_equal(*(model.get_weights() for model in best))
 
 
 @pytest.mark.slow
@@ -244,10 +285,10 @@ def test_a_kill_between_model_and_state_keeps_the_model_of_the_state(bright, tmp
     first = best_of(tmp_path / "one")
     real = Checkpoint.save_state
 
-    def killed(self, epoch):
-        if epoch == 1:
+    def killed(self, state, variables):
+        if state["epoch"] == 2:
             raise Killed
-        real(self, epoch)
+        real(self, state, variables)
 
     monkeypatch.setattr(Checkpoint, "save_state", killed)
     to = tmp_path / "run"

@@ -111,16 +111,24 @@ def test_a_kill_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeyp
     *_, checkpoint = watchers("val_hard_dice", folder=tmp_path)
     checkpoint.early_stopping.on_train_begin()
     checkpoint.set_model(model)
-    checkpoint.on_epoch_end(0, {"val_hard_dice": 0.5})
-    whole = (tmp_path / "best.keras").read_bytes()
-    checkpoint.on_epoch_end(1, {"val_hard_dice": 0.4})  # worse: not written
-    assert (tmp_path / "best.keras").read_bytes() == whole
+    checkpoint.set_params({"epochs": 9})
+
+    def best_behind(epoch, value):
+        checkpoint.on_train_begin()  # its writer is closed below
+        checkpoint.on_epoch_end(epoch, {"val_hard_dice": value})
+        checkpoint.close()
+        return (tmp_path / "best.keras").read_bytes()
+
+    whole = best_behind(0, 0.5)
+    checkpoint.resume, checkpoint.go_on = True, lambda: None
+    assert best_behind(1, 0.4) == whole  # worse: not written
 
     def killed(path):
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("unet_tf.training.checkpoint.twin_of", lambda model: model)
     monkeypatch.setattr(model, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.on_epoch_end(2, {"val_hard_dice": 0.6})
+        best_behind(2, 0.6)
     assert (tmp_path / "best.keras").read_bytes() == whole

@@ -123,11 +123,22 @@ def run_train(arguments):
             "--again, or choose another folder by --to"
         )
     print(announced(recipe, to))
-    how = {name: getattr(arguments, name) for name in ("precision", "resume", "mlflow", "again")}
-    how |= {"pairs": report.whole_pairs() if arguments.leave_out else None, "verbose": verbosity()}
-    how |= {"other_code": arguments.other_code}
+    how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
+    how |= {"pairs": report.whole_pairs() if arguments.leave_out else None}
+    how |= how_to_train(arguments)
     result = protocol.run(recipe, folder, arguments.seed, to, **how)
     print_scores(recipe, result, to)
+
+
+def how_to_train(arguments):
+    """Arguments of `unet_tf.protocol.run` that no recipe sets, from the command line."""
+    return {
+        "precision": arguments.precision,
+        "xla": {"on": True, "off": False}.get(arguments.xla, "auto"),
+        "deterministic": arguments.deterministic == "on",
+        "save_every": arguments.save_every,
+        "verbose": verbosity(),
+    }
 
 
 def print_scores(recipe, result, to):
@@ -174,8 +185,8 @@ def run_reproduce(arguments):
         for seed in range(arguments.seeds):
             print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
             own = to / recipe.slug / f"seed{seed}"
-            how = arguments.precision, verbosity(), True  # resumed
-            results.append(protocol.run(recipe, folder, seed, own, *how))
+            how = {"resume": True, **how_to_train(arguments)}
+            results.append(protocol.run(recipe, folder, seed, own, **how))
         summaries.append(protocol.summary(results))
         write_json(to / f"{recipe.slug}.json", summaries[-1])
     text = protocol.table(summaries)

@@ -1,4 +1,4 @@
-"""What the words of a command line stand for: sizes, numbers, settings."""
+"""What the words of a command line stand for: sizes, numbers, settings, flags."""
 
 import argparse
 import json
@@ -71,3 +71,8 @@ def named(text):
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r}: give NAME=VALUE, such as epsilon=1e-7")
     return name, value(setting)
+
+
+def flag(command, name, text):
+    """An option that is there or not."""
+    command.add_argument(name, action="store_true", help=text)

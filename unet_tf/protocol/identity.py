@@ -98,7 +98,8 @@ def same_training(identity, result, other_code=False):
 
 def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
-    names = ("recipe", "variant", "seed", "split", "files", "precision", "classes")
+    names = ["recipe", "variant", "seed", "split", "files", "precision", "classes"]
+    names += [] if identity.get("deterministic", True) else ["deterministic"]
     settings = {name: v for name, v in identity.get("settings", {}).items() if name != "epochs"}
     same = {name: identity.get(name) for name in (*names, "class_colours", "code")}
     return {**same, "settings": settings}

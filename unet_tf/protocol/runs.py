@@ -42,6 +42,9 @@ def run(
     pairs=None,
     again=True,
     other_code=False,
+    xla="auto",
+    deterministic=True,
+    save_every=1,
 ):
     """Carry out a recipe once: split, train, predict, score.
 
@@ -76,6 +79,9 @@ def run(
     other_code : bool
         With `resume`: go on also where the code that trains, or versions of libraries, have changed
         since; `resumed_with` in the result says behind which epoch, and what differs.
+    xla, save_every : as in `unet_tf.training.fit`
+    deterministic : bool
+        The same command gives the same bits, also on a GPU, whose fastest kernels do not.
 
     Returns
     -------
@@ -85,11 +91,16 @@ def run(
     if mlflow and to is None:
         raise UserError("MLflow tracks what is in the folder of a run: give it one, by `to`")
     start = time.perf_counter()
-    with held(to) if to else contextlib.nullcontext(), repeatable(seed, precision) as policy:
+    with (
+        held(to) if to else contextlib.nullcontext(),
+        repeatable(seed, precision, deterministic) as policy,
+    ):
         shares = recipe.validation_size, recipe.test_size, recipe.split_seed
         parts = data.parts(folder, recipe.images, recipe.split_by, *shares, pairs)
         labels = labels_for(recipe, folder, parts)
         identity = identity_of(recipe, folder, parts, labels, seed, policy)
+        if not deterministic:
+            identity["deterministic"] = False
         there, done, goes_on = found_in(to, identity, resume, again, other_code)
         if done:
             untracked = "; it is not tracked anew" if mlflow else ""
@@ -100,6 +111,7 @@ def run(
             name = f"{recipe.slug}, seed {seed}"
             tracker = tracking.Tracker(mlflow, to, name, identity, goes_on)
         keep = {"folder": to, "resume": goes_on, "other_code": other_code, "verbose": verbose}
+        keep |= {"xla": xla, "save_every": save_every}
         try:
             model, history = trained(recipe, parts, identity, labels, strategy, tracker, **keep)
             epochs = len(history.history["loss"])
@@ -109,6 +121,8 @@ def run(
             result = {
                 **identity,
                 **({"resumed_with": history.resumed_with} if to and history.resumed_with else {}),
+                "xla": history.xla,
+                "deterministic": deterministic,
                 "epochs": epochs,
                 "parameters": model.count_params(),
                 "minutes": minutes,
@@ -147,7 +161,7 @@ def found_in(to, identity, resume, again, other_code):
 
 
 @contextlib.contextmanager
-def repeatable(seed, precision):
+def repeatable(seed, precision, deterministic=True):
     """Seeds, determinism and precision of a run: gives the policy. At the end Keras's policy,
     determinism, and Python's and NumPy's random states are what they were before."""
     policy, python, numpy = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
@@ -155,10 +169,15 @@ def repeatable(seed, precision):
     determined = config.is_op_determinism_enabled()
     try:
         keras.utils.set_random_seed(seed)
-        tf.config.experimental.enable_op_determinism()  # the same bits on a GPU too, if slower
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+        elif determined:
+            config.disable_op_determinism()
         yield set_precision(precision)
     finally:
-        if not determined:
+        if determined:
+            tf.config.experimental.enable_op_determinism()
+        else:
             config.disable_op_determinism()
         keras.config.set_dtype_policy(policy)
         random.setstate(python)

@@ -2,8 +2,10 @@
 
 `state.npz` holds weights, batch-norm statistics, dropout's random state, the optimizer with its
 loss scale, the number of the epoch (from which order and augmentation follow), early stopping's
-patience and best value, and the history; `best.keras` is the best model. A kill at any moment loses
-the epoch under way; resumed, the training ends with the bits of one that was never stopped.
+patience and best value, and the history; `best.keras` is the best model, without its optimizer.
+Both are written beside the training, in a thread of its own. A kill at any moment loses the epoch
+under way, and those that were being written or waited for it; resumed, the training ends with the
+bits of one that was never stopped.
 """
 
 import contextlib
@@ -21,7 +23,8 @@ import tensorflow as tf
 
 from unet_tf import __version__
 from unet_tf.files import UserError, add_to_zip, atomically, differences, in_zip
-from unet_tf.training.makings import architecture, settings_of
+from unet_tf.training.makings import architecture, settings_of, twin_of
+from unet_tf.training.writer import Writer
 
 VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 STAMP = "unet_tf_epoch.json"  # in the zip that `best.keras` is: which epoch's model it holds
@@ -52,14 +55,23 @@ def state_in(folder, names=()):
 class Checkpoint(keras.callbacks.Callback):
     """Keeps `best.keras`, `state.npz` and `log.csv` after each epoch, and goes on from them.
 
-    A better model is first written whole beside `best.keras`, a note of epoch, value and checksum
-    in it; then `state.npz`, with the same note; then it is renamed to `best.keras`. So a kill
-    leaves the very model of the state. Stands behind early stopping, whose state it keeps; that of
-    other callbacks, such as `ReduceLROnPlateau`, is not in the file. Arguments as in `fit`.
+    At an epoch's end all variables are copied, on their device; the next epoch trains while a
+    `Writer` takes them from there to the disk. A better model is first written whole beside
+    `best.keras`, a note of epoch, value and checksum in it; then `state.npz`, with the same note;
+    then it is renamed to `best.keras`. So a kill leaves the very model of the state. Stands behind
+    early stopping, whose state it keeps; that of other callbacks, such as `ReduceLROnPlateau`, is
+    not in the file. Arguments as in `fit`.
     """
 
     def __init__(
-        self, folder, early_stopping, resume=False, settings=None, card=None, other_code=False
+        self,
+        folder,
+        early_stopping,
+        resume=False,
+        settings=None,
+        card=None,
+        other_code=False,
+        save_every=1,
     ):
         super().__init__()
         self.folder, self.early_stopping = Path(folder), early_stopping
@@ -69,7 +81,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.resume, self.card, self.other_code = resume, card, other_code
         self.settings = dict(settings or {})
         self.versions = {**VERSIONS, "code": self.settings.pop("code", None)}
-        self.best, self.history, self.resumed_with = None, {}, []
+        self.best, self.written, self.history, self.resumed_with = None, None, {}, []
+        self.save_every, self.unsaved, self.twin, self.writer = save_every, {}, None, None
 
     def on_train_begin(self, logs=None):
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
@@ -87,6 +100,7 @@ class Checkpoint(keras.callbacks.Callback):
                 path.unlink(missing_ok=True)
         for partial in self.folder.glob(".partial-*"):  # of writers that were killed
             partial.unlink()
+        self.twin, self.writer = twin_of(self.model), Writer(self.write)
 
     def go_on(self):
         """Bring everything to where it was, and let `fit` begin with the next epoch."""
@@ -95,6 +109,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.optimizer.build(self.model.trainable_variables)
         state, arrays = state_in(self.folder, self.variables())
         self.best, self.history = state["best"], state["history"]
+        self.written = self.best
         if self.best:
             self.load_best()
             self.early_stopping.best_weights = self.model.get_weights()
@@ -159,43 +174,68 @@ class Checkpoint(keras.callbacks.Callback):
             raise UserError(f"no {self.monitor!r} to go by: there are {', '.join(logs)}")
         for name in sorted(logs):
             self.history.setdefault(name, []).append(float(logs[name]))
-        rows = list(zip(range(epoch + 1), *self.history.values(), strict=True))
         value = self.history[self.monitor][-1]
-        better = self.sign * value > (self.sign * self.best["value"] if self.best else -np.inf)
-        if better:
-            self.save_model({"epoch": epoch + 1, "value": value})
-        self.save_state(epoch)
-        if better:
-            os.replace(self.improved, self.best_path)
-        with atomically(self.log) as partial, partial.open("w", newline="") as file:
-            csv.writer(file).writerows([["epoch", *self.history], *rows])
+        if self.sign * value > (self.sign * self.best["value"] if self.best else -np.inf):
+            self.best = {"epoch": epoch + 1, "value": value}
+            weights = [keras.ops.copy(weight) for weight in self.model.weights]
+            self.unsaved["better"] = self.best, weights
+        last = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        if last or (epoch + 1) % self.save_every == 0:
+            self.hand_over(epoch)
 
-    def save_model(self, best):
-        """Write the model, which is better than all before, beside `best.keras`."""
-        bits = (weight.tobytes() for weight in self.model.get_weights())
-        checksum = functools.reduce(lambda number, some: zlib.crc32(some, number), bits, 0)
-        self.best = {**best, "weights": checksum}
-        with atomically(self.improved, durable=True) as partial:
-            self.model.save(partial)
-            add_to_zip(partial, STAMP, self.best)
-            if self.card:
-                self.card.write(partial)
-
-    def save_state(self, epoch):
-        """Write `state.npz`, whole or not at all."""
+    def hand_over(self, epoch):
+        """Give the writer all that makes the training now."""
         state = {
-            **{name: getattr(self, name) for name in OWN},
             "epoch": epoch + 1,
             "finished": self.model.stop_training,
             "early_stopping": {name: getattr(self.early_stopping, name) for name in COUNTERS},
+            **{name: getattr(self, name) for name in OWN if name not in ("best", "history")},
+            "history": {name: list(values) for name, values in self.history.items()},
         }
-        variables = self.variables().items()
-        arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables}
+        copies = {name: keras.ops.copy(variable) for name, variable in self.variables().items()}
+        self.writer.hand(state=state, variables=copies, **self.unsaved)
+        self.unsaved = {}
+
+    def write(self, state, variables, better=None):
+        """In the writer's thread: the better model, if there is one, the state, and the log."""
+        if better:
+            self.save_model(*better)
+        self.save_state(state, variables)
+        if better:
+            os.replace(self.improved, self.best_path)
+        history = state["history"]
+        rows = zip(range(state["epoch"]), *history.values(), strict=True)
+        with atomically(self.log) as partial, partial.open("w", newline="") as file:
+            csv.writer(file).writerows([["epoch", *history], *rows])
+
+    def save_model(self, best, weights):
+        """Write the model, which is better than all before, beside `best.keras`."""
+        weights = [keras.ops.convert_to_numpy(weight) for weight in weights]
+        bits = (weight.tobytes() for weight in weights)
+        checksum = functools.reduce(lambda number, some: zlib.crc32(some, number), bits, 0)
+        self.written = {**best, "weights": checksum}
+        self.twin.set_weights(weights)
+        with atomically(self.improved, durable=True) as partial:
+            self.twin.save(partial)
+            add_to_zip(partial, STAMP, self.written)
+            if self.card:
+                self.card.write(partial)
+
+    def save_state(self, state, variables):
+        """Write `state.npz`, whole or not at all."""
+        text = json.dumps({**state, "best": self.written}, default=float)
+        arrays = {name: keras.ops.convert_to_numpy(value) for name, value in variables.items()}
         with atomically(self.path, durable=True) as partial:
-            np.savez(partial, state=np.array(json.dumps(state, default=float)), **arrays)
+            np.savez(partial, state=np.array(text), **arrays)
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None
+        self.close()
         history = self.model.history  # what `fit` returns: with the epochs from before
         history.history, history.epoch = self.history, list(range(len(self.history["loss"])))
         history.resumed_with = self.resumed_with
+
+    def close(self):
+        """Wait until all that was handed over is on the disk; raises what kept it from there."""
+        if self.writer:
+            self.writer.close()

@@ -1,6 +1,7 @@
 """One `fit` for all recipes."""
 
 import contextlib
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,8 +9,9 @@ import tensorflow as tf
 
 from unet_tf.files import UserError, held
 from unet_tf.network import bce_dice_loss, hard_dice
-from unet_tf.training.checkpoint import Checkpoint
+from unet_tf.training.checkpoint import Checkpoint, state_in
 from unet_tf.training.makings import attribute, made_of, settings_of
+from unet_tf.training.xla import chosen_xla, compiled_by_xla
 
 
 class AtEpoch(keras.callbacks.Callback):
@@ -24,13 +26,27 @@ class AtEpoch(keras.callbacks.Callback):
             self.number.assign(epoch)
 
 
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's, which ends with the best weights; they stay on the device, where a copy takes
+    milliseconds, instead of coming to the computer's memory in each better epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self.best_weights is None or self.best_epoch == epoch:
+            self.best_weights = [keras.ops.copy(weight) for weight in self.model.weights]
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
 def watchers(monitor="val_hard_dice", patience=5, folder=None, **kept):
     """The callbacks of every training: stop on NaN, stop early and end with the best weights, and,
-    given a folder, a `Checkpoint` there (`kept`: resume, settings, card, other_code)."""
+    given a folder, a `Checkpoint` there (`kept`: resume, settings, card, other_code, save_every).
+    """
     mode = "min" if "loss" in monitor else "max"
-    early_stopping = keras.callbacks.EarlyStopping(
-        monitor, mode=mode, patience=patience, restore_best_weights=True
-    )
+    early_stopping = EarlyStopping(monitor, mode=mode, patience=patience)
     callbacks = [keras.callbacks.TerminateOnNaN(), early_stopping]
     return callbacks if folder is None else [*callbacks, Checkpoint(folder, early_stopping, **kept)]
 
@@ -79,6 +95,8 @@ def fit(
     verbose="auto",
     card=None,
     other_code=False,
+    save_every=1,
+    xla="auto",
 ):
     """Compile and train; the model ends with the weights of its best epoch.
 
@@ -115,12 +133,18 @@ def fit(
         Written into `best.keras`.
     other_code : bool
         Resume also by other code or versions than before.
+    save_every : int
+        Write into `folder` after each so many epochs, and at the end: more where the disk is slow,
+        for a kill then loses as many.
+    xla : "auto" or bool
+        Compile the step by XLA (`unet_tf.training.chosen_xla`). What is resumed goes on as it was.
 
     Returns
     -------
     keras.callbacks.History
         `.history` holds loss and hard_dice, val_loss and val_hard_dice by epoch; given a folder,
         `.resumed_with` the `epoch` behind which other code or versions went on, and what `differs`.
+        `.xla` says whether XLA compiled the step.
 
     Raises
     ------
@@ -128,24 +152,36 @@ def fit(
         When no epoch's loss was finite, `monitor` is not measured, another process writes into the
         folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
     """
-    model.compile(optimizer or keras.optimizers.Adam(1e-4), loss, metrics=list(metrics))
+    optimizer = optimizer or keras.optimizers.Adam(1e-4)
+    model.compile(optimizer, loss, metrics=list(metrics), jit_compile=False)
     if not settings:
         settings = made_of(train=train, validation=validation)
         unknown = [f"the {name} data" for name, made in settings.items() if made is None]
         if folder and unknown:
             print(f"Not of unet_tf.pipeline, so not compared when resumed: {', '.join(unknown)}")
     settings = {**settings, "metrics": [settings_of(metric) for metric in metrics]}
+    if xla == "auto" and resume and folder and (Path(folder) / "state.npz").exists():
+        xla = state_in(folder)[0]["settings"].get("xla", False)
+    several = model.distribute_strategy.num_replicas_in_sync > 1
+    if xla := chosen_xla(model, epochs * int(train.cardinality()), xla, several):
+        compiled_by_xla(model)
+        settings["xla"] = True
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
-    watching = [AtEpoch(train), *watchers(monitor, patience, folder, **kept), *callbacks]
+    kept["save_every"] = save_every
+    watching = watchers(monitor, patience, folder, **kept)
     make_ready(model, train)
-    with held(folder, again=True) if folder else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if folder:
+            stack.enter_context(held(folder, again=True))
+            stack.callback(watching[-1].close)
         history = model.fit(
             train,
             validation_data=validation,
             epochs=epochs,
             shuffle=False,  # tf.data shuffles; Keras warns otherwise
-            callbacks=watching,
+            callbacks=[AtEpoch(train), *watching, *callbacks],
             verbose=verbose,
         )
     refuse_nan(history)
+    history.xla = xla
     return history

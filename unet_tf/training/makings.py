@@ -1,6 +1,7 @@
-"""What makes a training, ready for JSON: its data sets, loss, metrics and layers."""
+"""What makes a training, ready for JSON: data sets, loss, metrics, layers; and a model's twin."""
 
 import functools
+import random
 
 import keras
 
@@ -47,3 +48,13 @@ def architecture(model):
         else {"layer": type(layer).__name__, **layer.get_config(), "name": None}
         for layer in model.layers
     ]
+
+
+def twin_of(model):
+    """A model like it, uncompiled and in the computer's memory, for the writer to put weights into
+    and save. It draws no random number that the training would."""
+    drawn = random.getstate()
+    with keras.device("cpu"):
+        twin = keras.models.clone_model(model)
+    random.setstate(drawn)
+    return twin
