@@ -11,6 +11,13 @@ def adjusted(recipe, arguments):
     """The recipe with the settings that the command line names."""
     from unet_tf import protocol
 
+    return protocol.changed(recipe, **asked_of(recipe, arguments))
+
+
+def asked_of(recipe, arguments):
+    """The settings of a recipe that the command line names."""
+    from unet_tf import protocol
+
     names = {field.name for field in dataclasses.fields(recipe)} - {"data", "task"}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
     for name, value in arguments.set:
@@ -22,7 +29,7 @@ def adjusted(recipe, arguments):
             name, value = "augment", {**amounts, name.removeprefix("augment."): value}
         named_loss = name == "loss" and isinstance(value, str)
         asked[name] = protocol.LOSSES.get(value, value) if named_loss else value
-    return protocol.changed(recipe, **asked)
+    return asked
 
 
 def verbosity():
@@ -46,10 +53,26 @@ def checked(arguments, folder):
     return report
 
 
-def fitting_recipe(report, arguments):
-    """`guide_unet` for black and white masks, `multiclass_unet` for all others."""
-    many = hasattr(arguments, "class_names") or not report.black_and_white()
-    return "multiclass_unet" if many else "guide_unet"
+def planned(report, arguments, to):
+    """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
+    and kept in the run's folder. Gives the recipe that it makes."""
+    from unet_tf import plan, protocol
+    from unet_tf.files import write_json
+
+    own = Path(to) / "plan.json"
+    given = own if arguments.resume and own.exists() else arguments.plan
+    if given:
+        made = plan.read(given)
+    else:
+        many = hasattr(arguments, "class_names")
+        named = asked_of(protocol.get(plan.recipe_for(report, many)), arguments)
+        minutes = arguments.minutes or (3 if arguments.quick else plan.MINUTES)
+        made = plan.plan(report, minutes, named, arguments.precision, many)
+    print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
+    recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
+    Path(to).mkdir(parents=True, exist_ok=True)
+    write_json(own, made.record())
+    return recipe
 
 
 def announced(recipe, to):
@@ -64,13 +87,23 @@ def announced(recipe, to):
     )
 
 
-def stopped_in(arguments, variant):
-    """What the state of the run that is to go on says of it; empty where there is none."""
-    from unet_tf import protocol, training
+def folder_of(arguments, variant):
+    """The folder of the run: as asked, or called by its recipe, or by its data; None where these
+    have to be found first."""
+    from unet_tf import protocol
 
-    own = arguments.recipe and f"runs/{protocol.get(arguments.recipe, variant).slug}"
-    to = arguments.to or own
-    if not arguments.resume or not to or not (Path(to) / "state.npz").exists():
+    if arguments.to:
+        return Path(arguments.to)
+    if arguments.recipe:
+        return Path("runs") / protocol.get(arguments.recipe, variant).slug
+    return Path("runs") / Path(arguments.data).resolve().name if arguments.data else None
+
+
+def stopped_in(arguments, to):
+    """What the state of the run that is to go on says of it; empty where there is none."""
+    from unet_tf import training
+
+    if not arguments.resume or not to or not (to / "state.npz").exists():
         return {}
     return training.state_in(to)[0]["settings"]
 
@@ -90,10 +123,14 @@ def recipe_of(names, variant, arguments):
 
 
 def run_train(arguments):
-    from unet_tf import data, protocol
+    from unet_tf import data, plan, protocol
 
     variant = "as written" if arguments.as_written else "corrected"
-    kept = stopped_in(arguments, variant)
+    to = folder_of(arguments, variant)
+    kept = stopped_in(arguments, to)
+    named = arguments.recipe or arguments.as_written
+    named_classes = hasattr(arguments, "class_names")
+    plans = not named and (not kept or (to / "plan.json").exists())
     name = arguments.recipe or kept.get("recipe")
     if not arguments.recipe and not arguments.as_written:
         variant = kept.get("variant", variant)
@@ -106,21 +143,21 @@ def run_train(arguments):
     unseen = not (arguments.no_check or kept) and (arguments.data or not name)
     if arguments.leave_out or unseen:  # what goes on was checked when it began
         report = checked(arguments, folder)
-    if name is None:
-        name = fitting_recipe(report, arguments)
-        print(f"Recipe: {name}, which suits these masks; another one by --recipe")
-    recipe = recipe_of([name], variant, arguments)
-    if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
-        raise UserError(
-            f"these masks hold {len(report.classes.names)} classes, and {name} is for black and "
-            "white ones: leave --recipe out, or take multiclass_unet"
-        )
-    to = Path(arguments.to or f"runs/{recipe.slug}")
+    to = to or Path("runs") / folder.name
     there = [file for file in ("result.json", "state.npz") if (to / file).exists()]
     if there and not (arguments.resume or arguments.again):
         raise UserError(
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
+        )
+    if plans:
+        recipe = planned(report, arguments, to)
+    else:
+        recipe = recipe_of([name or plan.recipe_for(report, named_classes)], variant, arguments)
+    if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
+        raise UserError(
+            f"these masks hold {len(report.classes.names)} classes, and {recipe.name} is for black "
+            "and white ones: leave --recipe out, or take multiclass_unet"
         )
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}

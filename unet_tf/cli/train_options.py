@@ -6,13 +6,13 @@ What a recipe's setting may be is for `unet_tf.protocol` to say: its options are
 import argparse
 import os
 
-from unet_tf.cli.types import flag, image_size, named, seed, value, whole
+from unet_tf.cli.types import flag, image_size, named, number, seed, value, whole
 
 # `unet_tf.protocol.NAMES`, without the seconds that importing TensorFlow takes.
 RECIPES = ("article_simple", "article_unet", "guide_unet", "buildings_unet", "multiclass_unet")
 STORE = "sqlite:///mlflow.db"  # `unet_tf.protocol.STORE`, likewise
 
-SIZE = "size in the model, height first; native: the images' own, padded inside the model"
+SIZE = "size in the model, height first; native: the images' own; 0.5, for crops: half of that"
 TEST = "share of the groups held out for the score; 0: the score is the validation part's"
 SETTINGS = (  # of a recipe: option, type, what stands for the value, help
     ("--image-size", image_size, "HxW", SIZE),
@@ -61,7 +61,7 @@ def add_train(commands, common):
     command.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="guide_unet for black and white masks, multiclass_unet for others, unless given",
+        help="a published recipe, as it is; without it settings are planned for the folder",
     )
     command.add_argument(
         "--classes",
@@ -76,6 +76,10 @@ def add_train(commands, common):
     flag(command, "--leave-out", words)
     flag(command, "--no-check", "do not check the folder first")
     flag(command, "--as-written", "with the source's faults")
+    words = "what training may take here, where it is planned, without --recipe (10; --quick: 3)"
+    command.add_argument("--minutes", type=number, metavar="N", help=words)
+    words = "train by the plan.json of an earlier run, to repeat it"
+    command.add_argument("--plan", metavar="FILE", help=words)
     flag(command, "--quick", "a small size, for two CPU cores")
     command.add_argument("--seed", type=seed, default=0, help="of weights, order, dropout (0)")
     words = "go on with the run that was stopped in this folder; without one, start it"

@@ -2,19 +2,25 @@
 
 import argparse
 import json
+import math
 
 
 def image_size(text):
-    """`96x128` -> (96, 128), height first; `native` -> None."""
+    """`96x128` -> (96, 128), height first; `native` -> None; `0.5`, a share of that, -> 0.5."""
     if text == "native":
         return None
+    try:
+        if 0 < float(text) <= 1:
+            return float(text)
+    except ValueError:
+        pass
     try:
         height, width = (int(number) for number in text.split("x"))
     except ValueError:
         height = width = 0
     if min(height, width) < 1:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no size: give height x width, such as 96x128, or native"
+            f"{text!r} is no size: give height x width, such as 96x128, native, or 0.5"
         )
     return height, width
 
@@ -22,7 +28,7 @@ def image_size(text):
 def frame_size(text):
     """`480x320` -> (480, 320), width first, as cameras and Kaggle name it."""
     size = image_size(text)
-    if size is None:
+    if not isinstance(size, tuple):
         raise argparse.ArgumentTypeError("give width x height, such as 480x320")
     return size
 
@@ -30,12 +36,12 @@ def frame_size(text):
 def whole(least):
     """The type of a whole number of at least `least`."""
 
-    def number(text):
+    def count(text):
         if not text.isdigit() or int(text) < least:
             raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
         return int(text)
 
-    return number
+    return count
 
 
 def seed(text):
@@ -43,6 +49,17 @@ def seed(text):
     if not text.isdigit() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2**32 - 1")
     return int(text)
+
+
+def number(text):
+    """A number above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return found
 
 
 def share(text):

@@ -18,8 +18,9 @@ class Card:
     ----------
     labels : Labels
         What the answers mean: names, colours, and whether they are one foreground's probability.
-    image_size : (height, width), or None
-        To which images are resized; None, or "native": they keep their own size.
+    image_size : (height, width), None, or float
+        To which images are resized; None, or "native": they keep their own size; a float: this
+        share of their own height and width.
     resize : "area" or "nearest"
     threshold : float in [0, 1]
         Of the foreground's probability, where there is one foreground.
@@ -33,7 +34,7 @@ class Card:
     """
 
     labels: Labels
-    image_size: tuple | None
+    image_size: tuple | float | None
     resize: str = "area"
     threshold: float = 0.5
     trained_on: dict = dataclasses.field(default_factory=dict)
@@ -79,13 +80,18 @@ class Card:
 
 
 def size_given(size):
-    """(height, width) as two whole numbers, None for "native" and None; else a UserError."""
+    """(height, width) as two whole numbers, a share as it is, None for "native" and None; else a
+    UserError."""
     if size is None or (isinstance(size, str) and size == "native"):
         return None
+    if isinstance(size, float) and 0 < size <= 1:
+        return size
     try:
         height, width = map(int, size)
         if min(height, width) < 1 or [height, width] != list(size):
             raise ValueError
     except (TypeError, ValueError):
-        raise UserError(f'image_size is (height, width) or "native", not {size!r}') from None
+        raise UserError(
+            f'image_size is (height, width), "native", or a share of that, not {size!r}'
+        ) from None
     return height, width

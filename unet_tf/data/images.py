@@ -104,20 +104,30 @@ def read_resized(path, image_size, resize="area"):
     Parameters
     ----------
     path : path of a JPEG, PNG or GIF, or `zipfile.Path`
-    image_size, resize : as in `resized`
+    image_size : (height, width), None, or a share, as in `size_at`
+    resize : as in `resized`
 
     Returns
     -------
     uint8 array `(*image_size, 3)`, and (height, width) of the file; raises as `open_image`
     """
-    by_area = image_size is not None and resize == "area"
+    by_area = isinstance(image_size, tuple | list) and resize == "area"
     image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
     width, height = image.info["size"]
     drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
     scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
     # The last pixel may be a part of one.
     box = None if scale == 1 else (0, 0, width / scale, height / scale)
-    return resized(to_rgb(image), image_size, resize, box), (height, width)
+    size = size_at(image_size, (height, width))
+    return resized(to_rgb(image), size, resize, box), (height, width)
+
+
+def size_at(image_size, own):
+    """(height, width) of an image, `own` in its file, where all are used at `image_size`: that
+    size; None for its own; or one number, the share of its own height and width."""
+    if isinstance(image_size, float):
+        return tuple(max(1, round(image_size * side)) for side in own)
+    return tuple(image_size or own)
 
 
 def resized(pixels, image_size, resize="area", box=None):

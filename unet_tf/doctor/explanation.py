@@ -92,7 +92,8 @@ def explain(model, image, mask=None, image_size="card", resize=None, classes=Non
 
     built = tuple((getattr(model, "input_shape", None) or (None,) * 4)[1:3])
     built = None if None in built else built
-    asked = (size_asked(image_size, card, built) if file else None) or pixels.shape[:2]
+    asked = size_asked(image_size, card, built) if file else None
+    asked = data.size_at(asked, pixels.shape[:2])
     fed = at(built or asked)
     said = answer(model, fed)
     labels = labels_for(said.shape[-1], classes or (card and card.labels))
@@ -123,7 +124,7 @@ def explain(model, image, mask=None, image_size="card", resize=None, classes=Non
 
 
 def size_asked(image_size, card, built):
-    """(height, width) to which files are resized, None for their own; UserError if nobody says."""
+    """`image_size` for the files (`data.size_at`); UserError if nobody says."""
     if not isinstance(image_size, str) or image_size != "card":
         return size_given(image_size)
     if not (card or built):

@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from unet_tf.data import keep_freed_memory, read_mask, read_resized, resized
+from unet_tf.data import keep_freed_memory, read_mask, read_resized, resized, size_at
 from unet_tf.files import UserError, remembered
 from unet_tf.pipeline.augmentation import augment as augment_batch
 from unet_tf.pipeline.cache import FileCache, cache_file, chosen_cache, fingerprint, sizes_of
@@ -26,14 +26,15 @@ def reading(pairs, image_size, resize, read, cache=None):
 
     def load(number):
         image_path, mask_path = map(str, pairs[number])
-        image, _ = read_resized(image_path, image_size, resize)
-        return image, resized(read(mask_path), image_size, "nearest")[..., None]
+        image, own = read_resized(image_path, image_size, resize)
+        return image, resized(read(mask_path), size_at(image_size, own), "nearest")[..., None]
 
     if cache is not None:
         stays = cache != "file"
         path = cache_file(cache, pairs, image_size, resize, read) if stays else None
         load = FileCache(load, sizes_of(pairs, image_size), path)
-    load, (height, width) = remembered()(load), image_size or (None, None)
+    load = remembered()(load)
+    height, width = image_size if isinstance(image_size, tuple | list) else (None, None)
     keep_freed_memory()
 
     def stage(number):
@@ -130,8 +131,9 @@ def dataset(
     Parameters
     ----------
     pairs : list of (image path, mask path)
-    image_size : (height, width) or None
-        None leaves every image at its own size; a batch then wants images of one size.
+    image_size : (height, width), None or float
+        None leaves every image at its own size, a float is a share of that; a batch then wants
+        images of one size.
     batch_size : int
         The last batch is as short as it must be: no image is left out.
     resize : "area" or "nearest"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unet_tf.data import read_mask, size_of
+from unet_tf.data import read_mask, size_at, size_of
 from unet_tf.files import UserError, cache_folder
 
 READER = 3  # part of a cache's name: raised when what is made of a file changes
@@ -31,7 +31,9 @@ def fingerprint(pairs):
 
 def sizes_of(pairs, image_size):
     """The (height, width) of each pair as decoded, from the headers where it is not given."""
-    return [image_size or size_of(image) for image, _ in pairs]
+    if isinstance(image_size, tuple | list):
+        return [image_size] * len(pairs)
+    return [size_at(image_size, size_of(image)) for image, _ in pairs]
 
 
 CGROUP_FILES = (  # limit and use, by version

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from unet_tf.data import read_mask, size_of
+from unet_tf.data import read_mask, size_at, size_of
 from unet_tf.files import UserError
 from unet_tf.pipeline.batches import augmented, each_epoch, elements_of, fold_in, shuffled, to_float
 from unet_tf.pipeline.cache import fingerprint
@@ -23,7 +23,15 @@ def random_crop(image, mask, crop, seed):
 
 
 def crop_dataset(
-    pairs, crop, crops=1, batch_size=32, augment=False, cache="auto", seed=0, read=read_mask
+    pairs,
+    crop,
+    crops=1,
+    batch_size=32,
+    augment=False,
+    cache="auto",
+    seed=0,
+    read=read_mask,
+    image_size=None,
 ):
     """Batches of random crops, for training.
 
@@ -39,8 +47,10 @@ def crop_dataset(
         Of each image in an epoch, drawn afresh: with the pixels of an image over those of a crop,
         each pixel is seen once on average.
     batch_size, augment, cache, seed, read :
-        As in `unet_tf.pipeline.dataset`; whole images are kept, at full size. Order and places,
-        too, follow from seed and epoch.
+        As in `unet_tf.pipeline.dataset`; whole images are kept. Order and places, too, follow from
+        seed and epoch.
+    image_size : None or float
+        The share of their own height and width at which images are cut; None: all of it.
 
     Returns
     -------
@@ -53,13 +63,13 @@ def crop_dataset(
         For no pairs, and for an image smaller than a crop, by its name.
     """
     for image, _ in pairs:
-        height, width = size_of(image)
+        height, width = size_at(image_size, size_of(image))
         if height < crop[0] or width < crop[1]:
             raise UserError(
                 f"{image}: {height}x{width} pixels (height x width), smaller than a crop of "
                 f"{crop[0]}x{crop[1]}: take smaller crops, or leave the image out"
             )
-    elements, stage = elements_of(pairs, None, "area", read, cache)
+    elements, stage = elements_of(pairs, image_size, "area", read, cache)
 
     def one_pass(number):
         draw = tf.stack([seed, number])
@@ -78,5 +88,6 @@ def crop_dataset(
 
     batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
     how = {"crop": crop, "crops": crops, "batch_size": batch_size, "augment": augment, "seed": seed}
+    how |= {"image_size": image_size} if image_size else {}
     batches.made_of = lambda: {"files": fingerprint(pairs), **how}
     return batches

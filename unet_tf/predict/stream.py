@@ -75,7 +75,7 @@ def predictions(
         `finish(path, answer, size)` with the model's float32 answer `(h, w)`, or `(h, w, C)` of a
         model of C channels, and the (height, width) of the file; runs in a thread.
     image_size, resize : as in `unet_tf.predict.card_of`
-        Images at their own size, "native", are predicted one at a time.
+        Images at their own size, "native", or a share of it, are predicted one at a time.
     batch_size : int
         Images the model gets at a time. Some four times as many are in memory.
     done : set of path
@@ -94,7 +94,7 @@ def predictions(
     """
     card = card_of(model, image_size, resize)
     data.keep_freed_memory()
-    paths, batch_size = listed(paths), batch_size if card.image_size else 1
+    paths, batch_size = listed(paths), batch_size if isinstance(card.image_size, tuple) else 1
     batches = [paths[n : n + batch_size] for n in range(0, len(paths), batch_size)]
     wanted = itertools.chain(*(batch for batch in batches if not done.issuperset(batch)))
 

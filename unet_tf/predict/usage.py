@@ -21,8 +21,9 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
     Parameters
     ----------
     model : callable, as in `predictions`
-    image_size : (height, width), "native" (or None), or "card"
-        To which images are resized; native: each keeps its own size. By default what the model is
+    image_size : (height, width), "native" (or None), a share, or "card"
+        To which images are resized; native: each keeps its own size; a float: a share of it. By
+        default what the model is
         built for, else what its card says: without either it has to be given.
     resize, labels, threshold : optional
         Instead of the card's. Without a card "area", as in `unet_tf.pipeline.dataset`; one

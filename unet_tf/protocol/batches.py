@@ -12,14 +12,13 @@ def batches_of(recipe, parts, seed, labels):
     Both are kept decoded, in memory or in a file, by what they take together; printed in a line.
     """
     size, batch_size = recipe.image_size, recipe.batch_size
-    whole = None if recipe.crop else size  # crops are cut out of whole images
-    cache = pipeline.chosen_cache((parts.train, whole), (parts.validation, size))
+    cache = pipeline.chosen_cache((parts.train, size), (parts.validation, size))
     kept = {"cache": cache, "read": labels.read}
     drawn = {"augment": recipe.augment, "seed": seed, **kept}
     kept["resize"] = recipe.resize
     if recipe.crop:
         crops = recipe.crop, recipe.crops, batch_size
-        training = pipeline.crop_dataset(parts.train, *crops, **drawn)
+        training = pipeline.crop_dataset(parts.train, *crops, **drawn, image_size=size)
         validation = pipeline.dataset(parts.validation, size, 1, **kept)
         return training, validation, (None, None)
     drawn |= {"resize": recipe.resize, "shuffle": recipe.shuffle}

@@ -100,7 +100,9 @@ def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     names = ["recipe", "variant", "seed", "split", "files", "precision", "classes"]
     names += [] if identity.get("deterministic", True) else ["deterministic"]
-    settings = {name: v for name, v in identity.get("settings", {}).items() if name != "epochs"}
+    settings = dict(identity.get("settings", {}))
+    if settings.get("schedule", "constant") == "constant":
+        settings = {k: v for k, v in settings.items() if k not in ("epochs", "schedule")}
     same = {name: identity.get(name) for name in (*names, "class_colours", "code")}
     return {**same, "settings": settings}
 

@@ -49,7 +49,8 @@ def judged(recipe, model, parts, identity, labels, to):
         chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation))
     shown = {int(number): None for number in np.linspace(0, len(pairs) - 1, 4)}
     masks = decided(answers(pairs), pairs, labels, to, shown)
-    size = recipe.image_size or baseline_size(parts.train, labels)
+    fixed = isinstance(recipe.image_size, tuple)
+    size = recipe.image_size if fixed else baseline_size(parts.train, labels)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
         report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen)

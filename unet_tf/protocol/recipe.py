@@ -33,6 +33,11 @@ def two(value):
     return value is None or (len(value) == 2 and all(map(counts, value)))
 
 
+def known_size(value):
+    """Is it (height, width), None, or a share?"""
+    return 0 < value <= 1 if isinstance(value, float) else two(value)
+
+
 def known_augmentation(value):
     """Is it a bool, or a dict of amounts for `unet_tf.pipeline.augment`?"""
     if not isinstance(value, dict):
@@ -67,7 +72,11 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
     ("build", callable, "a function of input shape and filters"),
     ("filters", lambda value: value and all(map(counts, value)), f"a tuple, each {WHOLE}"),
     ("images", lambda value: value is None or counts(value), f"{WHOLE}, or None for all"),
-    ("image_size", two, "(height, width), or None for the images' own"),
+    (
+        "image_size",
+        known_size,
+        "(height, width), None for the images' own, or a share of that, such as 0.5",
+    ),
     ("resize", lambda value: value in ("area", "nearest"), '"area" or "nearest"'),
     (
         "split_seed",
@@ -87,6 +96,7 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
     *((name, counts, WHOLE) for name in ("batch_size", "epochs", "patience", "crops")),
     ("loss", inspect.isfunction, f"a function, or one of {', '.join(LOSSES)}"),
     ("learning_rate", lambda value: 0 < value < math.inf, "a number above 0"),
+    ("schedule", lambda value: value in ("constant", "cosine"), '"constant" or "cosine"'),
     ("epsilon", lambda value: 0 < value < math.inf, "a number above 0"),
     ("monitor", lambda value: value in MONITORS, f"one of {', '.join(MONITORS)}"),
     ("crop", two, "(height, width), or None for whole images"),
@@ -120,8 +130,10 @@ def clashes(recipe):
             f"augment.outside is {outside}, but black and white masks know no void: 0 for "
             "background, or None to mirror the image at its edge"
         )
-    if r.crop and r.image_size:
-        yield "crops are of images at their own size: image_size has to be None"
+    if r.crop and isinstance(r.image_size, tuple):
+        yield "crops are of images at their own size, or a share of it: image_size has to be None"
+    if isinstance(r.image_size, float) and not r.crop:
+        yield f"image_size is {r.image_size}, a share of the images' own size: that is for crops"
     if r.crop and amounts.get("quarter_turn") and r.crop[0] != r.crop[1]:
         yield f"quarter turns want square crops, not {r.crop}"
     if r.crops > 1 and not r.crop:
@@ -144,7 +156,7 @@ class Recipe:
     build: Callable  # (input_shape, filters) -> keras.Model
     filters: tuple
     images: int | None = 1000  # the first of the files sorted by name; None: all
-    image_size: tuple | None = (96, 128)  # height, width; None: the images' own
+    image_size: tuple | float | None = (96, 128)  # height, width; None: own; float: a share of it
     resize: str = "area"
     split_by: str = "group"
     validation_size: float = 0.2
@@ -155,6 +167,7 @@ class Recipe:
     batch_size: int = 32
     loss: Callable = network.bce_dice_loss  # or its name in `LOSSES`
     learning_rate: float = 3e-4
+    schedule: str = "constant"  # of the learning rate; "cosine": down to 0 over all epochs
     epsilon: float = 1e-6
     epochs: int = 20  # at most; the article allows 20, its published runs took 10 and 16
     monitor: str = "val_hard_dice"

@@ -226,13 +226,17 @@ def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, 
 
 def fitted(recipe, model, training, validation, loss=None, **options):
     """`unet_tf.training.fit` with the settings of a recipe; `options` are more of its arguments."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        steps = recipe.epochs * int(training.cardinality())
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     return fit(
         model,
         training,
         validation,
         epochs=recipe.epochs,
         loss=loss or recipe.loss,
-        optimizer=keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon),
+        optimizer=keras.optimizers.Adam(rate, epsilon=recipe.epsilon),
         monitor=recipe.monitor,
         patience=recipe.patience,
         **options,

@@ -1,0 +1,138 @@
+"""A plan: settings for a folder, a table that says why, and a file to repeat it by."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from unet_tf import protocol
+from unet_tf.data import Labels
+from unet_tf.files import UserError
+from unet_tf.plan import rules
+from unet_tf.plan.found import found_in
+from unet_tf.plan.timed import timed
+
+MINUTES = 10.0
+
+
+class Plan(NamedTuple):
+    """A recipe's name, its settings, and the reasons."""
+
+    recipe: str
+    choices: list  # of `rules.Choice`
+    minutes: float
+
+    @property
+    def settings(self):
+        """{name: value}, for `unet_tf.protocol.changed`."""
+        return {choice.setting: choice.value for choice in self.choices}
+
+    def record(self):
+        """The plan ready for JSON."""
+        choices = [choice._asdict() for choice in self.choices]
+        return {"recipe": self.recipe, "minutes": self.minutes, "choices": choices}
+
+    def text(self):
+        """A short table: setting, value, what was found, why."""
+        rows = [("setting", "value", "found", "so")]
+        for name, value, found, why in self.choices:
+            if found or why:
+                rows.append((name, shown(value), found, why))
+        widths = [min(44, max(len(row[column]) for row in rows)) for column in range(3)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+            for row in rows
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def shown(value):
+    """A setting in a few characters."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
+    return rules.by(value) if isinstance(value, tuple) else f"{value}"
+
+
+def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
+    """Settings for the folder of a report.
+
+    Parameters
+    ----------
+    report : unet_tf.doctor.Report
+    minutes : float
+        What the training may take on this machine.
+    given : dict, {setting: value}
+        Settings that are decided already: the others follow from them, too.
+    precision : as in `unet_tf.training.set_precision`
+    many : bool
+        Black and white masks, too, are trained as class ids.
+
+    Returns
+    -------
+    Plan
+    """
+    pairs = report.whole_pairs()
+    part = "train" if "train" in pairs else "all"
+    labels = labels_of(report, many)
+    images = {name: len(own) for name, own in pairs.items()}
+    found = found_in(pairs[part], images, labels, report.pixels[part])
+    recipe = protocol.get(recipe_for(report, many))
+    machine = rules.GPU if tf.config.list_physical_devices("GPU") else rules.CPU
+    chosen, choices = {}, []
+
+    def take(some):
+        for choice in some:
+            if choice.setting in given:
+                choice = rules.Choice(choice.setting, given[choice.setting], "", "as given")
+            choices.append(choice)
+            chosen[choice.setting] = choice.value
+
+    if {"image_size", "crop"} & set(given):
+        take(rules.Choice(name, given.get(name), "", "as given") for name in ("image_size", "crop"))
+    else:
+        take(rules.view(found, machine))
+    take(rules.network(found, machine, chosen))
+    take(rules.augmentation(found, chosen))
+    take(rules.loss(found))
+    take(rules.fixed())
+    own = found.sizes.most_common(1)[0][0]
+
+    def seconds(batch):
+        sized = protocol.changed(recipe, **chosen, batch_size=batch)
+        return timed(sized, labels, own, precision)
+
+    take(rules.pace(found, chosen, machine, seconds, minutes))
+    return Plan(recipe.name, choices, minutes)
+
+
+def recipe_for(report, many=False):
+    """The name of the recipe that fits the masks: one foreground, or class ids."""
+    return "guide_unet" if labels_of(report, many).binary else "multiclass_unet"
+
+
+def labels_of(report, many=False):
+    """The labels of a checked folder's masks; UserError where the check could not tell them."""
+    if report.black_and_white() and not many:
+        return Labels.foreground()
+    if report.classes is None:
+        raise UserError(f"{report.folder}: what its masks mean is not clear: see `check`")
+    return report.classes
+
+
+def read(path):
+    """The settings of a plan that was written by an earlier run, to repeat it by, and its recipe.
+
+    Raises
+    ------
+    UserError
+        Names a file that is missing or no plan.
+    """
+    try:
+        record = json.loads(Path(path).read_text())
+        choices = [rules.Choice(**choice) for choice in record["choices"]]
+        return Plan(record["recipe"], choices, record["minutes"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file: give the plan.json of a run") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: no plan of a run ({error}): give its plan.json") from None

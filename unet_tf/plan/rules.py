@@ -1,0 +1,183 @@
+"""The rules: from what is found in a folder to settings of a recipe, each with its reason.
+
+The idea of rules on a fingerprint of the data is nnU-Net's (Isensee et al., 2021,
+https://doi.org/10.1038/s41592-020-01008-z); these are for two dimensions and for small budgets.
+"""
+
+import math
+from typing import NamedTuple
+
+from unet_tf.data import size_at
+
+KEEP = 0.975  # dice that masks keep at a size that is fine enough
+SHARES = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)  # of the images' own size that crops are taken at
+COMMON = 0.12  # of thumbnails, from which on images have a top, a left, a direction
+LINES = 1.0  # from which on they have lines in one direction
+RARE = 0.02  # share of the pixels: such a class is weighted
+VARIED = 0.02  # standard deviation between images: then light, or colours, vary
+STEPS = 2000  # at least so many, where the budget allows: then batches may grow
+EPOCHS = 30  # at most, where images are cropped
+
+
+class Machine(NamedTuple):
+    """What a training runs on: how large a step may be there."""
+
+    whole: int  # pixels of a whole image, at most
+    crop: int  # side of a crop, at most
+    filters: int  # of the first level
+    batch: int  # images of a step, at most
+
+
+CPU, GPU = Machine(192 * 256, 128, 16, 16), Machine(512 * 768, 256, 32, 32)
+
+
+class Choice(NamedTuple):
+    """A setting of a recipe, what was found, and why the one follows from the other."""
+
+    setting: str
+    value: object
+    found: str
+    why: str
+
+
+def by(size):
+    return "x".join(map(str, size))
+
+
+def view(found, machine):
+    """Whole images, if their masks survive it; else crops, at the coarsest share that keeps them.
+
+    Whole images show the network everything at once. Thin things die when images are made small:
+    then parts are cut out of images that are as large as the masks need. No image's height is
+    changed against its width by more than a tenth.
+    """
+    heights, widths = zip(*found.sizes, strict=True)
+    ratios = [height / width for height, width in found.sizes]
+    common = found.sizes.most_common(1)[0][0]
+    share = min(1, math.sqrt(machine.whole / math.prod(common)))
+    size = tuple(max(16, 16 * int(share * side / 16 + 0.5)) for side in common)
+    if found.sizes.total() == found.sizes[common] and share == 1:
+        size = common  # the network pads it itself
+    kept = found.kept(size)
+    shape = size[0] / size[1] / ratios[0]
+    alike = max(ratios) <= 1.1 * min(ratios) and 1 / 1.1 <= shape <= 1.1
+    smallest = min(heights), min(widths)
+    if alike and (kept >= KEEP or min(smallest) < 64):
+        found_so = f"{by(common)}; at {by(size)} masks keep a dice of {kept:.3f}"
+        yield Choice("image_size", size, found_so, "whole images show all at once")
+        yield Choice("crop", None, "", "")
+        return
+    if min(smallest) < 64:
+        found_so = f"{len(found.sizes)} sizes, from {by(smallest)} on"
+        yield Choice("image_size", size, found_so, "too small and too unlike for crops")
+        yield Choice("crop", None, "", "")
+        return
+    dice = {share: found.kept(share) for share in SHARES}
+    fine = [share for share in SHARES if dice[share] >= KEEP] or [1.0]
+    # A crop has room in each image: the share is larger where images are small.
+    share = next(s for s in reversed(fine) if min(size_at(s, smallest)) >= 64)
+    side = min(machine.crop, 16 * (min(size_at(share, smallest)) // 16))
+    why = f"whole, at {by(size)}, they would keep {kept:.3f}"
+    if not alike:
+        why = f"{len(found.sizes)} sizes of unlike shape are not squeezed into one"
+    found_so = f"at {share:g} of their own size masks keep a dice of {dice[share]:.3f}"
+    yield Choice("image_size", None if share == 1 else share, found_so, why)
+    why = "as large as a step may be here" if side == machine.crop else "as the smallest image has"
+    yield Choice("crop", (side, side), f"images from {by(smallest)} on", why)
+
+
+def network(found, machine, chosen):
+    """As many levels as leave 8 pixels a side at the bottom; filters by what the machine can do."""
+    least = min(chosen["crop"] or chosen["image_size"])
+    levels = max(3, min(5, 1 + int(math.log2(max(least, 8) / 8))))
+    filters = tuple(machine.filters * 2**level for level in range(levels))
+    found_so = f"{least} pixels at the shorter side"
+    yield Choice("filters", filters, found_so, "8 pixels or more are left at the bottom")
+
+
+def augmentation(found, chosen):
+    """Images turned and coloured as they could have been taken, and in no other way."""
+    crop, size = chosen["crop"], chosen["image_size"]
+    square = crop is not None or size[0] == size[1]
+    upright, sided = found.upright > COMMON, found.sided > COMMON
+    directed = upright or sided or found.crossed > COMMON or found.lines > LINES
+    amounts = {
+        "horizontal_flip": 0.0 if sided else 0.5,
+        "vertical_flip": 0.0 if upright else 0.5,
+        "quarter_turn": 0.75 if square and not directed else 0.0,
+        "rotation": 0.01,
+        "scale": 0.0 if upright else 0.1,
+        "contrast": 0.2 if found.light > VARIED else 0.05,
+        "brightness": 0.1 if found.light > VARIED else 0.0,
+        "saturation": 0.2 if found.tint > VARIED else 0.0,
+    }
+    ways = ["a top" if upright else "no top", "a left" if sided else "no left"]
+    ways += ["lines in one direction" if directed and not (upright or sided) else ""]
+    ways += ["light varies" if found.light > VARIED else "even light"]
+    ways += ["colours vary" if found.tint > VARIED else "even colours"]
+    why = "images are changed as they could have been taken, no further"
+    yield Choice("augment", amounts, ", ".join(filter(None, ways)), why)
+
+
+def loss(found):
+    """Dice beside cross-entropy; class weights where one of many classes is rare."""
+    labels, shares = found.labels, found.shares
+    rare = [f"{name} {share:.1%}" for name, share in shares.items() if 0 < share < RARE]
+    if labels.binary:
+        words = f"{labels.names[1]} {shares[labels.names[1]]:.1%} of the pixels"
+        why = "dice counts a rare foreground fully, cross-entropy steadies it"
+        yield Choice("loss", "bce_dice_loss", words, why)
+        return
+    why = "dice counts each class alike, cross-entropy steadies it"
+    yield Choice("loss", "cross_entropy_dice_loss", f"{len(labels.names)} classes", why)
+    if rare:
+        words = f"rare: {', '.join(rare[:4])}" + (", ..." if len(rare) > 4 else "")
+        yield Choice("class_weights", "median", words, "else they may never be predicted")
+
+
+def pace(found, chosen, machine, timed, minutes):
+    """Batches, epochs and crops that fill the budget: steps are counted, not epochs.
+
+    Parameters
+    ----------
+    timed : callable
+        Of a number of images: seconds of a step of them, and of a validation image.
+    minutes : float
+    """
+    train = found.to_split
+    validation = found.images.get("val", 0)
+    if "train" not in found.images or not validation:
+        validation = math.ceil(0.2 * train)
+        train -= validation + (0 if found.images.get("test") else math.ceil(0.2 * train))
+    budget = 60 * minutes
+    step, look = timed(8)
+    # The largest with which there are steps enough; a step takes as long as its images together.
+    sizes = [size for size in (32, 16, 8) if size <= machine.batch]
+    enough = [size for size in sizes if budget * 0.85 / (step * size / 8) >= STEPS]
+    batch = min([*enough, 4][0], train)
+    step *= batch / 8
+    steps = max(50, int(budget * 0.85 / step))
+    if chosen["crop"]:
+        # Validation takes 15% of the time at most.
+        epochs = int(max(5, min(EPOCHS, 0.15 * budget / max(validation * look, 1e-9))))
+        crops = max(1, round(steps * batch / train / epochs))
+        epochs = max(1, round(steps * batch / train / crops))
+    else:
+        crops = 1
+        an_epoch = math.ceil(train / batch) * step + validation * look
+        epochs = max(1, int(budget / an_epoch))
+    words = f"a step of {batch} takes {step:.2f} s"
+    yield Choice("batch_size", batch, words, f"{STEPS} steps or more come before larger batches")
+    words = f"{train} images to train on, {minutes:g} minutes"
+    steps = epochs * math.ceil(train * crops / batch)
+    yield Choice("epochs", epochs, words, f"{steps} steps fill them, whatever the images are")
+    if chosen["crop"]:
+        yield Choice("crops", crops, "", "crops of an image in an epoch")
+    yield Choice("patience", epochs, "", "the rate falls to the end, so it trains to the end")
+
+
+def fixed():
+    """What does not depend on the data."""
+    yield Choice("learning_rate", 1e-3, "", "what so few steps need")
+    yield Choice("schedule", "cosine", "", "large steps first, small ones at the end")
+    yield Choice("images", None, "", "all of them")
