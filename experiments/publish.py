@@ -25,7 +25,13 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 CARVANA_IMAGES = 5088  # of the whole training set
 # Settings that came after the first records, with what held before.
-LATER = {"crop": None, "crops": 1, "class_weights": None, "class_names": None}
+LATER = {
+    "schedule": "constant",
+    "crop": None,
+    "crops": 1,
+    "class_weights": None,
+    "class_names": None,
+}
 TO_FILL = (
     "| {recipe.name}, {recipe.variant} | Carvana, {images} images of 1918x1280 "
     "| {published} | | {may} | *yours to fill* | | | | {on} | |"

@@ -15,6 +15,7 @@ FLOORS = (
     {"pipeline", "scores", "plot"},
     {"predict", "doctor"},
     {"protocol"},
+    {"plan"},
     {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
