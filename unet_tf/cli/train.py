@@ -1,6 +1,7 @@
 """The commands `train` and `reproduce`."""
 
 import dataclasses
+import itertools
 import sys
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def planned(report, arguments, to):
         many = hasattr(arguments, "class_names")
         named = asked_of(protocol.get(plan.recipe_for(report, many)), arguments)
         minutes = arguments.minutes or (3 if arguments.quick else plan.MINUTES)
+        minutes /= arguments.folds or 1
         made = plan.plan(report, minutes, named, arguments.precision, many)
     print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
@@ -144,7 +146,7 @@ def run_train(arguments):
     if arguments.leave_out or unseen:  # what goes on was checked when it began
         report = checked(arguments, folder)
     to = to or Path("runs") / folder.name
-    there = [file for file in ("result.json", "state.npz") if (to / file).exists()]
+    there = [file for file in ("result.json", "state.npz", "folds.json") if (to / file).exists()]
     if there and not (arguments.resume or arguments.again):
         raise UserError(
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
@@ -161,10 +163,30 @@ def run_train(arguments):
         )
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
-    how |= {"pairs": report.whole_pairs() if arguments.leave_out else None}
     how |= how_to_train(arguments)
+    if arguments.folds:
+        return run_folds(recipe, folder, report, to, arguments, how)
+    how |= {"pairs": report.whole_pairs() if arguments.leave_out else None}
     result = protocol.run(recipe, folder, arguments.seed, to, **how)
     print_scores(recipe, result, to)
+
+
+def run_folds(recipe, folder, report, to, arguments, how):
+    """Cross-validation, and its scores."""
+    from unet_tf import data, protocol
+
+    pairs = list(itertools.chain(*report.whole_pairs().values())) if report else data.pair(folder)
+    found = protocol.cross_validated(
+        recipe, folder, pairs, arguments.folds, arguments.seed, to, **how
+    )
+    name = "mean_iou" if "mean_iou" in found["scores"] else "dice"
+    each = ", ".join(f"{score:.4f}" for score in found["folds"])
+    print(
+        f"\nAll {found['scores']['images']} images, each by a model that has not seen it: "
+        f"{name.replace('_', ' ')} {found['scores'][name]:.4f}; a constant prediction "
+        f"{found['scores']['baseline']:.4f}. By fold: {each}; standard deviation "
+        f"{found['spread']:.4f}\nWritten to {to}: folds.json, and a folder a fold"
+    )
 
 
 def how_to_train(arguments):
@@ -180,7 +202,7 @@ def how_to_train(arguments):
 
 def print_scores(recipe, result, to):
     """The scores of a run, of what they are, and the files that it has written."""
-    from unet_tf import scores
+    from unet_tf import protocol, scores
 
     found = result["scores"]
     print(
@@ -202,6 +224,8 @@ def print_scores(recipe, result, to):
             "higher than on images that nothing has seen."
         )
     print(f"Written to {to}: {', '.join(files)}")
+    if words := protocol.verdict_text(found, result["verdict"]):
+        print(f"\n{words}")
 
 
 def run_reproduce(arguments):

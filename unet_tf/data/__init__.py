@@ -3,6 +3,7 @@
 from unet_tf.data.card import Card, size_given
 from unet_tf.data.find_labels import MOST_CLASSES, find_labels, grey_values, labels_of_masks
 from unet_tf.data.find_labels import labels_of_values, with_greys
+from unet_tf.data.folds import folds
 from unet_tf.data.images import SUFFIXES, UNDECODABLE, Unreadable, ids_at, keep_freed_memory
 from unet_tf.data.images import open_image, read_image, read_resized, resized, resized_back
 from unet_tf.data.images import size_at, size_of, to_rgb

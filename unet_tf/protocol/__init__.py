@@ -1,5 +1,6 @@
 """The published protocols as recipes, a run of one, its record and its place in a table."""
 
+from unet_tf.protocol.folds import cross_validated
 from unet_tf.protocol.identity import code_hash, name_of, provenance, split_hash
 from unet_tf.protocol.judge import loss_of
 from unet_tf.protocol.ledger import comparable, summary, table
@@ -9,3 +10,4 @@ from unet_tf.protocol.published import GUIDE, GUIDE_AUGMENTATION, NAMES, RECIPES
 from unet_tf.protocol.recipe import LOSSES, changed, quick
 from unet_tf.protocol.runs import fitted, run
 from unet_tf.protocol.tracking import STORE, Tracker
+from unet_tf.protocol.verdict import text as verdict_text

@@ -9,6 +9,9 @@ from PIL import Image
 
 from unet_tf import data, network, plot, predict, scores
 from unet_tf.files import UserError, atomically
+from unet_tf.protocol.progress import Progress
+
+MOST = 100
 
 
 def loss_of(recipe, parts, labels):
@@ -49,16 +52,13 @@ def judged(recipe, model, parts, identity, labels, to):
         chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation))
     shown = {int(number): None for number in np.linspace(0, len(pairs) - 1, 4)}
     masks = decided(answers(pairs), pairs, labels, to, shown)
-    fixed = isinstance(recipe.image_size, tuple)
-    size = recipe.image_size if fixed else baseline_size(parts.train, labels)
+    baseline = constant(recipe, labels, parts.train, pairs)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
         report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen)
-        baseline = scores.constant_baseline(parts.train, pairs, size)
         report["baseline"] = float(baseline.mean())
     else:
         report = scores.class_report(pairs, (ids for _, ids in masks), labels)
-        baseline = scores.class_baseline(parts.train, pairs, labels, size)
         report |= {"baseline": baseline["mean_iou"], "baseline_report": baseline}
         by_class = zip(labels.names, report["iou"], strict=True)
         report |= {f"iou_{name}": iou for name, iou in by_class if iou is not None}
@@ -66,6 +66,25 @@ def judged(recipe, model, parts, identity, labels, to):
         title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
         pictures(Path(to), title, [pairs[number] for number in shown], shown, labels, report)
     return report
+
+
+def constant(recipe, labels, train, scored):
+    """The scores of a prediction that never looks at an image: `unet_tf.scores.constant_baseline`,
+    or `class_baseline`."""
+    fixed = isinstance(recipe.image_size, tuple)
+    size = recipe.image_size if fixed else baseline_size(train, labels)
+    if labels.binary:
+        return scores.constant_baseline(train, scored, size)
+    return scores.class_baseline(train, scored, labels, size)
+
+
+def progress(recipe, labels, parts):
+    """A `Progress` beside the constant prediction's score on the validation part; of `MOST` images
+    of each part at most, evenly taken."""
+    few = [part[:: 1 + len(part) // MOST] for part in (parts.train, parts.validation)]
+    found = constant(recipe, labels, *few)
+    score = float(found.mean()) if labels.binary else found["mean_iou"]
+    return Progress(score, "val_hard_dice" if labels.binary else "val_mean_iou")
 
 
 def decided(answers, pairs, labels, to, shown):

@@ -22,7 +22,8 @@ from unet_tf.protocol.identity import (
     same_training,
     settings_to_resume,
 )
-from unet_tf.protocol.judge import judged, loss_of
+from unet_tf.protocol.judge import judged, loss_of, progress
+from unet_tf.protocol.verdict import verdict
 from unet_tf.training import fit, set_precision
 
 # What a run leaves behind its training, beside the files of `unet_tf.training.fit`.
@@ -129,6 +130,9 @@ def run(
                 "scores": judged(recipe, model, parts, identity, labels, to),
             }
             if to is not None:
+                given = recipe, result["scores"], labels, parts, history.history, to
+                result["verdict"] = verdict(*given)
+            if to is not None:
                 write_json(Path(to) / "result.json", result)  # last: where it is, all of the run is
         except BaseException as error:
             if tracker:
@@ -219,6 +223,9 @@ def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, 
             "callbacks": [begun, *([tracker] if tracker else [])],
             "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on),
         }
+        if options["verbose"] == 2:  # a line an epoch
+            options["verbose"] = 0
+            options["callbacks"].append(progress(recipe, labels, parts))
         kept = {"folder": folder, "resume": resume}
         history = fitted(recipe, model, training, validation, **kept, **options)
     return model, history
