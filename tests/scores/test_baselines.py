@@ -30,6 +30,16 @@ def test_constant_baseline_by_hand(tmp_path):
     np.testing.assert_allclose(baseline, [2 * 1 / 3, 1, 2 * 2 / 5])
 
 
+def test_the_constant_is_the_best_of_the_mean_all_and_nothing(tmp_path):
+    """One pixel of four, each time another: the mean mask is empty, all of it has 2/5. Where most
+    masks are empty, nothing is the best."""
+    masks = np.eye(4)
+    pairs = written(tmp_path, {str(n): row.reshape(2, 2) for n, row in enumerate(masks)})
+    np.testing.assert_allclose(scores.constant_baseline(pairs, pairs, None), [0.4] * 4)
+    pairs = written(tmp_path, {"a": masks[0].reshape(2, 2)} | {n: np.zeros((2, 2)) for n in "bcd"})
+    np.testing.assert_allclose(scores.constant_baseline(pairs, pairs, None), [0, 1, 1, 1])
+
+
 @pytest.mark.parametrize("resize", ["area", "nearest"])
 def test_the_ceiling_of_the_masks_own_size_is_1(tmp_path, resize):
     pairs = written(tmp_path, {"a": random_masks(1, (9, 14))[0], "b": np.zeros((9, 14))})

@@ -165,7 +165,7 @@ def pace(found, chosen, machine, timed, minutes):
     else:
         crops = 1
         an_epoch = math.ceil(train / batch) * step + validation * look
-        epochs = max(1, int(budget / an_epoch))
+        epochs = max(1, round(budget / an_epoch))
     words = f"a step of {batch} takes {step:.2f} s"
     yield Choice("batch_size", batch, words, f"{STEPS} steps or more come before larger batches")
     words = f"{train} images to train on, {minutes:g} minutes"

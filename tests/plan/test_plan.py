@@ -1,0 +1,64 @@
+"""A plan of a folder: from its files to a recipe, told, kept and repeated."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from unet_tf import doctor, plan, protocol
+from unet_tf.cli import commands
+from unet_tf.files import UserError
+from unet_tf.plan import planning
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """A step takes a second, wherever this runs."""
+    monkeypatch.setattr(planning, "timed", lambda *_: (1.0, 0.1))
+
+
+def test_a_plan_says_what_it_found_and_why(folder, at_once):
+    made = plan.plan(doctor.check(folder), minutes=1)
+    assert made.recipe == "guide_unet" and made.settings["image_size"] == (24, 36)
+    assert "images to train on, 1 minutes" in made.text()
+    protocol.get(made.recipe, **made.settings)
+
+
+def test_what_is_given_stays_and_the_rest_follows(folder, at_once):
+    given = {"image_size": None, "crop": (16, 16), "filters": (4, 8)}
+    made = plan.plan(doctor.check(folder), 1, given)
+    assert made.settings["crop"] == (16, 16) and made.settings["filters"] == (4, 8)
+    assert made.settings["crops"] > 1
+
+
+def test_a_plan_is_read_as_it_was_written(folder, at_once, tmp_path):
+    made = plan.plan(doctor.check(folder), 1)
+    (tmp_path / "plan.json").write_text(json.dumps(made.record()))
+    again = plan.read(tmp_path / "plan.json")
+    both = [protocol.get(one.recipe, **one.settings) for one in (made, again)]
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"recipe": 1, "minutes": 2, "choices": [{"a": 1}]}'])
+def test_what_is_no_plan_is_named(tmp_path, text):
+    (tmp_path / "mine.json").write_text(text)
+    with pytest.raises(UserError, match=r"mine.json.*plan.json"):
+        plan.read(tmp_path / "mine.json")
+    with pytest.raises(UserError, match="no such file"):
+        plan.read(tmp_path / "none.json")
+
+
+@pytest.mark.slow
+def test_a_folder_is_planned_trained_and_repeated_to_the_bit(folder, monkeypatch, capsys):
+    monkeypatch.setattr(planning, "timed", lambda *_: (5.0, 0.1))
+    few = ["--set", "filters=4,8", "epochs=2"]
+    train = ["train", "--data", str(folder), "--minutes", "1", *few]
+    assert commands.main([*train, "--to", "one"]) == 0
+    said = capsys.readouterr().out
+    assert "The plan:" in said and "(a constant prediction" in said and "left" in said
+    again = ["train", "--data", str(folder), "--plan", "one/plan.json", *few, "--to", "two"]
+    assert commands.main(again) == 0
+    one, two = (json.loads(Path(to, "result.json").read_text()) for to in ("one", "two"))
+    assert one["scores"] == two["scores"] and one["settings"] == two["settings"]
+    assert commands.main([*train, "--to", "one", "--resume"]) == 0
+    assert "This run is in one already" in capsys.readouterr().out

@@ -1,0 +1,135 @@
+"""The rules, on facts made by hand."""
+
+import numpy as np
+import pytest
+
+from unet_tf import protocol
+from unet_tf.data import Labels
+from unet_tf.plan import rules
+from unet_tf.plan.found import Found
+from unet_tf.plan.rules import CPU, GPU
+
+TWO = Labels.foreground()
+FLAT = np.zeros((64, 64), "uint8")
+
+
+def facts(sizes=((512, 512),), images=None, kept=lambda size: 1.0, **more):
+    from collections import Counter
+
+    shares = {"background": 0.8, "foreground": 0.2}
+    made = Found(TWO, images or {"all": 30}, Counter(sizes), shares, [FLAT])
+    for name, value in more.items():
+        setattr(made, name, value)
+    made.kept = kept
+    return made
+
+
+def chosen(choices):
+    return {choice.setting: choice.value for choice in choices}
+
+
+def test_whole_images_where_masks_survive_it():
+    """512x512 at 192x256 pixels, 49152, is a square of 221.7: 224, the next multiple of 16."""
+    assert chosen(rules.view(facts(), CPU)) == {"image_size": (224, 224), "crop": None}
+    assert chosen(rules.view(facts(), GPU)) == {"image_size": (512, 512), "crop": None}
+
+
+def test_thin_structures_are_cropped_at_the_coarsest_share_that_keeps_them():
+    def kept(size):
+        return {1.0: 1, 0.75: 0.99, 0.5: 0.98, 0.375: 0.9}.get(size, 0.5)
+
+    assert chosen(rules.view(facts(kept=kept), CPU)) == {"image_size": 0.5, "crop": (128, 128)}
+    own = chosen(rules.view(facts(kept=lambda size: float(size == 1)), CPU))
+    assert own == {"image_size": None, "crop": (128, 128)}
+
+
+def test_unlike_shapes_are_not_squeezed_into_one():
+    found = facts(sizes=((400, 600), (600, 400)))
+    made = chosen(rules.view(found, CPU))
+    assert made["crop"] and not isinstance(made["image_size"], tuple)
+
+
+def test_a_crop_has_room_in_the_smallest_image():
+    found = facts(sizes=((400, 600), (100, 130)), kept=lambda size: float(size in (1, 0.75)))
+    assert chosen(rules.view(found, CPU)) == {"image_size": 0.75, "crop": (64, 64)}
+
+
+def test_tiny_images_keep_their_size():
+    made = chosen(rules.view(facts(sizes=((31, 47),) * 9, kept=lambda size: 0.9), CPU))
+    assert made == {"image_size": (31, 47), "crop": None}
+
+
+@pytest.mark.parametrize(("side", "levels"), [(128, 5), (64, 4), (32, 3), (16, 3), (512, 5)])
+def test_levels_leave_eight_pixels_at_the_bottom(side, levels):
+    made = chosen(rules.network(facts(), CPU, {"crop": (side, side)}))
+    assert made["filters"] == tuple(16 * 2**level for level in range(levels))
+
+
+def test_images_are_turned_only_as_they_could_have_been_taken():
+    free = chosen(rules.augmentation(facts(), {"crop": (128, 128)} | {"image_size": None}))
+    assert free["augment"]["quarter_turn"] == 0.75 and free["augment"]["vertical_flip"] == 0.5
+    street = facts(upright=0.4, crossed=0.4)
+    standing = chosen(rules.augmentation(street, {"crop": (128, 128), "image_size": None}))
+    assert standing["augment"]["vertical_flip"] == standing["augment"]["quarter_turn"] == 0
+    assert standing["augment"]["horizontal_flip"] == 0.5
+    text = chosen(rules.augmentation(facts(lines=2.0), {"crop": (128, 128), "image_size": None}))
+    assert text["augment"]["quarter_turn"] == 0
+    wide = chosen(rules.augmentation(facts(), {"crop": None, "image_size": (64, 128)}))
+    assert wide["augment"]["quarter_turn"] == 0
+
+
+def test_colours_change_only_where_they_vary():
+    where = {"crop": (128, 128), "image_size": None}
+    even = chosen(rules.augmentation(facts(), where))["augment"]
+    assert even["saturation"] == even["brightness"] == 0
+    varied = chosen(rules.augmentation(facts(light=0.1, tint=0.1), where))["augment"]
+    assert varied["saturation"] == 0.2 and varied["brightness"] == 0.1
+
+
+def test_rare_classes_are_weighted():
+    found = facts()
+    found.labels = Labels(("sky", "road", "pole"))
+    found.shares = {"sky": 0.6, "road": 0.39, "pole": 0.01}
+    assert chosen(rules.loss(found))["class_weights"] == "median"
+    found.shares = {"sky": 0.5, "road": 0.3, "pole": 0.2}
+    assert "class_weights" not in chosen(rules.loss(found))
+
+
+def paced(found, crop, minutes=10, step=0.2, look=0.1):
+    where = {"crop": crop}
+    return chosen(rules.pace(found, where, CPU, lambda batch: (step * batch / 8, look), minutes))
+
+
+def test_steps_fill_the_budget_whatever_the_number_of_images():
+    """10 minutes, 85% of them at 0.2 s a step of 8: 2550 steps."""
+    few, many = facts(images={"all": 30}), facts(images={"all": 3000})
+    for found, train in ((few, 18), (many, 1800)):
+        made = paced(found, (128, 128))
+        steps = made["epochs"] * -(-train * made["crops"] // made["batch_size"])
+        assert made["batch_size"] == 8 and steps == pytest.approx(2550, rel=0.1)
+
+
+def test_batches_shrink_before_steps_are_too_few():
+    assert paced(facts(), (128, 128), minutes=4)["batch_size"] == 4
+    assert paced(facts(), (128, 128), minutes=40)["batch_size"] == 16
+
+
+def test_whole_images_train_as_many_epochs_as_fit():
+    """18 images: 3 steps of 8, 0.6 s, and 6 validation images, 0.6 s: 1.2 s an epoch."""
+    made = paced(facts(), None)
+    assert made["epochs"] == 500 and made["patience"] == 500
+
+
+def test_given_parts_are_not_split_again():
+    found = facts(images={"train": 20, "val": 5, "test": 5})
+    made = paced(found, (128, 128))
+    steps = made["epochs"] * -(-20 * made["crops"] // made["batch_size"])
+    assert steps == pytest.approx(2550, rel=0.1)
+
+
+def test_what_the_rules_choose_is_a_recipe():
+    settings = chosen(rules.view(facts(), CPU))
+    for some in (rules.network(facts(), CPU, settings), rules.augmentation(facts(), settings)):
+        settings |= chosen(some)
+    settings |= chosen(rules.loss(facts())) | chosen(rules.fixed()) | paced(facts(), None)
+    assert protocol.get("guide_unet", **settings).schedule == "cosine"
