@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import data, network, plot, predict, protocol
+from unet_tf import data, network, plot, predict, protocol, scores
 from unet_tf.protocol import judge
 
 MANY = data.Labels(("sky", "road", "car"))
@@ -58,9 +58,9 @@ def test_black_and_white_masks_of_several_sizes_on_crops(tmp_path):
 def test_the_size_of_the_constant_baseline(tmp_path):
     one, foreground = written(tmp_path / "one", [(20, 31)] * 3), data.Labels.foreground()
     several = written(tmp_path / "several", [(20, 31), (20, 30)])
-    assert judge.baseline_size(one, foreground) == (20, 31)
-    assert judge.baseline_size(several, foreground) == (128, 128)
-    assert judge.baseline_size(one, MANY) == (128, 128)
+    assert scores.baseline_size(one, foreground) == (20, 31)
+    assert scores.baseline_size(several, foreground) == (128, 128)
+    assert scores.baseline_size(one, MANY) == (128, 128)
 
 
 @pytest.mark.parametrize("name", ["guide_unet", "multiclass_unet"])

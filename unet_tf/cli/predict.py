@@ -11,18 +11,8 @@ def run_predict(arguments):
     if arguments.overlays and arguments.rle:
         raise UserError("--overlays are pictures beside masks: they go with --to, not with --rle")
     paths = predict.images(arguments.files)
-    model = predict.load(
-        arguments.model,
-        getattr(arguments, "image_size", "card"),
-        arguments.resize or ("area" if arguments.tiles else None),  # tiles are not resized
-        threshold=arguments.threshold,
-    )
-    if arguments.flips:
-        both = {"both": ("horizontal", "vertical")}
-        model = model.flipped(both.get(arguments.flips, (arguments.flips,)))
-    if arguments.tiles:
-        model = model.tiled(overlap=arguments.overlap, batch_size=arguments.batch_size)
-    options = {"batch_size": arguments.batch_size}
+    model = loaded(arguments)
+    options = {"batch_size": arguments.batch_size or 16}
     if arguments.rle:
         outcomes = predict.to_submission(model, paths, arguments.rle, **options)
     else:
@@ -35,6 +25,24 @@ def run_predict(arguments):
             f"{broken} of {len(paths)} images were skipped, named above. Replace them and run the "
             "same command again: what is there is kept"
         )
+
+
+def loaded(arguments):
+    """The model that the command line names, used as its options say."""
+    from unet_tf import predict
+
+    model = predict.load(
+        arguments.model,
+        getattr(arguments, "image_size", "card"),
+        arguments.resize or ("area" if arguments.tiles else None),  # tiles are not resized
+        threshold=arguments.threshold,
+    )
+    if arguments.flips:
+        both = {"both": ("horizontal", "vertical")}
+        model = model.flipped(both.get(arguments.flips, (arguments.flips,)))
+    if arguments.tiles:
+        model = model.tiled(overlap=arguments.overlap, batch_size=arguments.batch_size or 16)
+    return model
 
 
 def followed(outcomes, total):

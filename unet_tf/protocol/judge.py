@@ -49,7 +49,7 @@ def judged(recipe, model, parts, identity, labels, to):
         chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation))
     shown = {int(number): None for number in np.linspace(0, len(pairs) - 1, 4)}
     masks = decided(answers(pairs), pairs, labels, to, shown)
-    size = recipe.image_size or baseline_size(parts.train, labels)
+    size = recipe.image_size or scores.baseline_size(parts.train, labels)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
         report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen)
@@ -89,15 +89,6 @@ def decided(answers, pairs, labels, to, shown):
         elif to is not None:
             data.save_ids(folder / f"{path.stem}.png", mask, data.palette_of(labels))
         yield answer, mask
-
-
-def baseline_size(pairs, labels):
-    """(height, width) of the constant baseline of a recipe that keeps the images' own size.
-
-    The masks' own, where all have one; else, and for many classes, 128x128: counts stay small.
-    """
-    sizes = {data.size_of(mask) for _, mask in pairs} if labels.binary else ()
-    return next(iter(sizes)) if len(sizes) == 1 else (128, 128)
 
 
 def pictures(to, title, pairs, masks, labels, report):

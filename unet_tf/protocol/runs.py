@@ -188,8 +188,9 @@ def labels_for(recipe, folder, parts):
     """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
     if recipe.task == "classes":
         return data.find_labels(folder, parts, recipe.class_names)
-    word = data.word_of([image for part in parts for image, _ in part])
-    return data.Labels.foreground("car" if word == "car" else "foreground")
+    table, word = data.table_of(folder), data.word_of([i for part in parts for i, _ in part])
+    named = table.names[1] if table and len(table.names) == 2 else "foreground"
+    return data.Labels.foreground("car" if word == "car" else named)
 
 
 def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, **options):
@@ -198,6 +199,7 @@ def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, 
     whole = None if None in size else size  # crops are of no size of the whole image
     facts = ("recipe", "variant", "data", "seed", "code", "versions", "date")
     trained_on = {"images": len(parts.train), **{name: identity[name] for name in facts}}
+    trained_on |= {"batch_size": recipe.batch_size, "seen": data.digests(parts)}
 
     def begin(logs):
         """From here on what stands there is not finished; what is refused before leaves it."""

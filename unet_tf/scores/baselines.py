@@ -1,11 +1,22 @@
 """What to measure a model by: predictions that look at no image, and true masks made small."""
 
+import itertools
+
 import numpy as np
 
 from unet_tf import data
 from unet_tf.data import ids_at, resized_back, size_of
-from unet_tf.scores.binary import per_image_dice
+from unet_tf.scores.binary import per_image_dice, report
 from unet_tf.scores.classes import class_report
+
+
+def mean_of(train, image_size):
+    """The mean of the training masks at `image_size`, float32 `(h, w)` in [0, 1]."""
+    mean = 0
+    for _, path in train:
+        mask = data.resized(data.read_mask(path), image_size, "nearest")
+        mean = mean + mask.astype("float32") / len(train)
+    return mean
 
 
 def constant_baseline(train, scored, image_size=(96, 128)):
@@ -25,10 +36,7 @@ def constant_baseline(train, scored, image_size=(96, 128)):
     -------
     float64 array `(len(scored),)`
     """
-    mean = 0
-    for _, path in train:
-        mask = data.resized(data.read_mask(path), image_size, "nearest")
-        mean = mean + mask.astype("float32") / len(train)
+    mean = mean_of(train, image_size)
 
     def predictions():
         for _, path in scored:
@@ -61,12 +69,39 @@ def ceiling(pairs, image_size, resize="area"):
     return per_image_dice(pairs, predictions()).mean()
 
 
-def class_baseline(train, scored, classes, image_size=(128, 128)):
+def class_baseline(train, scored, classes, image_size=(128, 128), read=None):
     """The `class_report` of a prediction that never looks at an image: the most frequent class of
-    each place in the training masks, at `image_size`, enlarged to each mask's own."""
+    each place in the training masks, at `image_size`, enlarged to each mask's own. `read` is that
+    of `class_report`."""
     counts = np.zeros((*image_size, len(classes.names)), "int64")
     for _, mask in train:
         ids = data.resized(classes.read(mask), image_size, "nearest")
         counts += ids[..., None] == np.arange(len(classes.names))
     shares = (counts / max(1, len(train))).astype("float32")
-    return class_report(scored, (ids_at(shares, size_of(mask)) for _, mask in scored), classes)
+    predictions = (ids_at(shares, size_of(mask)) for _, mask in scored)
+    return class_report(scored, predictions, classes, read)
+
+
+def baseline_size(pairs, labels):
+    """(height, width) of the constant baseline of a model that keeps the images' own size.
+
+    The masks' own, where all have one; else, and for many classes, 128x128: counts stay small.
+    """
+    sizes = {size_of(mask) for _, mask in pairs} if labels.binary else ()
+    return next(iter(sizes)) if len(sizes) == 1 else (128, 128)
+
+
+def baseline_of(train, scored, labels, image_size=None, read=None):
+    """The constant baseline of either task, as a record of a run has it: `baseline`, its dice or
+    mean IoU, and of many classes `baseline_report`; empty without training masks.
+
+    `image_size` is the model's, None where it keeps the images' own; `read` as in `report`.
+    """
+    if not train:
+        return {}
+    size = image_size or baseline_size(train, labels)
+    if labels.binary:
+        means = itertools.repeat(mean_of(train, size), len(scored))
+        return {"baseline": report(scored, means, labels=labels, read=read)["dice"]}
+    found = class_baseline(train, scored, labels, size, read)
+    return {"baseline": found["mean_iou"], "baseline_report": found}

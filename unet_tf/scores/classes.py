@@ -73,7 +73,7 @@ def scores_of(confusion):
     }
 
 
-def class_report(pairs, predictions, classes):
+def class_report(pairs, predictions, classes, read=None):
     """Every score of one set of predictions, in one pass.
 
     Parameters
@@ -82,6 +82,8 @@ def class_report(pairs, predictions, classes):
     predictions : iterable of uint8 arrays of class ids, in the same order
         At the size of the masks (`unet_tf.data.ids_at`).
     classes : unet_tf.data.Labels
+    read : callable, optional
+        Instead of `classes.read`, from a mask's path to ids (`unet_tf.data.reader`).
 
     Returns
     -------
@@ -99,7 +101,7 @@ def class_report(pairs, predictions, classes):
         raise UserError("no images to score: is this part of the split empty?")
     total, void, worst = 0, 0, []
     for (image, mask), prediction in zip(pairs, predictions, strict=True):
-        truth = classes.read(mask)
+        truth = (read or classes.read)(mask)
         own = confusion_matrix(truth, prediction, len(classes.names))
         total, void = total + own, void + truth.size - int(own.sum())
         if own.any():
