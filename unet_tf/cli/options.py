@@ -73,13 +73,13 @@ def add_predict(commands):
         "stopped. A broken image is named and skipped; the exit status is then 1.",
     )
     command.add_argument("model", metavar="MODEL", help="a .keras file")
-    words = "images, folders or zips of them"
+    words = "images, folders of them with their subfolders, or zips"
     command.add_argument("files", nargs="+", metavar="FILES", help=words)
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument(
         "--to",
         metavar="DIR",
-        help="for each image a NAME.png in this folder: black and white, or class ids",
+        help="for each image a NAME.png here, black and white, or of class ids; and areas.csv",
     )
     target.add_argument("--rle", metavar="FILE", help="Carvana's run lengths: a .csv or .csv.gz")
     flag(command, "--overlays", "with --to: also the image with its mask in colour")

@@ -10,13 +10,14 @@ def run_predict(arguments):
 
     if arguments.overlays and arguments.rle:
         raise UserError("--overlays are pictures beside masks: they go with --to, not with --rle")
-    paths = predict.images(arguments.files)
+    names = predict.named(arguments.files)
+    paths = list(names)
     model = loaded(arguments)
     options = {"batch_size": arguments.batch_size or 16}
     if arguments.rle:
         outcomes = predict.to_submission(model, paths, arguments.rle, **options)
     else:
-        options["overlays"] = arguments.overlays
+        options |= {"overlays": arguments.overlays, "names": names}
         outcomes = predict.to_folder(model, paths, arguments.to, **options)
     broken = followed(outcomes, len(paths))
     print(f"{len(paths) - broken} masks in {arguments.rle or arguments.to}")
