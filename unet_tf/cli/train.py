@@ -149,7 +149,8 @@ def print_scores(recipe, result, to):
     print(
         f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
     )
-    files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
+    files = ["best.keras", "log.csv", "state.npz", "result.json (every score)", "picture.png"]
+    files += ["predictions"]
     if recipe.classes:
         print(scores.table(found, found["baseline_report"]))
         print(
