@@ -121,11 +121,11 @@ def test_a_model_by_hand_with_flips_tiles_and_a_region(red, options, capsys):
     dice = (1 + 2 * 48 / 97) / 2
     out = capsys.readouterr().out
     assert f"| dice of the vessel, mean of the images | {dice:.4f} | {2 * 48 / 97:.4f} to 1" in out
-    assert f"| specificity: the share of the rest that is left out | {95 / 96:.4f} |" in out
+    assert f"| specificity: the share of all else that is not called so | {95 / 96:.4f} |" in out
     assert run(red / "red.keras", red / "own", *options, "--region", "fov/*.png") == 0
     out = capsys.readouterr().out
     assert "| dice of the vessel, mean of the images | 1.0000 |" in out
-    assert "| specificity: the share of the rest that is left out | 1.0000 |" in out
+    assert "| specificity: the share of all else that is not called so | 1.0000 |" in out
 
 
 def test_a_threshold(red, capsys):
@@ -133,7 +133,7 @@ def test_a_threshold(red, capsys):
     assert run(red / "red.keras", red / "own", "--threshold", "0") == 0
     out = capsys.readouterr().out
     assert "| sensitivity: the share of the vessel that is found | 1.0000 |" in out
-    assert "| specificity: the share of the rest that is left out | 0.0000 |" in out
+    assert "| specificity: the share of all else that is not called so | 0.0000 |" in out
 
 
 def test_masks_without_tensorflow(red):

@@ -350,7 +350,7 @@ def test_table_by_hand(by_hand):
         "| the same of a constant prediction | 0.3000 |  |",
         "| IoU of the vessel, of all pixels together | 0.3571 | 0.3333 to 0.5000 |",
         "| sensitivity: the share of the vessel that is found | 0.5556 | 0.5000 to 1.0000 |",
-        "| specificity: the share of the rest that is left out | 0.7826 | 0.5000 to 0.9333 |",
+        "| specificity: the share of all else that is not called so | 0.7826 | 0.5000 to 0.9333 |",
         "| boundary F1 within 1 px, mean of the images | 1.0000 | 1.0000 to 1.0000 |",
     ]
     lines = scores.table(result, [0.2, 0.4], every=True).splitlines()

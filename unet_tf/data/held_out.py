@@ -52,11 +52,11 @@ def held_out(folder, part=None, card=None, seen=False):
     known = {name: set(text.split()) for name, text in known.items()}
     own = {pair: digest(pair.image) for pair in every} if known else {}
 
-    def of(part):
-        return given.get(part) or [pair for pair in every if own.get(pair) in known.get(part, ())]
+    def by_card(part):
+        return [pair for pair in every if own.get(pair) in known.get(part, ())]
 
     part = part or ("test" if "test" in given else "all")
-    pairs = every if part == "all" else of(part)
+    pairs = every if part == "all" else given.get(part) or by_card(part)
     if not pairs:
         whose = "that part of the model's split" if known else "that part"
         raise UserError(
@@ -75,4 +75,5 @@ def held_out(folder, part=None, card=None, seen=False):
             )
         left_out = "scored too, and flatter it" if seen else "left out (--seen scores them too)"
         print(f"{count} have trained this model or chosen its epoch: {left_out}")
-    return pairs if seen else unseen, of("train")
+    # A given training part may be more than what trained: a validation part is split off it.
+    return pairs if seen else unseen, by_card("train") if known else given.get("train", [])

@@ -7,7 +7,7 @@ FIRST = {
     "dice": "dice of the {foreground}, mean of the images",
     "iou": "IoU of the {foreground}, of all pixels together",
     "sensitivity": "sensitivity: the share of the {foreground} that is found",
-    "specificity": "specificity: the share of the rest that is left out",
+    "specificity": "specificity: the share of all else that is not called so",
     "boundary_f1": "boundary F1 within {boundary_tolerance} px, mean of the images",
 }
 # All of them, with who scores so.
