@@ -123,4 +123,4 @@ def test_rows_of_masks_and_of_classes():
     assert [text.get_text() for text in many.legends[0].get_texts()] == [*MANY.names, "void"]
     errors = many.axes[3].images[0].get_array()
     assert np.allclose(errors[0], plot.MISSED) and np.allclose(errors[1:], 0.75)
-    assert many.axes[0].get_ylabel() == "first"
+    assert [text.get_text() for text in many.axes[0].texts] == ["first"]

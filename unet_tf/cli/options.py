@@ -82,7 +82,7 @@ def add_predict(commands):
         help="for each image a NAME.png here, black and white, or of class ids; and areas.csv",
     )
     target.add_argument("--rle", metavar="FILE", help="Carvana's run lengths: a .csv or .csv.gz")
-    flag(command, "--overlays", "with --to: also the image with its mask in colour")
+    flag(command, "--overlays", "with --to: also the image with the outline of its mask")
     words = "images at a time (16); a stopped run may go on with fewer, and in bfloat16 the last "
     usage_options(command, words + "bits of a probability may then differ")
 

@@ -34,7 +34,7 @@ def to_folder(
     settings : dict
         What else decides about the masks, ready for JSON, beside what a `Predictor` says of itself.
     overlays : bool
-        Also write `<name>_overlay.jpg`, the image with its mask in colour.
+        Also write `<name>_overlay.jpg`, the image with the outline of its mask.
     batch_size : int
         As in `predictions`; a stopped run may go on with another.
     names : dict, optional
@@ -75,7 +75,8 @@ def to_folder(
         targets[path][0].parent.mkdir(parents=True, exist_ok=True)
         for target in targets[path][1:]:
             with atomically(target) as partial:
-                Image.fromarray(overlaid(path, mask, card.labels)).save(partial, quality=90)
+                shown = Image.fromarray(overlaid(path, mask, card.labels))
+                shown.save(partial, quality=90, subsampling=0)  # a thin line keeps its colour
         notes = {STATE: states[path], AREAS: json.dumps(areas[path])}
         save(targets[path][0], mask, card.labels, notes)  # last: then all is there
 
@@ -140,11 +141,13 @@ def save(target, mask, labels, notes):
 
 
 def overlaid(path, mask, labels):
-    """The image in a file with its mask in colour, uint8 `(H, W, 3)`."""
+    """The image in a file with the outline of its mask, of many classes with their colours, uint8
+    `(H, W, 3)`."""
     image = data.read_image(path)
-    if labels.binary:
-        from unet_tf import plot  # matplotlib: only for who asks
+    from unet_tf import plot  # matplotlib: only for who asks
 
-        return (plot.overlay(image, mask, mask) * 255).round().astype("uint8")
-    half = image // 2 + data.palette_of(labels)[mask] // 2
-    return np.where(mask[..., None] > 0, half, image)
+    if labels.binary:
+        return (plot.outlined(image, mask) * 255).round().astype("uint8")
+    colours = data.palette_of(labels)[mask]
+    half = np.where(mask[..., None] > 0, image // 2 + colours // 2, image)
+    return np.where(plot.outline(mask)[..., None], colours, half)

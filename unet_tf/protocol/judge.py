@@ -95,17 +95,18 @@ def pictures(to, title, pairs, masks, labels, report):
     """`picture.png`, some images with their mask, prediction and errors; of many classes
     `confusion.png` and `classes.csv`, by which `predict` colours."""
     truths, masks = [labels.read(mask) for _, mask in pairs], list(masks.values())
-    dices = None
+    names = [image.name for image, _ in pairs]
     if labels.binary:
-        both = zip(truths, masks, strict=True)
-        dices = [f"dice {scores.dice(truth, mask):.3f}" for truth, mask in both]
+        three = zip(names, truths, masks, strict=True)
+        names = [f"{name}: dice {scores.dice(truth, mask):.3f}" for name, truth, mask in three]
     images = [data.read_image(image) for image, _ in pairs]
-    figures = {"picture": plot.rows(images, truths, masks, labels, dices)}
-    figures["picture"].suptitle(title, fontsize=9)
+    figures = {"picture": plot.rows(images, truths, masks, labels, names)}
+    whole = f"{len(pairs)} of {report['images']} images, evenly by name"
+    figures["picture"].suptitle(f"{title}: {whole}", fontsize=9)
     if not labels.binary:
         data.write_table(to / "classes.csv", labels)
         figures["confusion"] = plot.confusion(report["confusion"], labels)
     for name, figure in figures.items():
         with atomically(to / f"{name}.png") as partial:
-            figure.savefig(partial)
+            figure.savefig(partial, dpi=200)  # thin structures want pixels
         plt.close(figure)
