@@ -1,5 +1,6 @@
 """Pictures: each function returns its matplotlib figure."""
 
+import colorsys
 import math
 
 import matplotlib.pyplot as plt
@@ -24,16 +25,66 @@ def overlay(image, truth, prediction):
     -------
     float array `(H, W, 3)` in [0, 1]
     """
-    image = np.asarray(image) / 255 if np.asarray(image).dtype == np.uint8 else np.asarray(image)
-    truth = np.asarray(truth).reshape(image.shape[:2]) > 0
-    prediction = np.asarray(prediction).reshape(image.shape[:2]) > 0
-    shown = image.astype("float64")
-    for where, colour in (
-        (truth & prediction, TRUTH),
-        (truth & ~prediction, MISSED),
-        (~truth & prediction, EXTRA),
-    ):
+    shown = unit(image)
+    for where, colour in found_missed_extra(truth, prediction, shown.shape[:2]):
         shown[where] = 0.5 * shown[where] + 0.5 * np.array(colour)
+    return shown
+
+
+def unit(image):
+    """A copy of an image as float64 in [0, 1]."""
+    image = np.asarray(image)
+    return image / 255 if image.dtype == np.uint8 else image.astype("float64")
+
+
+def found_missed_extra(truth, prediction, size):
+    """Where truth is found, missed, and none, bool `size`, each with its colour."""
+    truth, prediction = (np.asarray(mask).reshape(size) > 0 for mask in (truth, prediction))
+    both = truth & prediction
+    return (both, TRUTH), (truth & ~both, MISSED), (prediction & ~both, EXTRA)
+
+
+def compared(image, truth, prediction):
+    """As `overlay`, over the image in grey, and opaque at the outlines: what is thin is seen, too,
+    and no colour is the image's own. Parameters and what it returns are those of `overlay`."""
+    shown = np.repeat(unit(image).mean(axis=-1, keepdims=True), 3, axis=-1)
+    for where, colour in found_missed_extra(truth, prediction, shown.shape[:2]):
+        shown[where] = 0.5 * shown[where] + 0.5 * np.array(colour)
+        shown[outline(where)] = colour
+    return shown
+
+
+def outline(mask):
+    """The pixels of a mask, uint8 or bool `(H, W)`, near others: bool `(H, W)`, as wide as is seen
+    on a screen, 1/500 of the longer side. Of class ids where one class meets another."""
+    mask = np.asarray(mask, "uint8")
+    edge = np.zeros(mask.shape, bool)
+    for step in range(1, max(1, round(max(mask.shape) / 500)) + 1):
+        rows, columns = mask[step:] != mask[:-step], mask[:, step:] != mask[:, :-step]
+        edge[step:] |= rows
+        edge[:-step] |= rows
+        edge[:, step:] |= columns
+        edge[:, :-step] |= columns
+    return edge & (mask > 0)
+
+
+def outlined(image, mask):
+    """The image with the outline of a mask in the hue that is farthest from the image's own.
+
+    Parameters
+    ----------
+    image : `(H, W, 3)`, float in [0, 1] or uint8
+    mask : uint8 or bool `(H, W)`
+
+    Returns
+    -------
+    float array `(H, W, 3)` in [0, 1]
+    """
+    shown = unit(image)
+    red, green, blue = shown.reshape(-1, 3).mean(axis=0)
+    hue = math.atan2(math.sqrt(3) * (green - blue), 2 * red - green - blue)
+    colour = colorsys.hsv_to_rgb((hue / (2 * math.pi) + 0.5) % 1, 1, 1)
+    shown[outline(mask)] = colour
     return shown
 
 
@@ -48,7 +99,7 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
     labels : unet_tf.data.Labels, optional
         Of many classes: masks are in their colours, with a legend; else black and white.
     titles : sequence of str, optional
-        One a row, written beside it.
+        One a row, written below it.
     """
     classes = labels if labels and not labels.binary else None
     names, palette = {}, None
@@ -61,18 +112,23 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
         heads += ["prediction", "errors" if classes else "found, missed, extra"]
         columns.append(predictions)
     height, width = np.asarray(images[0]).shape[:2]
-    legend = 0.3 * math.ceil(len(names) / 6)
-    size = (5.8, 5.8 / len(heads) * height / width * len(images) + 0.4 + legend)
+    legend, below = 0.3 * math.ceil(len(names) / 6), 0.2 if titles else 0
+    tall = (5.8 / len(heads) * height / width + below) * len(images)
+    size = (5.8, tall + 0.4 + legend)
     figure = plt.figure(figsize=size, dpi=100, layout="constrained")
     axes = figure.subplots(len(images), len(heads), squeeze=False)
     for number, (row, image, *masks) in enumerate(zip(axes, images, *columns, strict=True)):
         masks = [np.squeeze(mask) for mask in masks]
         shown = [image, *(palette[mask.astype("uint8")] if classes else mask for mask in masks)]
         if predictions is not None:
-            shown.append((errors if classes else overlay)(image, *masks))
+            shown.append((errors if classes else compared)(image, *masks))
         show(row, shown, heads if number == 0 else None)
-        if titles is not None:
-            row[0].set_ylabel(titles[number], fontsize=8)
+        if titles is not None:  # what is long goes on below the next picture
+            for axis in row:
+                axis.set_anchor("N")
+            place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+            text = row[0].annotate(titles[number], (0, 0), (0, -3), fontsize=8, **place)
+            text.set_in_layout(False)
     if names:
         handles = [Patch(fc=palette[i] / 255, ec="0.5", label=name) for i, name in names.items()]
         below = {"loc": "outside lower center", "ncols": 6, "fontsize": 8, "frameon": False}
@@ -107,13 +163,15 @@ def class_masks(images, truths, predictions, classes):
     return rows(images, truths, predictions, classes)
 
 
-def curves(history, names=("loss", "hard_dice"), title=None):
+def curves(history, names=("loss", "hard_dice"), title=None, constant=None):
     """Training and validation curves by epoch.
 
     Parameters
     ----------
     history : dict of lists, as in `keras.callbacks.History.history`
     names : what to show, a panel each
+    constant : float, optional
+        The score of a prediction that looks at no image: a line in the last panel.
     """
     figure, axes = plt.subplots(
         1, len(names), figsize=(5.8, 2.6), dpi=100, squeeze=False, layout="constrained"
@@ -123,6 +181,8 @@ def curves(history, names=("loss", "hard_dice"), title=None):
         axis.plot(epochs, history[name], "o-", ms=3, color="0.6", label="training")
         axis.plot(epochs, history[f"val_{name}"], "o-", ms=3, color=TRUTH, label="validation")
         axis.set(xlabel="epoch", title=name.replace("_", " "))
+        if constant is not None and name == names[-1]:
+            axis.axhline(constant, color="0.3", ls="--", label="constant prediction")
         axis.legend(fontsize=8)
     if title:
         figure.suptitle(title, fontsize=10)

@@ -554,12 +554,18 @@ def per_image_dice(pairs, predictions):
     )
 
 
-def constant_baseline(train, scored, image_size=(96, 128)):
-    """The per-image dice of a prediction that never looks at an image."""
+def mean_of(train, image_size):
+    """The mean of the training masks at `image_size`, float32 `(h, w)` in [0, 1]."""
     mean = 0
     for _, path in train:
         mask = data.resized(data.read_mask(path), image_size, "nearest")
         mean = mean + mask.astype("float32") / len(train)
+    return mean
+
+
+def constant_baseline(train, scored, image_size=(96, 128)):
+    """The per-image dice of a prediction that never looks at an image."""
+    mean = mean_of(train, image_size)
 
     def predictions():
         for _, path in scored:

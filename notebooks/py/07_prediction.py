@@ -437,23 +437,24 @@ print(f"{len(rows)} rows, the same bytes as without a stop: {same}")
 # Two more ideas, then the report. Dice counts area, and a car is mostly inside. The *boundary F1* counts outlines:
 # the share of the predicted edge that lies near the true one (precision), the share of the true edge that lies near
 # the predicted one (recall), and F1, their harmonic mean. *Near* is a tolerance in pixels. SciPy's `binary_erosion`
-# leaves of a mask what has all four neighbours in it (beyond the image all counts as inside); the rest is the edge.
+# leaves of a mask what has all four neighbours in it (beyond the image, and beyond what `counts`, all is inside); the
+# rest is the edge.
 
 
 # %% tags=["lifted"]
-def edge(mask):
+def edge(mask, counts=True):
     """The pixels of a bool mask `(H, W)` with a neighbour outside the mask."""
     from scipy import ndimage
 
-    return mask & ~ndimage.binary_erosion(mask, border_value=1)
+    return mask & ~ndimage.binary_erosion(mask | np.logical_not(counts), border_value=1)
 
 
-def boundary_f1(truth, prediction, tolerance=None):
+def boundary_f1(truth, prediction, tolerance=None, counts=True):
     """F1 of the boundary pixels of two masks, each found within `tolerance` of the other's."""
-    truth, prediction = np.asarray(truth, bool), np.asarray(prediction, bool)
+    truth, prediction = np.asarray(truth, bool) & counts, np.asarray(prediction, bool) & counts
     if tolerance is None:
         tolerance = default_tolerance(truth.shape)
-    true, predicted = edge(truth), edge(prediction)
+    true, predicted = edge(truth, counts), edge(prediction, counts)
     if not (true.any() and predicted.any()):
         return float(np.array_equal(truth, prediction))
     precision = np.count_nonzero(predicted & thickened(true, tolerance)) / predicted.sum()
@@ -488,12 +489,12 @@ for side in (4, 40, 400):
 
 
 # %% tags=["lifted"]
-def bootstrap_interval(values, groups, draws=1000, seed=0):
+def bootstrap_interval(values, groups, draws=1000, seed=0, weights=None):
     """The 95% interval of the mean of `values` under another draw of groups: `[low, high]`."""
     names, index = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         return None
-    sums, sizes = np.bincount(index, values), np.bincount(index)
+    sums, sizes = np.bincount(index, values), np.bincount(index, weights)
     drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     return np.percentile(means, (2.5, 97.5)).tolist()
@@ -520,7 +521,7 @@ for name, groups in {"cars": np.repeat(["a", "b"], 16), "images": np.arange(32)}
 report = scores.report(parts.test, on_test, threshold)
 baseline = scores.constant_baseline(parts.train, parts.test)
 print(f"{kind} cars, {report['images']} images of {report['groups']} test cars")
-display(Markdown(scores.table(report, baseline)))
+display(Markdown(scores.table(report, baseline, every=True)))
 means = {
     size: scores.report(parts.test, on_test, threshold, size)["mean_over_batches"]
     for size in (1, 16, 32, 60)

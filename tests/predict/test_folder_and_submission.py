@@ -1,8 +1,11 @@
 """Masks of many images, into a folder or a submission: broken ones, kills, other runs."""
 
+import csv
+import dataclasses
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +16,13 @@ import numpy as np
 import pytest
 from keras import layers
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from unet_tf import data, predict, run_lengths
 from unet_tf.cli import commands
 from unet_tf.data import Card, Labels, read_image, read_resized, resized_back
 from unet_tf.files import UserError
+from unet_tf.predict.areas import areas_of, write_areas
 
 
 def red(images, training=False):
@@ -63,9 +68,31 @@ def test_files_that_cannot_be(photographs, tmp_path):
     ]:
         with pytest.raises(ValueError, match=said):
             predict.images([path])
+    with pytest.raises(ValueError, match=r"photo1\.png: given twice"):
+        predict.images([photographs, photographs / "photo1.png"])
     Image.new("RGB", (4, 4)).save(photographs / "photo1.jpg")
     with pytest.raises(ValueError, match=r"photo1\.jpg and .*photo1\.png have one name"):
         predict.images([photographs])
+
+
+def test_subfolders_give_names_of_their_own(photographs, tmp_path):
+    for place in ("a", "b/c", ".hidden", "masks"):
+        (photographs / place).mkdir(parents=True)
+        shutil.copy(photographs / "photo0.png", photographs / place / "photo0.png")
+    (photographs / "masks/predict.json").write_text("{}")  # masks that were written here
+    found = predict.named([photographs])
+    places = {str(path.relative_to(photographs)): name for path, name in found.items()}
+    nested = {f"{place}/photo0.png": f"{place}/photo0" for place in ("a", "b/c")}
+    assert places == {**nested, **{f"photo{n}.png": f"photo{n}" for n in range(7)}}
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:  # from the shared folder on
+        for name in ("test/x.png", "test/deep/y.png", "../test/z.png"):
+            archive.write(photographs / "photo0.png", name)
+    assert list(predict.named([tmp_path / "some.zip"]).values()) == ["z", "deep/y", "x"]
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name in ("../x.png", "/x.png"):
+            archive.write(photographs / "photo0.png", name)
+    with pytest.raises(ValueError, match=r"x\.png and .*x\.png have one name"):
+        predict.named([tmp_path / "two.zip"])
 
 
 # --- the stream
@@ -134,6 +161,108 @@ def test_command_writes_masks_and_overlays(photographs, model_file, tmp_path, ca
             assert overlay.size == mask.shape[::-1]
     assert "7 masks in" in capsys.readouterr().out
     assert not list((tmp_path / "masks").glob(".partial*"))
+
+
+def test_subfolders_are_mirrored(photographs, model_file, tmp_path, capsys):
+    """Two images of one name, each in its own folder; masks among them; a run that goes on."""
+    for place in ("a", "b"):
+        (photographs / place).mkdir()
+        (photographs / f"photo{'ab'.index(place)}.png").rename(photographs / place / "photo.png")
+    masks = photographs / "masks"
+    for kept in range(2):
+        assert run(model_file, photographs, "--to", masks, "--overlays") == 0
+        assert "7 masks in" in capsys.readouterr().out
+        found = sorted(str(path.relative_to(masks)) for path in masks.rglob("*.png"))
+        assert found == ["a/photo.png", "b/photo.png", *(f"photo{n}.png" for n in range(2, 7))]
+        if not kept:
+            (masks / "a/photo.png").unlink()
+    expected = predict.load(model_file).masks([photographs / "b/photo.png"])
+    with Image.open(masks / "b/photo.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), next(expected) * 255)
+    assert (masks / "b/photo_overlay.jpg").exists()
+    assert run(model_file, photographs, "--to", photographs / "a") == 1
+    assert "a holds images: give the masks a folder of their own" in capsys.readouterr().err
+    assert run(model_file, photographs, "--rle", tmp_path / "rows.csv") == 1  # rows have bare names
+    error = capsys.readouterr().err
+    assert "a/photo.png and " in error and "b/photo.png have one name" in error
+
+
+def test_a_table_of_areas(photographs, model_file, tmp_path):
+    """Counted from the masks; complete behind a broken image, a stop and a run that goes on."""
+    (photographs / "a,b").mkdir()
+    (photographs / "photo3.png").rename(photographs / "a,b/c\udcff.png")
+    whole = (photographs / "photo2.png").read_bytes()
+    (photographs / "photo2.png").write_bytes(whole[:300])
+    to = tmp_path / "masks"
+
+    def counted():
+        rows = {}
+        for name in ("a,b/c\udcff", *(f"photo{n}" for n in range(7))):
+            if (to / f"{name}.png").exists():
+                with Image.open(to / f"{name}.png") as image:
+                    mask = np.asarray(image) > 0
+                shown = f"{name}.png".replace("\udcff", "\\udcff")
+                rows[shown] = [str(mask.size), str(mask.sum()), f"{mask.sum() / mask.size:.6f}"]
+        return rows
+
+    def read():
+        with open(to / "areas.csv", newline="") as file:
+            head, *rows = csv.reader(file)
+        assert head == ["image", "pixels", "car pixels", "car share"]
+        return {name: cells for name, *cells in rows}
+
+    assert run(model_file, photographs, "--to", to) == 1
+    assert read() == counted() and len(counted()) == 6
+    (photographs / "photo2.png").write_bytes(whole)
+    names = predict.named([photographs])
+    stopped = predict.to_folder(predict.load(model_file), list(names), to, names=names)
+    next(stopped)
+    stopped.close()
+    assert not (to / "areas.csv").exists()  # no table that lacks some
+    with Image.open(to / "photo5.png") as image:  # as masks were written before there was a table
+        notes, mask = image.info, np.asarray(image)
+    info = PngInfo()
+    info.add_text("made of", notes["made of"])
+    Image.fromarray(mask).save(to / "photo5.png", pnginfo=info)
+    assert run(model_file, photographs, "--to", to) == 0
+    assert read() == counted() and len(counted()) == 7
+    assert 0 < int(read()["photo5.png"][1]) < mask.size
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/areas.csv").write_text("precious")
+    assert run(model_file, photographs, "--to", tmp_path / "mine") == 1
+    assert (tmp_path / "mine/areas.csv").read_text() == "precious"
+
+
+def test_areas_of_many_classes_by_hand(tmp_path):
+    labels = Labels(("sky", "road", "car"))
+    mask = np.array([[0, 0, 2], [0, 0, 2]], "uint8")
+    write_areas(tmp_path / "areas.csv", {"a.jpg": areas_of(mask, labels)}, labels)
+    assert (tmp_path / "areas.csv").read_text() == (
+        "image,pixels,sky pixels,sky share,road pixels,road share,car pixels,car share\n"
+        "a.jpg,6,4,0.666667,0,0.000000,2,0.333333\n"
+    )
+
+
+@pytest.mark.parametrize(("channels", "behind"), [(1, "sigmoid"), (3, "softmax")])
+def test_logits_are_refused(photographs, tmp_path, channels, behind, capsys):
+    """On the command line and in Python; what the remedy says gives masks."""
+    inputs = keras.Input((16, 24, 3))
+    model = keras.Model(inputs, layers.Conv2D(channels, 1, bias_initializer="ones")(inputs))
+    model.set_weights([np.full((1, 1, 3, channels), 5.0), np.full(channels, -3.0)])
+    model.save(tmp_path / "logits.keras")
+    assert run(tmp_path / "logits.keras", photographs, "--resize", "area", "--to", "masks") == 1
+    error = capsys.readouterr().err
+    assert "the model answers values from -" in error and f"Put a {behind} behind it" in error
+    with pytest.raises(UserError, match="no probabilities"):
+        list(predict.predict(model, photographs / "photo0.png", resize="area"))
+    layer = keras.layers.Activation(behind)
+    assert f'keras.layers.Activation("{behind}")(model.output)' in error
+    keras.Model(model.input, layer(model.output)).save(tmp_path / "mended.keras")
+    assert run(tmp_path / "mended.keras", photographs, "--resize", "area", "--to", "masks") == 0
+    # A network of classes that was trained here, as one source wrote it, is taken as it is.
+    card = Card(Labels.foreground() if channels == 1 else Labels(("a", "b", "c")), (16, 24))
+    dataclasses.replace(card, trained_on={"recipe": "own"}).write(tmp_path / "logits.keras")
+    assert run(tmp_path / "logits.keras", photographs, "--to", "own") == (channels == 1)
 
 
 @pytest.mark.parametrize("options", [[], ["--tiles"], ["--tiles", "--flips", "both"]])

@@ -8,9 +8,10 @@ import weakref
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score, recall_score
 
 from unet_tf import data, network, pipeline, scores
+from unet_tf.files import flat
 from unet_tf.scores import binary
 
 
@@ -67,6 +68,9 @@ def test_report_by_hand(by_hand):
     # A is wrong in rows 0 and 2, B in one pixel.
     assert result["pixel_accuracy"] == pytest.approx((32 - 9) / 32)
     assert result["iou"] == pytest.approx(5 / (19 - 5))
+    # A finds 4 of 8, B its one; of 8 and 15 others 4 and 1 are called car.
+    assert result["sensitivity"] == pytest.approx(5 / 9)
+    assert result["specificity"] == pytest.approx(18 / 23)
     # Background: 32 - 14 pixels in both, 32 - 5 in either.
     assert result["mean_iou"] == pytest.approx((5 / 14 + 18 / 27) / 2)
     # A: overlap 4 * 1/4 + 4 * 3/4 = 4, probabilities sum to 8. B: 3/4, and 2 * 3/4 + 14 * 1/4 = 5.
@@ -80,6 +84,11 @@ def test_report_by_hand(by_hand):
     ]
     assert result["dice_by_view"] == {"01": pytest.approx(dice_a), "16": pytest.approx(dice_b)}
     assert result["dice_interval"] == [pytest.approx(dice_a), pytest.approx(dice_b)]
+    # Drawn are AA, AB, BA or BB, a quarter each: the counts of a draw are summed.
+    assert result["iou_interval"] == pytest.approx([4 / 12, 1 / 2])
+    assert result["sensitivity_interval"] == pytest.approx([4 / 8, 1])
+    assert result["specificity_interval"] == pytest.approx([4 / 8, 14 / 15])
+    assert result["boundary_f1_interval"] == [1, 1]
 
 
 def test_report_is_plain_json(by_hand):
@@ -114,8 +123,9 @@ def test_only_carvana_s_names_have_cars_and_views(tmp_path, names, labels, foreg
     result = scores.report(pairs, random_masks(2, (4, 4), 1), labels=labels)
     assert (result["foreground"], result["groups"]) == (foreground, 2)
     assert result.get("dice_by_view", {}).keys() == ({"01", "03"} if foreground == "car" else set())
-    text = scores.table(result)
-    assert f"IoU of the {foreground}, pooled" in text
+    text = scores.table(result) + scores.table(result, every=True)
+    assert f"| IoU of the {foreground}, of all pixels" in text
+    assert f"| IoU of the {foreground}, pooled" in text
     assert f"IoUs of {foreground} and background" in text
     assert ("car" in text.replace("Carvana", "")) == (foreground == "car")
 
@@ -163,6 +173,8 @@ def test_report_against_scikit_learn(tmp_path):
     assert result["mean_iou"] == pytest.approx(jaccard_score(*flat, average="macro"))
     assert result["pooled_dice"] == pytest.approx(f1_score(*flat))
     assert result["pixel_accuracy"] == pytest.approx(accuracy_score(*flat))
+    assert result["sensitivity"] == pytest.approx(recall_score(*flat))
+    assert result["specificity"] == pytest.approx(recall_score(*flat, pos_label=0))
     both = zip(truths, predictions, strict=True)
     each = [f1_score(truth.ravel(), prediction.ravel()) for truth, prediction in both]
     assert result["dice"] == pytest.approx(np.mean(each))
@@ -330,8 +342,18 @@ def test_of_equal_thresholds_the_nearest_to_a_half(tmp_path, thresholds, best):
 
 
 def test_table_by_hand(by_hand):
-    result = scores.report(*by_hand)
+    """First what is looked at first; all of it, with who scores so, for who asks."""
+    result = scores.report(*by_hand, labels=data.Labels.foreground("vessel"))
     lines = scores.table(result, baseline=[0.2, 0.4]).splitlines()
+    assert lines[2:] == [
+        "| dice of the vessel, mean of the images | 0.5833 | 0.5000 to 0.6667 |",
+        "| the same of a constant prediction | 0.3000 |  |",
+        "| IoU of the vessel, of all pixels together | 0.3571 | 0.3333 to 0.5000 |",
+        "| sensitivity: the share of the vessel that is found | 0.5556 | 0.5000 to 1.0000 |",
+        "| specificity: the share of all else that is not called so | 0.7826 | 0.5000 to 0.9333 |",
+        "| boundary F1 within 1 px, mean of the images | 1.0000 | 1.0000 to 1.0000 |",
+    ]
+    lines = scores.table(result, [0.2, 0.4], every=True).splitlines()
     assert lines[2].startswith(
         "| dice: per image, hard, original size | 0.5833 (95%: 0.5000 to 0.6667) "
     )
@@ -339,6 +361,30 @@ def test_table_by_hand(by_hand):
     assert any("within 1 px" in line and "| 1.0000 |" in line for line in lines)
     assert len(lines) == 2 + len(scores.USED_BY) + 1
     assert {line.count("|") for line in lines} == {4}
-    without = scores.table({**result, "dice_interval": None})
+    without = scores.table({**result, "dice_interval": None}, every=True)
     assert "| 0.5833 | the Carvana competition |" in without
     assert "constant baseline" not in without
+
+
+def test_only_what_counts_is_scored(tmp_path):
+    """The left half counts: every score is that of images that end there."""
+    truths, probabilities = random_masks(4, (12, 30)), np.random.default_rng(1).random((4, 12, 30))
+    counts = np.arange(30) < 15
+    whole = written(tmp_path, {f"{i}": truth for i, truth in enumerate(truths)})
+    (tmp_path / "halves").mkdir()
+    halves = written(tmp_path / "halves", {f"{i}": mask[:, :15] for i, mask in enumerate(truths)})
+
+    def read(path):
+        return np.where(counts, data.read_mask(path), data.VOID)
+
+    found = scores.report(whole, probabilities, read=read, chosen_threshold=0.3)
+    cut = scores.report(halves, probabilities[:, :, :15], chosen_threshold=0.3)
+    assert flat(found) == pytest.approx(flat(cut)) and 0 < found["boundary_f1"] < 1
+    assert found["dice"] != scores.report(whole, probabilities)["dice"]
+
+
+def test_of_images_without_foreground_specificity_alone_has_an_interval(tmp_path):
+    pairs = written(tmp_path, {"a": np.zeros((2, 2)), "b": np.zeros((2, 2))})
+    result = scores.report(pairs, [np.zeros((2, 2)), [[1, 0], [0, 0]]])
+    assert (result["sensitivity"], result["sensitivity_interval"]) == (1, None)
+    assert (result["specificity"], result["specificity_interval"]) == (7 / 8, [3 / 4, 1])

@@ -159,3 +159,5 @@ def test_the_table_names_absent_classes(pairs):
     assert report["absent"] == ["boat"]
     assert "| IoU of boat | absent | absent | 0.00% of the pixels |" in text
     assert f"| {report['mean_iou']:.4f} |" in text
+    assert "pixel accuracy" not in text
+    assert "| pixel accuracy |" in table(report, report, every=True)

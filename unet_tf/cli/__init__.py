@@ -1,4 +1,4 @@
-"""The command line: `python -m unet_tf data | check | train | predict | ui | reproduce`."""
+"""The command line: `python -m unet_tf data | check | train | predict | score | ui | reproduce`."""
 
 import os
 

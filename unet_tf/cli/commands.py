@@ -1,4 +1,4 @@
-"""The command line: `python -m unet_tf data | check | train | predict | ui | reproduce`."""
+"""The command line: `python -m unet_tf data | check | train | predict | score | ui | reproduce`."""
 
 import errno
 import os
@@ -8,7 +8,9 @@ from unet_tf.cli.data import run_check, run_data
 from unet_tf.cli.options import parser
 from unet_tf.cli.pages import run_ui
 from unet_tf.cli.predict import run_predict
-from unet_tf.cli.train import run_reproduce, run_train
+from unet_tf.cli.reproduce import run_reproduce
+from unet_tf.cli.score import needs_model, run_score
+from unet_tf.cli.train import run_train
 from unet_tf.files import UserError, raised
 
 
@@ -23,12 +25,13 @@ def main(argv=None):
         "check": run_check,
         "train": run_train,
         "predict": run_predict,
+        "score": run_score,
         "ui": run_ui,
         "reproduce": run_reproduce,
     }
     raised.clear()
     try:
-        if arguments.command in ("train", "predict", "reproduce"):
+        if arguments.command in ("train", "predict", "reproduce") or needs_model(arguments):
             start_tensorflow()
         return commands[arguments.command](arguments) or 0
     except Exception as error:

@@ -21,6 +21,7 @@ EXAMPLES = """examples:
                                                          a tracked one; `ui` shows it
   python -m unet_tf predict runs/unet/best.keras photos/ --to masks --overlays
                                                          masks at the photographs' own size
+  python -m unet_tf score runs/unet/best.keras my_folder scores on images that it has not seen
   python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
                                                          the competition's file
 
@@ -72,16 +73,45 @@ def add_predict(commands):
         "stopped. A broken image is named and skipped; the exit status is then 1.",
     )
     command.add_argument("model", metavar="MODEL", help="a .keras file")
-    words = "images, folders or zips of them"
+    words = "images, folders of them with their subfolders, or zips"
     command.add_argument("files", nargs="+", metavar="FILES", help=words)
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument(
         "--to",
         metavar="DIR",
-        help="for each image a NAME.png in this folder: black and white, or class ids",
+        help="for each image a NAME.png here, black and white, or of class ids; and areas.csv",
     )
     target.add_argument("--rle", metavar="FILE", help="Carvana's run lengths: a .csv or .csv.gz")
-    flag(command, "--overlays", "with --to: also the image with its mask in colour")
+    flag(command, "--overlays", "with --to: also the image with the outline of its mask")
+    words = "images at a time (16); a stopped run may go on with fewer, and in bfloat16 the last "
+    usage_options(command, words + "bits of a probability may then differ")
+
+
+def add_score(commands):
+    """`score`."""
+    command = commands.add_parser(
+        "score",
+        help="scores of a model, or of masks, on a labelled folder",
+        description="Dice, IoU, sensitivity, specificity and boundary F1, or of many classes the "
+        "IoU of each, at the images' own size. Images that trained the model are left out.",
+    )
+    words = "a .keras file; or a folder of masks, by predict --to or any other program"
+    command.add_argument("model", metavar="MODEL|MASKS", help=words)
+    command.add_argument("folder", metavar="FOLDER", help="images and masks, as for train")
+    words = "a given part, or one of the model's own split (test where it is given, else all)"
+    command.add_argument("--part", choices=("test", "val", "train", "all"), help=words)
+    flag(command, "--seen", "score also what trained the model or chose its epoch")
+    words = "only what is not black in these files in FOLDER counts, such as test/mask/*.gif"
+    command.add_argument("--region", metavar="PATTERN", help=words)
+    words = "of masks: names of the classes, by id; of black and white ones two"
+    command.add_argument("--classes", nargs="+", metavar="NAME", help=words)
+    flag(command, "--all", "every score, with who scores so")
+    command.add_argument("--json", metavar="FILE", help="write the whole report there, too")
+    usage_options(command, "images at a time (as in training)")
+
+
+def usage_options(command, batch_size):
+    """How a model is used: the options that `predict` and `score` share."""
     command.add_argument(
         "--threshold",
         type=share,
@@ -106,14 +136,7 @@ def add_predict(commands):
         choices=("horizontal", "vertical", "both"),
         help="average over the mirror image, or over all of them",
     )
-    command.add_argument(
-        "--batch-size",
-        type=whole(1),
-        default=16,
-        metavar="N",
-        help="images at a time (16); a stopped run may go on with fewer, and in bfloat16 the last "
-        "bits of a probability may then differ",
-    )
+    command.add_argument("--batch-size", type=whole(1), metavar="N", help=batch_size)
 
 
 def add_ui(commands):
@@ -139,6 +162,7 @@ def parser():
     add_check(commands)
     add_train(commands, common)
     add_predict(commands)
+    add_score(commands)
     add_ui(commands)
     add_reproduce(commands, common)
     return main

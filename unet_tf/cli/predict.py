@@ -10,7 +10,28 @@ def run_predict(arguments):
 
     if arguments.overlays and arguments.rle:
         raise UserError("--overlays are pictures beside masks: they go with --to, not with --rle")
-    paths = predict.images(arguments.files)
+    names = predict.named(arguments.files)
+    paths = list(names)
+    model = loaded(arguments)
+    options = {"batch_size": arguments.batch_size or 16}
+    if arguments.rle:
+        outcomes = predict.to_submission(model, paths, arguments.rle, **options)
+    else:
+        options |= {"overlays": arguments.overlays, "names": names}
+        outcomes = predict.to_folder(model, paths, arguments.to, **options)
+    broken = followed(outcomes, len(paths))
+    print(f"{len(paths) - broken} masks in {arguments.rle or arguments.to}")
+    if broken:
+        raise UserError(
+            f"{broken} of {len(paths)} images were skipped, named above. Replace them and run the "
+            "same command again: what is there is kept"
+        )
+
+
+def loaded(arguments):
+    """The model that the command line names, used as its options say."""
+    from unet_tf import predict
+
     model = predict.load(
         arguments.model,
         getattr(arguments, "image_size", "card"),
@@ -21,20 +42,8 @@ def run_predict(arguments):
         both = {"both": ("horizontal", "vertical")}
         model = model.flipped(both.get(arguments.flips, (arguments.flips,)))
     if arguments.tiles:
-        model = model.tiled(overlap=arguments.overlap, batch_size=arguments.batch_size)
-    options = {"batch_size": arguments.batch_size}
-    if arguments.rle:
-        outcomes = predict.to_submission(model, paths, arguments.rle, **options)
-    else:
-        options["overlays"] = arguments.overlays
-        outcomes = predict.to_folder(model, paths, arguments.to, **options)
-    broken = followed(outcomes, len(paths))
-    print(f"{len(paths) - broken} masks in {arguments.rle or arguments.to}")
-    if broken:
-        raise UserError(
-            f"{broken} of {len(paths)} images were skipped, named above. Replace them and run the "
-            "same command again: what is there is kept"
-        )
+        model = model.tiled(overlap=arguments.overlap, batch_size=arguments.batch_size or 16)
+    return model
 
 
 def followed(outcomes, total):

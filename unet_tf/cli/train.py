@@ -1,4 +1,4 @@
-"""The commands `train` and `reproduce`."""
+"""The command `train`."""
 
 import dataclasses
 import itertools
@@ -208,7 +208,8 @@ def print_scores(recipe, result, to):
     print(
         f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
     )
-    files = ["best.keras", "log.csv", "state.npz", "result.json", "picture.png", "predictions"]
+    files = ["best.keras", "log.csv", "state.npz", "result.json (every score)", "picture.png"]
+    files += ["predictions"]
     if recipe.classes:
         print(scores.table(found, found["baseline_report"]))
         print(
@@ -226,33 +227,3 @@ def print_scores(recipe, result, to):
     print(f"Written to {to}: {', '.join(files)}")
     if words := protocol.verdict_text(found, result["verdict"]):
         print(f"\n{words}")
-
-
-def run_reproduce(arguments):
-    from unet_tf import data, protocol
-    from unet_tf.files import write_json, write_text
-
-    to = Path(arguments.to or "runs/reproduce")
-    chosen = [recipe for recipe in protocol.RECIPES if recipe.name in arguments.recipe]
-    if len({recipe.data for recipe in chosen}) > 1:
-        raise UserError("these recipes are for different data: reproduce them one by one")
-    folder = data.find(arguments.data, chosen[0].data)
-    if not arguments.full:
-        chosen = [protocol.quick(recipe) for recipe in chosen if recipe.variant == "corrected"]
-    summaries = []
-    for recipe in chosen:
-        recipe = adjusted(recipe, arguments)
-        results = []
-        for seed in range(arguments.seeds):
-            print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
-            own = to / recipe.slug / f"seed{seed}"
-            how = {"resume": True, **how_to_train(arguments)}
-            results.append(protocol.run(recipe, folder, seed, own, **how))
-        summaries.append(protocol.summary(results))
-        write_json(to / f"{recipe.slug}.json", summaries[-1])
-    text = protocol.table(summaries)
-    write_text(to / "table.md", text + "\n")
-    print(f"\n{text}\n")
-    if summaries[0]["data"] == "rendered":
-        print("These scores are of rendered images: the published ones are of photographs.")
-    print(f"Table and records: {to}; pictures: {to}/*/seed0/picture.png")

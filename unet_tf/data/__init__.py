@@ -4,6 +4,7 @@ from unet_tf.data.card import Card, size_given
 from unet_tf.data.find_labels import MOST_CLASSES, find_labels, grey_values, labels_of_masks
 from unet_tf.data.find_labels import labels_of_values, with_greys
 from unet_tf.data.folds import folds
+from unet_tf.data.held_out import digests, held_out
 from unet_tf.data.images import SUFFIXES, UNDECODABLE, Unreadable, ids_at, keep_freed_memory
 from unet_tf.data.images import open_image, read_image, read_resized, resized, resized_back
 from unet_tf.data.images import size_at, size_of, to_rgb
@@ -12,6 +13,7 @@ from unet_tf.data.masks import VOID, as_keys, ids_of, nearest, read_mask, save_i
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout, pair, part_folders
 from unet_tf.data.pairs import unlabelled, unzipped, without_pairs
 from unet_tf.data.places import find
+from unet_tf.data.regions import reader
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split
 from unet_tf.data.splits import word_of
 from unet_tf.data.tables import TABLES, VOID_NAMES, palette_of, read_table, table_of, write_table

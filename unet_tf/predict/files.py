@@ -2,55 +2,91 @@
 
 import json
 import os
+import posixpath
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from unet_tf.data import SUFFIXES
 from unet_tf.files import UserError, differences
 
+RECORD = "predict.json"  # in a folder of masks: what made them
+
 
 def images(files):
-    """The images of files, folders and zips, in the order given, each folder's and zip's by name.
+    """The images of files, folders and zips: the keys of `named`, a list."""
+    return list(named(files))
 
-    A list of Path, and of zipfile.Path for what lies in a zip: nothing is extracted. UserError for
-    what is not there, what holds no image, and two images whose masks would get one name.
+
+def named(files):
+    """The images of files, folders with their subfolders, and zips, and the name of each's mask.
+
+    `{path: name}`, in the order given, those of a folder or zip by name: `a/1` for `photos/a/1.jpg`
+    in `photos`; in a zip from the folder on that holds all of its images. A path is a Path, or a
+    zipfile.Path for what lies in a zip: nothing is extracted. Hidden files and folders are left
+    out, and folders of masks that `to_folder` has written. UserError for what is not there, what
+    holds no image, and two images whose masks would get one name.
     """
-    found = [image for path in map(Path, files) for image in images_in(path)]
-    require_names(found)
-    return found
+    names = {}
+    for path in map(Path, files):
+        for image, name in named_in(path).items():
+            if image in names:
+                raise UserError(f"{image}: given twice. Give it once")
+            names[image] = name
+    require_names(names)
+    return names
 
 
-def require_names(paths):
-    """UserError for two images whose masks would get one name."""
-    stems = {}
-    for path in paths:
-        if path.stem in stems:
+def require_names(names):
+    """UserError for two images whose masks would get one name; `names` are those of `named`."""
+    there = {}
+    for path, name in names.items():
+        if name in there:
             raise UserError(
-                f"{stems[path.stem]} and {path} have one name, and so would have their masks. "
+                f"{there[name]} and {path} have one name, and so would have their masks. "
                 "Predict them one after another, each to its own place"
             )
-        stems[path.stem] = path
+        there[name] = path
 
 
-def images_in(path):
-    """The images of a file, a folder or a zip, by name."""
+def named_in(path):
+    """What `named` gives of a file, a folder or a zip."""
     if path.is_dir():
-        inside = sorted(file for file in path.iterdir() if not file.is_dir())
+        inside = {file: file.relative_to(path) for file in sorted(below(path))}
     elif path.suffix.lower() == ".zip" and path.is_file():
         try:
             archive = zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
             raise UserError(f"{path}: {error}. Download it again") from None
-        inside = [zipfile.Path(archive, name) for name in sorted(archive.namelist())]
+        # A name in a zip must not lead out of the folder that the masks go to.
+        members = {name: PurePosixPath(name).parts for name in sorted(archive.namelist())}
+        inside = {
+            zipfile.Path(archive, name): PurePosixPath(*(p for p in parts if p not in ("/", "..")))
+            for name, parts in members.items()
+        }
     elif path.is_file():
-        return [path]
+        return {path: path.stem}
     else:
         raise UserError(f"{path}: there is no such file or folder. Give one that is there")
-    named = [file for file in inside if Path(file.name).suffix.lower() in SUFFIXES]
-    found = [file for file in named if not file.name.startswith(".")]  # hidden ones are none
+    found = {
+        file: place
+        for file, place in inside.items()
+        if place.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in place.parts)
+    }
     if not found:
         raise UserError(f"{path}: holds no images ({', '.join(sorted(SUFFIXES))})")
-    return found
+    top = "" if path.is_dir() else posixpath.commonpath([str(p.parent) for p in found.values()])
+    return {file: p.relative_to(top).with_suffix("").as_posix() for file, p in found.items()}
+
+
+def below(folder):
+    """The files in a folder and its subfolders, but for hidden ones and those of masks."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not (Path(place) / name / RECORD).exists()
+        ]
+        yield from (Path(place) / file for file in files)
 
 
 def state_of(path):
@@ -66,11 +102,15 @@ def state_of(path):
     return f"{status.st_size} bytes {status.st_mtime_ns} ns"
 
 
-def record_of(model, card, paths, settings, batch_size):
-    """All that decides about masks, as it is kept beside them; ready for JSON. Each has a name."""
-    require_names(paths)
+def record_of(model, card, names, settings, batch_size):
+    """All that decides about masks, as it is kept beside them; ready for JSON. `names` are those of
+    `named`, and differ."""
+    require_names(names)
     # Masks of other folders and zips must not pass for theirs.
-    holders = {p.root.filename if isinstance(p, zipfile.Path) else p.parent for p in paths}
+    holders = {
+        path.root.filename if isinstance(path, zipfile.Path) else path.parents[name.count("/")]
+        for path, name in names.items()
+    }
     return {
         **getattr(model, "identity", {}),
         **dict(settings),

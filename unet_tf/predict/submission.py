@@ -37,7 +37,7 @@ def to_submission(model, paths, target, settings=(), batch_size=32, **usage):
     """
     card, paths, target = card_of(model, **usage), listed(paths), Path(target)
     partial = partial_of(target, paths, card)
-    record = record_of(model, card, paths, settings, batch_size)
+    record = record_of(model, card, {p: p.stem for p in paths}, settings, batch_size)
     states = {path: state_of(path) for path in paths}  # before they are read
 
     def finish(path, answer, size):

@@ -69,12 +69,25 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
 
 
 def decided(card, answer, size):
-    """The mask, uint8 `size`, of an answer `(h, w)` or `(h, w, C)` (`unet_tf.data.Labels.decide`);
-    UserError when it has more or fewer channels than the card has labels."""
+    """The mask, uint8 `size`, of an answer `(h, w)` or `(h, w, C)` (`unet_tf.data.Labels.decide`).
+
+    UserError when it has more or fewer channels than the card has labels, and when it holds no
+    probabilities. A model of classes that was trained here may answer logits, as one recipe as
+    written does: the largest is that of the same class.
+    """
     channels = answer.shape[2] if answer.ndim == 3 else 1
     if channels != card.labels.channels:
         raise UserError(
             f"the model answers {channels} channels, its labels want {card.labels.channels}: give "
             "it labels, a unet_tf.data.Labels"
+        )
+    low, high = float(answer.min()), float(answer.max())
+    own = card.trained_on and not card.labels.binary
+    if not (own or -1e-3 <= low <= high <= 1 + 1e-3):
+        behind = "sigmoid" if card.labels.binary else "softmax"
+        raise UserError(
+            f"the model answers values from {low:.3g} to {high:.3g}, no probabilities, which go "
+            f"from 0 to 1. Put a {behind} behind it, and save that: keras.Model(model.input, "
+            f'keras.layers.Activation("{behind}")(model.output))'
         )
     return card.labels.decide(answer, size, card.threshold)

@@ -52,39 +52,26 @@ def judged(recipe, model, parts, identity, labels, to):
         chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation))
     shown = {int(number): None for number in np.linspace(0, len(pairs) - 1, 4)}
     masks = decided(answers(pairs), pairs, labels, to, shown)
-    baseline = constant(recipe, labels, parts.train, pairs)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
         report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen)
-        report["baseline"] = float(baseline.mean())
     else:
         report = scores.class_report(pairs, (ids for _, ids in masks), labels)
-        report |= {"baseline": baseline["mean_iou"], "baseline_report": baseline}
         by_class = zip(labels.names, report["iou"], strict=True)
         report |= {f"iou_{name}": iou for name, iou in by_class if iou is not None}
+    report |= scores.baseline_of(parts.train, pairs, labels, recipe.image_size)
     if to is not None:
         title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
         pictures(Path(to), title, [pairs[number] for number in shown], shown, labels, report)
     return report
 
 
-def constant(recipe, labels, train, scored):
-    """The scores of a prediction that never looks at an image: `unet_tf.scores.constant_baseline`,
-    or `class_baseline`."""
-    fixed = isinstance(recipe.image_size, tuple)
-    size = recipe.image_size if fixed else baseline_size(train, labels)
-    if labels.binary:
-        return scores.constant_baseline(train, scored, size)
-    return scores.class_baseline(train, scored, labels, size)
-
-
 def progress(recipe, labels, parts):
     """A `Progress` beside the constant prediction's score on the validation part; of `MOST` images
     of each part at most, evenly taken."""
     few = [part[:: 1 + len(part) // MOST] for part in (parts.train, parts.validation)]
-    found = constant(recipe, labels, *few)
-    score = float(found.mean()) if labels.binary else found["mean_iou"]
-    return Progress(score, "val_hard_dice" if labels.binary else "val_mean_iou")
+    found = scores.baseline_of(*few, labels, recipe.image_size)
+    return Progress(found["baseline"], "val_hard_dice" if labels.binary else "val_mean_iou")
 
 
 def decided(answers, pairs, labels, to, shown):
@@ -111,30 +98,22 @@ def decided(answers, pairs, labels, to, shown):
         yield answer, mask
 
 
-def baseline_size(pairs, labels):
-    """(height, width) of the constant baseline of a recipe that keeps the images' own size.
-
-    The masks' own, where all have one; else, and for many classes, 128x128: counts stay small.
-    """
-    sizes = {data.size_of(mask) for _, mask in pairs} if labels.binary else ()
-    return next(iter(sizes)) if len(sizes) == 1 else (128, 128)
-
-
 def pictures(to, title, pairs, masks, labels, report):
     """`picture.png`, some images with their mask, prediction and errors; of many classes
     `confusion.png` and `classes.csv`, by which `predict` colours."""
     truths, masks = [labels.read(mask) for _, mask in pairs], list(masks.values())
-    dices = None
+    names = [image.name for image, _ in pairs]
     if labels.binary:
-        both = zip(truths, masks, strict=True)
-        dices = [f"dice {scores.dice(truth, mask):.3f}" for truth, mask in both]
+        three = zip(names, truths, masks, strict=True)
+        names = [f"{name}: dice {scores.dice(truth, mask):.3f}" for name, truth, mask in three]
     images = [data.read_image(image) for image, _ in pairs]
-    figures = {"picture": plot.rows(images, truths, masks, labels, dices)}
-    figures["picture"].suptitle(title, fontsize=9)
+    figures = {"picture": plot.rows(images, truths, masks, labels, names)}
+    whole = f"{len(pairs)} of {report['images']} images, evenly by name"
+    figures["picture"].suptitle(f"{title}: {whole}", fontsize=9)
     if not labels.binary:
         data.write_table(to / "classes.csv", labels)
         figures["confusion"] = plot.confusion(report["confusion"], labels)
     for name, figure in figures.items():
         with atomically(to / f"{name}.png") as partial:
-            figure.savefig(partial)
+            figure.savefig(partial, dpi=200)  # thin structures want pixels
         plt.close(figure)

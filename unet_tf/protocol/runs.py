@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import shutil
 import time
 from pathlib import Path
 
@@ -11,23 +10,20 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from unet_tf import data, network
+from unet_tf import data
 from unet_tf.files import UserError, held, write_json
 from unet_tf.protocol import tracking
-from unet_tf.protocol.batches import batches_of
 from unet_tf.protocol.identity import (
     differing,
     identity_of,
     result_in,
     same_training,
-    settings_to_resume,
 )
-from unet_tf.protocol.judge import judged, loss_of, progress
+from unet_tf.protocol.judge import judged
+from unet_tf.protocol.report_page import write_page
+from unet_tf.protocol.trained import labels_for, trained
 from unet_tf.protocol.verdict import verdict
-from unet_tf.training import fit, set_precision
-
-# What a run leaves behind its training, beside the files of `unet_tf.training.fit`.
-RESULTS = ("result.json", "predictions", "picture.png", "confusion.png", "classes.csv")
+from unet_tf.training import set_precision
 
 
 def run(
@@ -109,8 +105,8 @@ def run(
             return there
         tracker = None
         if mlflow:
-            name = f"{recipe.slug}, seed {seed}"
-            tracker = tracking.Tracker(mlflow, to, name, identity, goes_on)
+            names = dict.fromkeys([Path(to).name, recipe.slug, f"seed {seed}"])
+            tracker = tracking.Tracker(mlflow, to, ", ".join(names), identity, goes_on)
         keep = {"folder": to, "resume": goes_on, "other_code": other_code, "verbose": verbose}
         keep |= {"xla": xla, "save_every": save_every}
         try:
@@ -119,21 +115,8 @@ def run(
             minutes = (time.perf_counter() - start) / 60
             if goes_on:  # nobody knows how long it was under way before, unless it was done
                 minutes = there.get("minutes") if there.get("epochs") == epochs else None
-            result = {
-                **identity,
-                **({"resumed_with": history.resumed_with} if to and history.resumed_with else {}),
-                "xla": history.xla,
-                "deterministic": deterministic,
-                "epochs": epochs,
-                "parameters": model.count_params(),
-                "minutes": minutes,
-                "scores": judged(recipe, model, parts, identity, labels, to),
-            }
-            if to is not None:
-                given = recipe, result["scores"], labels, parts, history.history, to
-                result["verdict"] = verdict(*given)
-            if to is not None:
-                write_json(Path(to) / "result.json", result)  # last: where it is, all of the run is
+            facts = {"deterministic": deterministic, "epochs": epochs, "minutes": minutes}
+            result = scored(recipe, model, history, parts, identity | facts, labels, to)
         except BaseException as error:
             if tracker:
                 tracker.stopped(error)
@@ -141,6 +124,23 @@ def run(
         if tracker:
             tracker.finish(result, model, history.history)
         return result
+
+
+def scored(recipe, model, history, parts, facts, labels, to):
+    """The result of a trained model; in the folder `to`, unless it is None, all that shows it."""
+    result = {
+        **facts,
+        **({"resumed_with": history.resumed_with} if to and history.resumed_with else {}),
+        "xla": history.xla,
+        "parameters": model.count_params(),
+        "scores": judged(recipe, model, parts, facts, labels, to),
+    }
+    if to is not None:
+        given = recipe, result["scores"], labels, parts, history.history, to
+        result["verdict"] = verdict(*given)
+        write_page(to, result, parts.test or parts.validation, labels)
+        write_json(Path(to) / "result.json", result)  # last: where it is, all of the run is
+    return result
 
 
 def found_in(to, identity, resume, again, other_code):
@@ -186,65 +186,3 @@ def repeatable(seed, precision, deterministic=True):
         keras.config.set_dtype_policy(policy)
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-def labels_for(recipe, folder, parts):
-    """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
-    if recipe.task == "classes":
-        return data.find_labels(folder, parts, recipe.class_names)
-    word = data.word_of([image for part in parts for image, _ in part])
-    return data.Labels.foreground("car" if word == "car" else "foreground")
-
-
-def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, **options):
-    """The trained model and its history."""
-    training, validation, size = batches_of(recipe, parts, identity["seed"], labels)
-    whole = None if None in size else size  # crops are of no size of the whole image
-    facts = ("recipe", "variant", "data", "seed", "code", "versions", "date")
-    trained_on = {"images": len(parts.train), **{name: identity[name] for name in facts}}
-
-    def begin(logs):
-        """From here on what stands there is not finished; what is refused before leaves it."""
-        for name in (*RESULTS, *([] if resume else ["mlflow.json"])) if folder else ():
-            path = Path(folder) / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-    begun = keras.callbacks.LambdaCallback(on_train_begin=begin)
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        channels = [labels.channels] if recipe.task == "classes" else []
-        model = recipe.build((*size, 3), recipe.filters, *channels)
-        for layer in model.layers if strategy else ():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True  # over all devices: the statistics of one
-        options |= {
-            "loss": loss_of(recipe, parts, labels),
-            "metrics": [network.metric_for(labels.channels)],
-            "settings": settings_to_resume(identity),
-            "callbacks": [begun, *([tracker] if tracker else [])],
-            "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on),
-        }
-        if options["verbose"] == 2:  # a line an epoch
-            options["verbose"] = 0
-            options["callbacks"].append(progress(recipe, labels, parts))
-        kept = {"folder": folder, "resume": resume}
-        history = fitted(recipe, model, training, validation, **kept, **options)
-    return model, history
-
-
-def fitted(recipe, model, training, validation, loss=None, **options):
-    """`unet_tf.training.fit` with the settings of a recipe; `options` are more of its arguments."""
-    rate = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        steps = recipe.epochs * int(training.cardinality())
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    return fit(
-        model,
-        training,
-        validation,
-        epochs=recipe.epochs,
-        loss=loss or recipe.loss,
-        optimizer=keras.optimizers.Adam(rate, epsilon=recipe.epsilon),
-        monitor=recipe.monitor,
-        patience=recipe.patience,
-        **options,
-    )

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from unet_tf import data
-from unet_tf.data import resized_back
+from unet_tf.data import VOID, resized_back
 from unet_tf.files import UserError
 from unet_tf.scores.boundary import boundary_f1, default_tolerance
+from unet_tf.scores.intervals import bootstrap_interval, pooled_interval
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # 0.05 to 0.95
 SMOOTHING = 1e-5  # of soft dice: `unet_tf.network.SMOOTH`, without Keras
@@ -54,7 +55,15 @@ def per_image_dice(pairs, predictions):
     )
 
 
-def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chosen_threshold=None):
+def report(
+    pairs,
+    probabilities,
+    threshold=0.5,
+    batch_size=32,
+    labels=None,
+    chosen_threshold=None,
+    read=None,
+):
     """Every score of one set of predictions, in one pass that keeps a few numbers of an image.
 
     Parameters
@@ -69,6 +78,9 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
         For the name of the foreground; else it is called a car where all names are Carvana's.
     chosen_threshold : float, optional
         One that was chosen on other images (`best_threshold`), for one more dice.
+    read : callable, optional
+        Instead of `unet_tf.data.read_mask`, from a mask's path to uint8 `(H, W)`: 0, 1, and `VOID`
+        where nothing counts (`unet_tf.data.reader`).
 
     Returns
     -------
@@ -81,9 +93,11 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
         - `images`, `groups`: how many (`unet_tf.data.group_of`: a car, a patient)
         - `foreground`, `threshold`: its name, and where it begins
         - `dice_interval`: the 95% interval of `dice` over groups, `[low, high]`, or None for a
-          single group (`bootstrap_interval`)
+          single group (`bootstrap_interval`); and so `iou_interval`, `sensitivity_interval`,
+          `specificity_interval`, `boundary_f1_interval`
         - `boundary_tolerance`: in pixels, of the first image if they differ (`default_tolerance`)
-        - `worst`: the ten worst images, `{"image": name, "dice": dice}`, the worst first
+        - `worst`: the ten worst images, `{"image": name, "dice": dice}`, the worst first; `median`:
+          ten from the middle
         - `dice_by_view`: mean dice of each view, "01" to "16", if all names are Carvana's
         - `chosen_threshold`, `dice_at_chosen_threshold`: if one was chosen
 
@@ -95,18 +109,27 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
     """
     names = [Path(image).name for image, _ in pairs]
     groups = [data.group_of(name) for name in names]
-    rows = counted(pairs, probabilities, threshold, chosen_threshold)
-    both, total, size, *soft, outline, tolerance, chosen = map(np.array, zip(*rows, strict=True))
-    dices = ratio(2 * both, total)
+    rows = counted(pairs, probabilities, threshold, chosen_threshold, read)
+    both, true, found, size, *soft, outline, tolerance, chosen = map(
+        np.array, zip(*rows, strict=True)
+    )
+    dices = ratio(2 * both, true + found)
     starts = np.arange(0, len(names), batch_size)
     in_batches = [np.add.reduceat(column, starts) for column in soft]
-    both, size = int(both.sum()), int(size.sum())
-    either = int(total.sum()) - both  # foreground in the truth, in the prediction or in both
+    either, rest = true + found - both, size - true  # in truth or prediction; in no truth
     right = size - either + both
-    ious = [part / whole for part, whole in ((both, either), (size - either, size - both)) if whole]
+    pooled = {
+        "iou": (both, either),
+        "sensitivity": (both, true),
+        "specificity": (size - either, rest),
+    }
+    ious = [(both, either), (size - either, size - both)]
+    ious = [int(part.sum()) / int(whole.sum()) for part, whole in ious if whole.any()]
     carvana = data.word_of(names) == "car"
     foreground = labels.names[-1] if labels else "foreground"
-    worst = np.argsort(dices, kind="stable")[:10]
+    order = np.argsort(dices, kind="stable")
+    middle = max(0, (len(order) - 10) // 2)
+    ten = {"worst": order[:10], "median": order[middle : middle + 10]}
     result = {
         "images": len(names),
         "groups": len(set(groups)),
@@ -114,15 +137,20 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
         "threshold": float(threshold),
         "dice": float(dices.mean()),
         "dice_interval": bootstrap_interval(dices, groups),
-        "pooled_dice": float(ratio(2 * both, both + either)),
+        "pooled_dice": float(ratio(2 * both.sum(), true.sum() + found.sum())),
         "mean_over_batches": float(smoothed_dice(*in_batches).mean()),
         "soft_dice": float(smoothed_dice(*soft).mean()),
-        "pixel_accuracy": right / size,
-        "iou": float(ratio(both, either)),
+        "pixel_accuracy": int(right.sum()) / int(size.sum()),
+        **{name: float(ratio(part.sum(), whole.sum())) for name, (part, whole) in pooled.items()},
+        **{f"{name}_interval": pooled_interval(*two, groups) for name, two in pooled.items()},
         "mean_iou": float(np.mean(ious)),
         "boundary_f1": float(outline.mean()),
+        "boundary_f1_interval": bootstrap_interval(outline, groups),
         "boundary_tolerance": int(tolerance[0]),
-        "worst": [{"image": names[i], "dice": float(dices[i])} for i in worst],
+        **{
+            kind: [{"image": names[i], "dice": float(dices[i])} for i in some]
+            for kind, some in ten.items()
+        },
     }
     if carvana:
         views = np.array([Path(name).stem[-2:] for name in names])
@@ -134,28 +162,31 @@ def report(pairs, probabilities, threshold=0.5, batch_size=32, labels=None, chos
     return result
 
 
-def counted(pairs, probabilities, threshold, chosen_threshold):
+def counted(pairs, probabilities, threshold, chosen_threshold, read):
     """What `report` keeps of each image."""
     threshold = float(threshold)  # Python's float: compared as float32
     chosen_threshold = threshold if chosen_threshold is None else float(chosen_threshold)
-    for truth, probability, enlarged in opened(pairs, probabilities):
-        prediction = enlarged >= threshold
-        small = data.resized(truth, probability.shape, "nearest")
+    for mask, probability, enlarged in opened(pairs, probabilities, read):
+        truth, counts = mask == 1, mask != VOID
+        prediction = (enlarged >= threshold) & counts
+        small = data.resized(mask, probability.shape, "nearest")
+        probability = probability * (small != VOID)
         tolerance = default_tolerance(truth.shape)
         yield (
             np.count_nonzero(truth & prediction),  # pixels of both, at original size
-            np.count_nonzero(truth) + np.count_nonzero(prediction),
-            truth.size,
-            np.sum(probability * small, dtype="float64"),  # the first two, soft, at model size
-            np.count_nonzero(small) + np.sum(probability, dtype="float64"),
-            boundary_f1(truth, prediction, tolerance),
+            np.count_nonzero(truth),
+            np.count_nonzero(prediction),
+            np.count_nonzero(counts),
+            np.sum(probability * (small == 1), dtype="float64"),  # these two, soft, at model size
+            np.count_nonzero(small == 1) + np.sum(probability, dtype="float64"),
+            boundary_f1(truth, prediction, tolerance, counts),
             tolerance,
-            dice(truth, enlarged >= chosen_threshold),
+            dice(truth, (enlarged >= chosen_threshold) & counts),
         )
 
 
-def opened(pairs, probabilities):
-    """Of one image after another: truth, bool, original size; probability, float32, model size;
+def opened(pairs, probabilities, read=None):
+    """Of one image after another: mask, uint8, original size; probability, float32, model size;
     and the probability at original size. Raises as `report` does."""
     if not pairs:
         raise UserError("no images to score: is this part of the split empty?")
@@ -169,8 +200,8 @@ def opened(pairs, probabilities):
                 f"{image}: probabilities are in [0, 1], these go from {low:.3g} to {high:.3g}. "
                 "NaN: training has diverged; other numbers: logits want a sigmoid, 8 bits / 255"
             )
-        truth = data.read_mask(mask).astype(bool)
-        yield truth, probability, resized_back(probability, truth.shape)
+        mask = (read or data.read_mask)(mask)
+        yield mask, probability, resized_back(probability, mask.shape)
 
 
 def ratio(part, whole):
@@ -181,32 +212,6 @@ def ratio(part, whole):
 def smoothed_dice(both, total):
     """Soft dice from its sums, with the smoothing of `unet_tf.network`."""
     return (2 * both + SMOOTHING) / (total + SMOOTHING)
-
-
-def bootstrap_interval(values, groups, draws=1000, seed=0):
-    """The 95% interval of the mean of `values` under another draw of groups: `[low, high]`.
-
-    Each draw takes as many groups as there are, with replacement, all values of a group together
-    (views of one car are alike, so images are no independent draws), and their mean; the interval
-    goes from the 2.5th to the 97.5th percentile of the means.
-
-    Parameters
-    ----------
-    values : float array `(N,)`
-    groups : sequence of N names
-    draws, seed : int
-
-    Returns
-    -------
-    list of two floats, or None for a single group, which says nothing about others
-    """
-    names, index = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        return None
-    sums, sizes = np.bincount(index, values), np.bincount(index)
-    drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return np.percentile(means, (2.5, 97.5)).tolist()
 
 
 def best_threshold(pairs, probabilities, thresholds=THRESHOLDS):
@@ -231,8 +236,8 @@ def best_threshold(pairs, probabilities, thresholds=THRESHOLDS):
     """
     thresholds = list(map(float, thresholds))  # Python's float: compared as float32
     dices = []
-    for truth, _, enlarged in opened(pairs, probabilities):
-        inside = enlarged[truth]
+    for mask, _, enlarged in opened(pairs, probabilities):
+        inside = enlarged[mask == 1]
         both = np.array([np.count_nonzero(inside >= threshold) for threshold in thresholds])
         predicted = np.array([np.count_nonzero(enlarged >= threshold) for threshold in thresholds])
         dices.append(ratio(2 * both, len(inside) + predicted))

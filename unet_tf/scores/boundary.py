@@ -6,7 +6,7 @@ A large object hides a ragged outline from dice, whose pixels are nearly all ins
 import numpy as np
 
 
-def boundary_f1(truth, prediction, tolerance=None):
+def boundary_f1(truth, prediction, tolerance=None, counts=True):
     """F1 of the boundary pixels of two masks, each found within `tolerance` pixels of the other's.
 
     Precision is the share of predicted boundary pixels that lie near a true one, recall the share
@@ -20,6 +20,8 @@ def boundary_f1(truth, prediction, tolerance=None):
     truth, prediction : arrays `(H, W)`; any number but 0 is the object
     tolerance : int or None
         In pixels, along rows or columns, whichever is more; None: `default_tolerance`.
+    counts : bool array `(H, W)`, or True
+        What is False is as what lies beyond the image.
 
     Returns
     -------
@@ -27,10 +29,10 @@ def boundary_f1(truth, prediction, tolerance=None):
         In [0, 1]. Without a boundary in one of the masks (empty, or full) 1 if they are equal,
         else 0.
     """
-    truth, prediction = np.asarray(truth, bool), np.asarray(prediction, bool)
+    truth, prediction = np.asarray(truth, bool) & counts, np.asarray(prediction, bool) & counts
     if tolerance is None:
         tolerance = default_tolerance(truth.shape)
-    true, predicted = edge(truth), edge(prediction)
+    true, predicted = edge(truth, counts), edge(prediction, counts)
     if not (true.any() and predicted.any()):
         return float(np.array_equal(truth, prediction))
     precision = np.count_nonzero(predicted & thickened(true, tolerance)) / predicted.sum()
@@ -43,14 +45,15 @@ def default_tolerance(size):
     return max(1, round(0.002 * float(np.hypot(*size))))
 
 
-def edge(mask):
+def edge(mask, counts=True):
     """The pixels of a bool mask `(H, W)` with a neighbour outside the mask, above, below or beside.
 
-    The image's border is no edge: where it cuts an object, the object has no outline there.
+    The image's border is no edge: where it cuts an object, the object has no outline there. Nor is
+    the border of what `counts`, a bool array `(H, W)`, in which the mask lies.
     """
     from scipy import ndimage  # half a second: not for those who import `scores` for a dice
 
-    return mask & ~ndimage.binary_erosion(mask, border_value=1)
+    return mask & ~ndimage.binary_erosion(mask | np.logical_not(counts), border_value=1)
 
 
 def thickened(pixels, tolerance):

@@ -73,7 +73,7 @@ def scores_of(confusion):
     }
 
 
-def class_report(pairs, predictions, classes):
+def class_report(pairs, predictions, classes, read=None):
     """Every score of one set of predictions, in one pass.
 
     Parameters
@@ -82,13 +82,16 @@ def class_report(pairs, predictions, classes):
     predictions : iterable of uint8 arrays of class ids, in the same order
         At the size of the masks (`unet_tf.data.ids_at`).
     classes : unet_tf.data.Labels
+    read : callable, optional
+        Instead of `classes.read`, from a mask's path to ids (`unet_tf.data.reader`).
 
     Returns
     -------
     dict
         Ready for JSON: what `scores_of` gives; `classes`, their names; `images`; `shares`, of the
         truth's pixels that are not void; `void_share`; `absent`, names; `confusion`; and `worst`,
-        the ten images with the lowest mean IoU of the classes in their own masks.
+        the ten images with the lowest mean IoU of the classes in their own masks; `median`, ten
+        from the middle.
 
     Raises
     ------
@@ -99,12 +102,13 @@ def class_report(pairs, predictions, classes):
         raise UserError("no images to score: is this part of the split empty?")
     total, void, worst = 0, 0, []
     for (image, mask), prediction in zip(pairs, predictions, strict=True):
-        truth = classes.read(mask)
+        truth = (read or classes.read)(mask)
         own = confusion_matrix(truth, prediction, len(classes.names))
         total, void = total + own, void + truth.size - int(own.sum())
         if own.any():
             worst.append((scores_of(own)["mean_iou"], Path(image).name))
-    pixels = total.sum(axis=1)
+    pixels, each = total.sum(axis=1), sorted(worst)
+    middle = max(0, (len(each) - 10) // 2)
     return {
         "images": len(pairs),
         "classes": list(classes.names),
@@ -113,7 +117,10 @@ def class_report(pairs, predictions, classes):
         "void_share": void / (void + int(pixels.sum())),
         "absent": [name for name, count in zip(classes.names, pixels, strict=True) if not count],
         "confusion": total.tolist(),
-        "worst": [{"image": name, "mean_iou": iou} for iou, name in sorted(worst)[:10]],
+        **{
+            kind: [{"image": name, "mean_iou": iou} for iou, name in some]
+            for kind, some in (("worst", each[:10]), ("median", each[middle : middle + 10]))
+        },
     }
 
 

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-# What a report calls a score: its name in words, and who scores so.
+# What a report calls the scores that are looked at first, and their names in words.
+FIRST = {
+    "dice": "dice of the {foreground}, mean of the images",
+    "iou": "IoU of the {foreground}, of all pixels together",
+    "sensitivity": "sensitivity: the share of the {foreground} that is found",
+    "specificity": "specificity: the share of all else that is not called so",
+    "boundary_f1": "boundary F1 within {boundary_tolerance} px, mean of the images",
+}
+# All of them, with who scores so.
 USED_BY = {
     "dice": ("dice: per image, hard, original size", "the Carvana competition"),
     "mean_over_batches": (
@@ -20,6 +28,8 @@ USED_BY = {
         "mean of the IoUs of {foreground} and background, pooled over all images, original size",
         "PASCAL VOC and Cityscapes, over their classes",
     ),
+    "sensitivity": ("sensitivity, or recall: pooled over all images, original size", "medicine"),
+    "specificity": ("specificity: pooled over all images, original size", "medicine"),
     "pixel_accuracy": (
         "pixel accuracy, original size",
         "the *End-to-End Guide for Image Segmentation*, at model size",
@@ -44,9 +54,9 @@ CLASS_USED_BY = {
 }
 
 
-def table(report, baseline=None):
-    """A Markdown table of one report: score, value, who scores so; of many classes a line a class,
-    with its share of the pixels, then the means.
+def table(report, baseline=None, every=False):
+    """A Markdown table of one report: of one foreground the scores that are looked at first, with
+    their 95% intervals; of many classes the IoU of each, its share of the pixels, and the mean.
 
     Parameters
     ----------
@@ -55,26 +65,41 @@ def table(report, baseline=None):
     baseline : optional
         The constant baseline's dice, or its dices (`constant_baseline`): gets a line. Of many
         classes its report (`class_baseline`): gets a column.
+    every : bool
+        All scores, and who scores so.
     """
-    return markdown(*(of_classes if "classes" in report else of_foreground)(report, baseline))
+    kind = of_classes if "classes" in report else of_foreground if every else first_of_foreground
+    return markdown(*kind(report, baseline, every))
 
 
-def of_foreground(report, baseline):
-    """Heads and rows of `table` for one foreground."""
-    rows, words = [], {"foreground": "foreground", **report}
+def first_of_foreground(report, baseline, every):
+    """Heads and rows of `table` for one foreground, in short."""
+    rows = []
+    for key, name in FIRST.items():
+        low_high = report[f"{key}_interval"]
+        interval = "{:.4f} to {:.4f}".format(*low_high) if low_high else ""
+        rows.append((name.format(**report), f"{report[key]:.4f}", interval))
+        if key == "dice" and baseline is not None:
+            rows.append(("the same of a constant prediction", f"{np.mean(baseline):.4f}", ""))
+    return ("score", "value", "95% interval"), rows
+
+
+def of_foreground(report, baseline, every):
+    """Heads and rows of `table` for one foreground, with who scores so."""
+    rows = []
     for key, (name, who) in USED_BY.items():
         value = f"{report[key]:.4f}"
         if key == "dice" and report["dice_interval"]:
             value += " (95%: {:.4f} to {:.4f})".format(*report["dice_interval"])
-        rows.append((name.format(**words), value, who))
+        rows.append((name.format(**report), value, who))
         if key == "dice" and baseline is not None:
             rows.append(("the same of the constant baseline", f"{np.mean(baseline):.4f}", ""))
     return ("score", "value", "who scores so"), rows
 
 
-def of_classes(report, baseline):
+def of_classes(report, baseline, every):
     """Heads and rows of `table` for many classes."""
-    columns = {"value": report} | ({"constant baseline": baseline} if baseline else {})
+    columns = {"value": report} | ({"constant prediction": baseline} if baseline else {})
 
     def cells(value_of):
         values = map(value_of, columns.values())
@@ -85,8 +110,10 @@ def of_classes(report, baseline):
         for n, (name, share) in enumerate(zip(report["classes"], report["shares"], strict=True))
     ]
     for key, (name, who) in CLASS_USED_BY.items():
-        rows.append((name, *cells(lambda one, key=key: one[key]), who))
-    return ("score", *columns, "share of pixels, or who scores so"), rows
+        if every or key == "mean_iou":
+            rows.append((name, *cells(lambda one, key=key: one[key]), who if every else ""))
+    last = "share of pixels, or who scores so" if every else "share of pixels"
+    return ("score", *columns, last), rows
 
 
 def markdown(heads, rows):

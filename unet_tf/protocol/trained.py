@@ -1,0 +1,81 @@
+"""The training of a recipe: labels, batches, model, loss, card, and `unet_tf.training.fit`."""
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import keras
+
+from unet_tf import data, network
+from unet_tf.protocol.batches import batches_of
+from unet_tf.protocol.identity import settings_to_resume
+from unet_tf.protocol.judge import loss_of, progress
+from unet_tf.training import fit
+
+# What a run leaves behind its training, beside the files of `unet_tf.training.fit`.
+RESULTS = ("result.json", "report.html", "predictions", "picture.png", "confusion.png")
+RESULTS += ("classes.csv",)
+
+
+def labels_for(recipe, folder, parts):
+    """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
+    if recipe.task == "classes":
+        return data.find_labels(folder, parts, recipe.class_names)
+    table, word = data.table_of(folder), data.word_of([i for part in parts for i, _ in part])
+    named = table.names[1] if table and len(table.names) == 2 else "foreground"
+    return data.Labels.foreground("car" if word == "car" else named)
+
+
+def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, **options):
+    """The trained model and its history."""
+    training, validation, size = batches_of(recipe, parts, identity["seed"], labels)
+    whole = None if None in size else size  # crops are of no size of the whole image
+    facts = ("recipe", "variant", "data", "seed", "code", "versions", "date")
+    trained_on = {"images": len(parts.train), **{name: identity[name] for name in facts}}
+    trained_on |= {"batch_size": recipe.batch_size, "seen": data.digests(parts)}
+
+    def begin(logs):
+        """From here on what stands there is not finished; what is refused before leaves it."""
+        for name in (*RESULTS, *([] if resume else ["mlflow.json"])) if folder else ():
+            path = Path(folder) / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    begun = keras.callbacks.LambdaCallback(on_train_begin=begin)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        channels = [labels.channels] if recipe.task == "classes" else []
+        model = recipe.build((*size, 3), recipe.filters, *channels)
+        for layer in model.layers if strategy else ():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True  # over all devices: the statistics of one
+        options |= {
+            "loss": loss_of(recipe, parts, labels),
+            "metrics": [network.metric_for(labels.channels)],
+            "settings": settings_to_resume(identity),
+            "callbacks": [begun, *([tracker] if tracker else [])],
+            "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on),
+        }
+        if options["verbose"] == 2:  # a line an epoch
+            options["verbose"] = 0
+            options["callbacks"].append(progress(recipe, labels, parts))
+        kept = {"folder": folder, "resume": resume}
+        history = fitted(recipe, model, training, validation, **kept, **options)
+    return model, history
+
+
+def fitted(recipe, model, training, validation, loss=None, **options):
+    """`unet_tf.training.fit` with the settings of a recipe; `options` are more of its arguments."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        steps = recipe.epochs * int(training.cardinality())
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return fit(
+        model,
+        training,
+        validation,
+        epochs=recipe.epochs,
+        loss=loss or recipe.loss,
+        optimizer=keras.optimizers.Adam(rate, epsilon=recipe.epsilon),
+        monitor=recipe.monitor,
+        patience=recipe.patience,
+        **options,
+    )
