@@ -193,6 +193,14 @@ def test_a_run_puts_back_what_it_sets_and_gives_the_model_its_card(folder, tmp_p
     assert all(card.trained_on[name] == result[name] for name in facts)
 
 
+def test_a_foreground_is_called_as_the_class_table_calls_it(tmp_path):
+    guide = protocol.get("guide_unet")
+    parts = data.Split([data.Pair(tmp_path / "eye_1.png", tmp_path / "eye_1.gif")], [], [])
+    assert runs.labels_for(guide, tmp_path, parts) == data.Labels.foreground()
+    data.write_table(tmp_path / "classes.csv", data.Labels(("background", "vessel")))
+    assert runs.labels_for(guide, tmp_path, parts) == data.Labels.foreground("vessel")
+
+
 @pytest.mark.slow
 def test_resumed_it_looks_at_no_image_again_and_knows_its_recipe(
     folder, tmp_path, monkeypatch, capsys

@@ -25,7 +25,8 @@ class Card:
     threshold : float in [0, 1]
         Of the foreground's probability, where there is one foreground.
     trained_on : dict
-        What it was trained on, ready for JSON: recipe, data, images, seed, versions.
+        What it was trained on, ready for JSON: recipe, data, images, seed, versions; and `seen`,
+        the images of each part (`unet_tf.data.digests`).
 
     Raises
     ------

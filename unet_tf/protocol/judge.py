@@ -113,7 +113,8 @@ def pictures(to, title, pairs, masks, labels, report):
     if not labels.binary:
         data.write_table(to / "classes.csv", labels)
         figures["confusion"] = plot.confusion(report["confusion"], labels)
+    dpi = 200 if images[0].shape[1] > 300 else 100  # thin structures want pixels
     for name, figure in figures.items():
         with atomically(to / f"{name}.png") as partial:
-            figure.savefig(partial, dpi=200)  # thin structures want pixels
+            figure.savefig(partial, dpi=dpi)
         plt.close(figure)
