@@ -127,9 +127,6 @@ def report(
     ious = [int(part.sum()) / int(whole.sum()) for part, whole in ious if whole.any()]
     carvana = data.word_of(names) == "car"
     foreground = labels.names[-1] if labels else "foreground"
-    order = np.argsort(dices, kind="stable")
-    middle = max(0, (len(order) - 10) // 2)
-    ten = {"worst": order[:10], "median": order[middle : middle + 10]}
     result = {
         "images": len(names),
         "groups": len(set(groups)),
@@ -147,10 +144,7 @@ def report(
         "boundary_f1": float(outline.mean()),
         "boundary_f1_interval": bootstrap_interval(outline, groups),
         "boundary_tolerance": int(tolerance[0]),
-        **{
-            kind: [{"image": names[i], "dice": float(dices[i])} for i in some]
-            for kind, some in ten.items()
-        },
+        **tens(names, "dice", dices),
     }
     if carvana:
         views = np.array([Path(name).stem[-2:] for name in names])
@@ -160,6 +154,16 @@ def report(
         result["chosen_threshold"] = chosen_threshold
         result["dice_at_chosen_threshold"] = float(chosen.mean())
     return result
+
+
+def tens(names, score, values):
+    """The ten images with the lowest values, and ten from the middle: `worst` and `median`."""
+    order = sorted(zip(map(float, values), names, strict=True), key=lambda each: each[0])
+    middle = max(0, (len(order) - 10) // 2)
+    some = {"worst": order[:10], "median": order[middle : middle + 10]}
+    return {
+        kind: [{"image": name, score: value} for value, name in ten] for kind, ten in some.items()
+    }
 
 
 def counted(pairs, probabilities, threshold, chosen_threshold, read):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unet_tf.files import UserError
+from unet_tf.scores.binary import tens
 
 
 def confusion_matrix(truth, prediction, num_classes):
@@ -108,7 +109,6 @@ def class_report(pairs, predictions, classes, read=None):
         if own.any():
             worst.append((scores_of(own)["mean_iou"], Path(image).name))
     pixels, each = total.sum(axis=1), sorted(worst)
-    middle = max(0, (len(each) - 10) // 2)
     return {
         "images": len(pairs),
         "classes": list(classes.names),
@@ -117,10 +117,7 @@ def class_report(pairs, predictions, classes, read=None):
         "void_share": void / (void + int(pixels.sum())),
         "absent": [name for name, count in zip(classes.names, pixels, strict=True) if not count],
         "confusion": total.tolist(),
-        **{
-            kind: [{"image": name, "mean_iou": iou} for iou, name in some]
-            for kind, some in (("worst", each[:10]), ("median", each[middle : middle + 10]))
-        },
+        **tens([name for _, name in each], "mean_iou", [iou for iou, _ in each]),
     }
 
 
