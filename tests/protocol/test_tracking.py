@@ -60,7 +60,7 @@ def test_a_run_is_tracked_goes_on_and_gives_its_model_back(cars, tmp_path, monke
     (experiment,) = [e for e in client.search_experiments() if e.name == "unet_tf"]
     (found,) = client.search_runs([experiment.experiment_id])
     assert found.info.status == "FINISHED"
-    assert found.info.run_name == "article_unet-corrected, seed 1"
+    assert found.info.run_name == "run, article_unet-corrected, seed 1"
     rows = (tmp_path / "run/log.csv").read_text().splitlines()
     names = rows[0].split(",")
     for name in names[1:]:

@@ -209,7 +209,7 @@ def print_scores(recipe, result, to):
         f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
     )
     files = ["best.keras", "log.csv", "state.npz", "result.json (every score)", "picture.png"]
-    files += ["predictions"]
+    files += ["predictions", "report.html (to look at)"]
     if recipe.classes:
         print(scores.table(found, found["baseline_report"]))
         print(

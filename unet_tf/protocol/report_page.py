@@ -45,13 +45,17 @@ def write_page(to, result, pairs, labels):
     to, found = Path(to), result["scores"]
     parts = [heading(to, result), verdict_of(result), score_table(result)]
     parts += [curves_of(to, found, labels)]
-    for kind, title in (("worst", "The worst images"), ("median", "Images from the middle")):
-        parts.append(gallery(title, found[kind], pairs, to, labels))
+    parts.append(gallery("The worst images", found["worst"], pairs, to, labels))
+    if found["images"] > len(found["worst"]):
+        parts.append(gallery("Images from the middle", found["median"], pairs, to, labels))
     parts += [confusion_of(found, labels), plan_of(to), settings_of(result), next_of(to, result)]
     body = "\n".join(filter(None, parts))
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     head += f"<title>{html.escape(to.name)}</title><style>{STYLE}</style>"
-    write_text(to / "report.html", f'<!doctype html><html lang="en"><head>{head}</head>\n{body}\n')
+    write_text(
+        to / "report.html",
+        f'<!doctype html><html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n',
+    )
 
 
 def heading(to, result):
@@ -159,10 +163,18 @@ def plan_of(to):
     if not (to / "plan.json").exists():
         return ""
     record = json.loads((to / "plan.json").read_text())
+    choices = [choice for choice in record["choices"] if choice["found"] or choice["why"]]
     rows = [("setting", "value", "found", "so")]
-    rows += [tuple(choice.values()) for choice in record["choices"]]
+    rows += [(name, words_of(value), *why) for name, value, *why in map(dict.values, choices)]
     words = f"For {record['minutes']:g} minutes. To repeat it: <code>--plan plan.json</code>"
     return f"<h2>The plan</h2><p>{words}</p>{table(rows)}"
+
+
+def words_of(value):
+    """A setting in a few words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {amount}" for name, amount in value.items() if amount)
+    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def settings_of(result):
@@ -170,7 +182,8 @@ def settings_of(result):
     rows = [("setting", "value", "")]
     changed = result["changed"]
     for name, value in sorted(result["settings"].items()):
-        rows.append((name, json.dumps(value), "not the recipe's own" * (name in changed)))
+        value = words_of(list(value) if isinstance(value, tuple) else value)
+        rows.append((name, value, "not the recipe's own" * (name in changed)))
     return f"<h2>Settings</h2>{table(rows)}"
 
 

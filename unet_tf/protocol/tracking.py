@@ -145,8 +145,8 @@ class Tracker(keras.callbacks.Callback):
         )
 
     def log_rows(self):
-        """The rows of `log.csv` that the store does not have yet; it is written beside the training,
-        so the last may come later."""
+        """The rows of `log.csv` that the store does not have yet. The file is written beside the
+        training, so the last may come later."""
         if not (self.folder / "log.csv").exists():
             return
         with (self.folder / "log.csv").open(newline="") as file:
