@@ -53,7 +53,7 @@ def test_a_run_s_folder_gives_its_own_test_part_and_its_own_scores(trained, tmp_
     found = json.loads((tmp_path / "report.json").read_text())["scores"]
     own = {name: value for name, value in result["scores"].items() if "chosen" not in name}
     assert found.keys() == own.keys()
-    for name in own.keys() - {"worst", "foreground"}:
+    for name in own.keys() - {"worst", "median", "foreground"}:
         assert found[name] == pytest.approx(own[name], abs=1e-6), name
     assert [row["image"] for row in found["worst"]] == [row["image"] for row in own["worst"]]
     # The masks that the run has written say the same.

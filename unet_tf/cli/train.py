@@ -5,6 +5,7 @@ import itertools
 import sys
 from pathlib import Path
 
+from unet_tf.cli.settings import settings
 from unet_tf.files import UserError
 
 
@@ -128,6 +129,9 @@ def run_train(arguments):
     from unet_tf import data, plan, protocol
 
     variant = "as written" if arguments.as_written else "corrected"
+    if arguments.settings:
+        print(settings(protocol.get(arguments.recipe or "guide_unet", variant)))
+        return
     to = folder_of(arguments, variant)
     kept = stopped_in(arguments, to)
     named = arguments.recipe or arguments.as_written

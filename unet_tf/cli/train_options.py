@@ -74,6 +74,7 @@ def add_train(commands, common):
     )
     words = "train without the images that have no mask, no whole file, or a mask of another size"
     flag(command, "--leave-out", words)
+    flag(command, "--settings", "print all settings, their defaults and what they may be, and end")
     words = "cross-validation: every image is scored once by a model that has not seen it"
     command.add_argument("--folds", type=whole(2), metavar="N", help=words)
     flag(command, "--no-check", "do not check the folder first")
