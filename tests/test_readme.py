@@ -259,7 +259,7 @@ def test_settings_named_in_the_documents_exist():
     for text in TEXTS.values():
         for run in re.findall(r"--set((?: [a-z_.]+=[\w,.-]+)+)", text):
             named |= {setting.split("=")[0].split(".")[0] for setting in run.split()}
-    assert named >= {"crop", "crops", "class_weights", "augment"}
+    assert named >= {"crop", "crops", "augment"}
     assert all(hasattr(recipe, name) for recipe in every for name in named)
 
 
