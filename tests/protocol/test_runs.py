@@ -12,7 +12,7 @@ from tensorflow.python.framework import config
 
 from unet_tf import data, doctor, protocol
 from unet_tf.cli import commands
-from unet_tf.protocol import identity, runs
+from unet_tf.protocol import identity, runs, trained
 from unet_tf.training import state_in
 
 OWN = ("best.keras", "state.npz", "log.csv")
@@ -69,7 +69,7 @@ def test_a_new_run_clears_what_an_old_one_left(folder, tmp_path, monkeypatch):
     old += (*OWN, "best.improved.keras", "mlflow.json", ".partial-abc-result.json")
     for name in old:
         (to / name).write_text("{}")
-    monkeypatch.setattr(runs, "fit", killed)  # refused, or killed, before training
+    monkeypatch.setattr(trained, "fit", killed)  # refused, or killed, before training
     with pytest.raises(Killed):
         run(folder, to)
     assert {name for name in old if (to / name).exists()} == set(old)
@@ -156,9 +156,10 @@ def test_other_code_that_scores_scores_anew_and_trains_nothing(folder, tmp_path,
     weights = (to / "state.npz").read_bytes()
     real = identity.provenance
     monkeypatch.setattr(identity, "provenance", lambda: {**real(), "scoring": "other"})
-    monkeypatch.setattr(runs, "judged", lambda *_: {"dice": 0.5})
+    judged = runs.judged
+    monkeypatch.setattr(runs, "judged", lambda *given: judged(*given) | {"dice": 0.5})
     result = run(folder, to, resume=True, again=False)
-    assert result["scores"] == {"dice": 0.5}
+    assert result["scores"] == first["scores"] | {"dice": 0.5}
     assert result["minutes"] == first["minutes"]
     assert (to / "state.npz").read_bytes() == weights
 

@@ -10,8 +10,10 @@ from unet_tf.data.images import open_image, read_image, read_resized, resized, r
 from unet_tf.data.images import size_at, size_of, to_rgb
 from unet_tf.data.labels import Labels
 from unet_tf.data.masks import VOID, as_keys, ids_of, nearest, read_mask, save_ids, values_of
-from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout, pair, part_folders
-from unet_tf.data.pairs import unlabelled, unzipped, without_pairs
+from unet_tf.data.layouts import part_folders, unused
+from unet_tf.data.names import listing, pair
+from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
+from unet_tf.data.pairs import unlabelled, unzipped
 from unet_tf.data.places import find
 from unet_tf.data.regions import reader
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split

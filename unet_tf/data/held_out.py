@@ -3,7 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from unet_tf.data.pairs import GIVEN, paired, part_folders
+from unet_tf.data.layouts import part_folders
+from unet_tf.data.names import paired
+from unet_tf.data.pairs import GIVEN
 from unet_tf.files import UserError
 
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from unet_tf import kaggle, rendered
-from unet_tf.data.pairs import given, layout, part_folders
+from unet_tf.data.layouts import part_folders
+from unet_tf.data.pairs import given, layout
 
 
 def find(data=None, kind="cars"):

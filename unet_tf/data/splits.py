@@ -6,7 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from unet_tf.data.pairs import CARVANA, paired, part_folders
+from unet_tf.data.layouts import part_folders
+from unet_tf.data.names import paired
+from unet_tf.data.pairs import CARVANA
 from unet_tf.files import UserError
 
 

@@ -25,25 +25,37 @@ class Finding(NamedTuple):
     cured: bool = False  # by leaving these files out
 
 
-def of_names(images, masks, twice, places):
-    """Findings on the names in two folders."""
+def of_names(found):
+    """Findings on the names in the folders of a part, from its `unet_tf.data.names.Listing`."""
+    folders = sorted({path.parent for path in [*found.images, *found.masks]})
     strays = [
         short(path)
-        for place in places
-        for path in sorted(place.glob("*"))
-        if path.suffix.lower() not in data.SUFFIXES and not path.name.startswith(".")
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+        and path.suffix.lower() not in data.SUFFIXES
+        and not path.name.startswith(".")
     ]
-    unmasked = [short(path) for stem, path in images.items() if stem not in masks]
-    alone = [short(path) for stem, path in masks.items() if stem not in images]
+    unmasked, alone = ([short(path) for path in paths] for paths in (found.unmasked, found.alone))
     remedy = f"{NAMES}; else remove the image, or train with --leave-out"
     yield Finding("error", "images without a mask", unmasked, remedy, cured=True)
     remedy = f"{NAMES}; else remove the mask, or train with --leave-out"
     yield Finding("error", "masks without an image", alone, remedy, cured=True)
-    yield Finding("error", "the same name twice", twice, "remove one of the two files")
-    remedy = f"only {', '.join(sorted(data.SUFFIXES))} are, and no folders within: convert or move"
+    remedy = "give the two different names, or move one of them away"
+    yield Finding("error", "the same name twice", found.twice, remedy)
+    remedy = f"only {', '.join(sorted(data.SUFFIXES))} are: convert or move them"
     yield Finding("note", "files that are not read", strays, remedy)
-    if not set(images) & set(masks):
-        yield Finding("error", "no pairs", [place.name for place in places], "fill the folders")
+    if not found.pairs:
+        cases = [f"{len(found.images)} images and {len(found.masks)} masks"]
+        remedy = f"{NAMES}; or pair them by --image-files PATTERN --mask-files PATTERN"
+        remedy = remedy if found.images and found.masks else "fill the folders"
+        yield Finding("error", "no pairs", cases, remedy)
+
+
+def of_unused(folders):
+    """The finding on folders of images that are no part of the data."""
+    remedy = "leave them, where they are meant for something else; else choose by --image-files "
+    return Finding("note", "folders not used", folders, remedy + "PATTERN --mask-files PATTERN")
 
 
 def of_images(facts):

@@ -6,7 +6,7 @@ these facts (`unet_tf.doctor`).
 
 import os
 import textwrap
-from collections import Counter, defaultdict
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +17,12 @@ from unet_tf import data, rendered
 from unet_tf.data import VOID, Labels, as_keys
 from unet_tf.doctor import mask_findings as of_labels
 from unet_tf.doctor.facts import facts_of
-from unet_tf.doctor.findings import LEVELS, by, first, of_groups, of_images, of_names
+from unet_tf.doctor.findings import LEVELS, by, first, of_groups, of_images, of_names, of_unused
 from unet_tf.doctor.pictures import first_pairs
 from unet_tf.files import atomically
 
 
-def check(folder, classes=None):
+def check(folder, classes=None, patterns=None):
     """Look at every file of a folder of images and masks.
 
     Parameters
@@ -30,6 +30,8 @@ def check(folder, classes=None):
     folder : path, as in `unet_tf.data.pair`
     classes : unet_tf.data.Labels, sequence of str, or None
         The classes, or their names by id. None: the folder's table, else what the masks hold.
+    patterns : (str, str), optional
+        Of image files and of mask files, as in `unet_tf.data.pair`.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def check(folder, classes=None):
         No images and masks in this folder, or a class table that cannot be read.
     """
     folder = Path(folder).expanduser()
-    counts, pairs, findings = listed(folder)
+    counts, pairs, findings = listed(folder, patterns)
     if not isinstance(classes, Labels):
         table = data.table_of(folder, classes)
         classes = table or (None if classes is None else Labels(tuple(classes)))
@@ -66,18 +68,15 @@ def check(folder, classes=None):
     return Report(folder, counts, facts, taken, pixels, findings)
 
 
-def listed(folder):
+def listed(folder, patterns):
     """What lies there, by name: ({part: (images, masks, pairs)}, [(part, Pair)], findings)."""
-    place, parts = data.part_folders(folder)
-    counts, pairs, findings = {}, [], []
-    for part, names in parts.items():
-        problems = defaultdict(list)
-        places = [data.unzipped(place, name) for name in names]
-        images, masks = (data.files_by_stem(place, problems) for place in places)
-        findings += of_names(images, masks, problems["the same name twice"], places)
-        own = [data.Pair(images[stem], masks[stem]) for stem in images if stem in masks]
-        pairs += [(part, pair) for pair in own]
-        counts[part] = (len(images), len(masks), len(own))
+    place, parts = data.part_folders(folder, patterns)
+    counts, pairs, findings = {}, [], [of_unused(data.unused(place, parts))]
+    for part, source in parts.items():
+        found = data.listing(place, source)
+        findings += of_names(found)
+        pairs += [(part, pair) for pair in found.pairs]
+        counts[part] = tuple(map(len, (found.images, found.masks, found.pairs)))
     return counts, pairs, findings
 
 

@@ -1,0 +1,161 @@
+"""Where images and masks lie in a folder, in the layouts that people have."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from unet_tf.data.images import SUFFIXES
+from unet_tf.data.pairs import GIVEN, LAYOUTS, given, layout
+from unet_tf.files import UserError
+
+# A folder of images and one of masks have one of these names, in any order of preference but this:
+# what was drawn by hand comes before `mask`, which then is the part of the image that counts.
+IMAGES = ("images", "image", "imgs", "img", "JPEGImages", "photos")
+MASKS = ("1st_manual", "masks", "mask", "labels", "label", "annotations", "annotation", "gt")
+MASKS += ("groundtruth", "ground_truth", "segmentations", "SegmentationClass")
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+BEHIND = ("_labels", "_masks", "annot", "_annot", "_annotations", "_mask", "_label", "_gt")
+NNUNET = {"train": ("imagesTr", "labelsTr"), "test": ("imagesTs", "labelsTs")}
+VOC = ("JPEGImages", "SegmentationClass")
+CHOOSE = "choose by --image-files PATTERN --mask-files PATTERN"
+
+
+class Source(NamedTuple):
+    """Where the pairs of a part lie, within a folder: two folders, which may be one, or zips; or
+    two patterns with stars. `names` is a file that lists the stems which belong to the part."""
+
+    images: str
+    masks: str
+    names: str | None = None
+
+
+def pictures(folder):
+    """How many images lie in a folder, not in those within it."""
+    if not folder.is_dir():
+        return 0
+    files = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sum(path.suffix.lower() in SUFFIXES for path in files)
+
+
+def part_folders(folder, patterns=None):
+    """Where the pairs of a folder lie: `(place, {part: Source})`, names within `place`.
+
+    The parts are "train" and those of "val" and "test" that have masks, where they are given; else
+    there is one, "all".
+
+    Parameters
+    ----------
+    folder : path
+    patterns : (str, str), optional
+        Of image files and of mask files, within the folder, such as `scans/*.tif` and
+        `drawn/*_vessels.png`: what the stars of both stand for pairs the files.
+
+    Raises
+    ------
+    UserError
+        There is no such folder, it is in none of the layouts, or in two.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder. Give one that is there.")
+    if patterns:
+        return folder, {"all": Source(*patterns)}
+    place = given(folder)
+    if place is not None:
+        parts = [part for part in GIVEN[1:] if any((place / f"{part}_labels").glob("*"))]
+        return place, {part: Source(part, f"{part}_labels") for part in ("train", *parts)}
+    fits = list(own_parts(folder))
+    plain = layout(folder)
+    if not fits and plain:
+        return folder, {"all": Source(*plain)}
+    fits = fits or list(one_part(folder))
+    if len(fits) > 1:
+        shown = " and ".join(described(parts) for parts in fits)
+        raise UserError(f"{folder}: two layouts fit, {shown}: {CHOOSE}")
+    if not fits:
+        raise without_pairs(folder)
+    return folder, fits[0]
+
+
+def own_parts(folder):
+    """Each `{part: Source}` of parts that somebody has made: of one way to lay them out."""
+
+    def beside(alias):  # train + train_masks
+        return [(alias, alias + behind) for behind in BEHIND]
+
+    def within(alias):  # train/images + train/masks
+        return [(f"{alias}/{image}", f"{alias}/{mask}") for mask in MASKS for image in IMAGES]
+
+    def below(alias):  # images/train + masks/train
+        return [(f"{image}/{alias}", f"{mask}/{alias}") for mask in MASKS for image in IMAGES]
+
+    for way in (beside, within, below):
+        parts = {}
+        for part, aliases in PARTS.items():
+            both = [two for alias in aliases for two in way(alias)]
+            fitting = [two for two in both if all(pictures(folder / name) for name in two)]
+            if fitting:
+                parts[part] = Source(*fitting[0])
+        # `train` and `train_masks` alone are Carvana's: all of it, to be split.
+        carvana = parts == {"train": Source("train", "train_masks")}
+        if "train" in parts and not carvana:
+            yield parts
+    made = {
+        part: Source(*two)
+        for part, two in NNUNET.items()
+        if all(pictures(folder / name) for name in two)
+    }
+    lists = {part: f"ImageSets/Segmentation/{part}.txt" for part in PARTS}
+    lists = {part: Source(*VOC, name) for part, name in lists.items() if (folder / name).is_file()}
+    yield from (parts for parts in (made, lists) if "train" in parts)
+
+
+def one_part(folder):
+    """Each `{"all": Source}`: a folder of images beside one of masks, or both in one folder."""
+    images = [name for name in IMAGES if pictures(folder / name)]
+    masks = [name for name in MASKS if pictures(folder / name)]
+    if masks[:1] == ["1st_manual"]:
+        masks = masks[:1]
+    both = [{"all": Source(image, mask)} for image in images for mask in masks]
+    if both:
+        yield from both
+    elif pictures(folder):
+        yield {"all": Source(".", ".")}
+
+
+def described(parts):
+    """The folders of a layout in words."""
+    return ", ".join(f"{source.images} + {source.masks}" for source in parts.values())
+
+
+def without_pairs(folder):
+    """The UserError for a folder that is in none of the layouts, with what was seen there."""
+    seen = [f"{path.name} ({pictures(path)} images)" for path in sorted(folder.iterdir())]
+    seen = [
+        text for text, path in zip(seen, sorted(folder.iterdir()), strict=True) if path.is_dir()
+    ]
+    there = f"It holds {', '.join(seen[:8])}. " if seen else "It holds no folders. "
+    wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
+    return UserError(
+        f"{folder}: no images and masks in this folder. {there}Expected {wanted}, or such like, as "
+        "folders or zips; parts as train + train_labels, val + val_labels, or train/images + "
+        f"train/masks; or image and mask side by side. For all else {CHOOSE}."
+    )
+
+
+def unused(place, parts):
+    """Folders of images within a place that no part uses: `["mask (20 images)", ...]`."""
+    used = {Path(name) for source in parts.values() for name in source[:2]}
+    if any("*" in name for source in parts.values() for name in source[:2]):
+        return []
+    folders = [path for path in sorted(place.rglob("*")) if path.is_dir()]
+    found = []
+    for path in [place, *folders]:
+        inner = path.relative_to(place)
+        hidden = any(piece.startswith(".") for piece in inner.parts)
+        if inner not in used and not hidden and (count := pictures(path)):
+            found.append(f"{inner} ({count} images)")
+    return found
