@@ -67,11 +67,12 @@ def atomically(path, durable=False):
 
 
 def write_text(path, text):
-    """Write a text whole or not at all; missing folders are made."""
+    """Write a text whole or not at all; missing folders are made. Bytes of a file's name that are
+    no UTF-8 are shown as such."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomically(path, durable=True) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path, record):

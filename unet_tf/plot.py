@@ -127,7 +127,8 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
             for axis in row:
                 axis.set_anchor("N")
             place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
-            text = row[0].annotate(titles[number], (0, 0), (0, -3), fontsize=8, **place)
+            title = titles[number].encode("utf-8", "backslashreplace").decode()  # no UTF-8
+            text = row[0].annotate(title, (0, 0), (0, -3), fontsize=8, **place)
             text.set_in_layout(False)
     if names:
         handles = [Patch(fc=palette[i] / 255, ec="0.5", label=name) for i, name in names.items()]

@@ -30,6 +30,9 @@ def main(argv=None):
         "reproduce": run_reproduce,
     }
     raised.clear()
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be of letters that it cannot show
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         if arguments.command in ("train", "predict", "reproduce") or needs_model(arguments):
             start_tensorflow()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from unet_tf.cli.types import patterns_of
+
 
 def run_data(arguments):
     from unet_tf import data, kaggle, rendered
@@ -30,7 +32,7 @@ def run_data(arguments):
 def run_check(arguments):
     from unet_tf import doctor
 
-    report = doctor.check(arguments.folder, arguments.classes)
+    report = doctor.check(arguments.folder, arguments.classes, patterns_of(arguments))
     print(report.text())
     if arguments.picture:
         Path(arguments.picture).parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import argparse
 
 from unet_tf.cli.train_options import STORE, add_reproduce, add_train, common_options
-from unet_tf.cli.types import flag, frame_size, image_size, seed, share, whole
+from unet_tf.cli.types import add_patterns, flag, frame_size, image_size, seed, share, whole
 
 EXAMPLES = """examples:
   python -m unet_tf data --download train_hq.zip train_masks.zip
@@ -61,6 +61,7 @@ def add_check(commands):
     )
     command.add_argument("folder", metavar="DIR")
     command.add_argument("--classes", nargs="+", metavar="NAME", help="names of the classes, by id")
+    add_patterns(command)
     command.add_argument("--picture", metavar="PNG", help="write a picture of the first pairs")
 
 

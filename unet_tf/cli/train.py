@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from unet_tf.cli.settings import settings
+from unet_tf.cli.types import patterns_of
 from unet_tf.files import UserError
 
 
@@ -43,7 +44,8 @@ def checked(arguments, folder):
     """The folder's report, printed; ValueError where training cannot start."""
     from unet_tf import doctor
 
-    report = doctor.check(folder, getattr(arguments, "class_names", None))
+    names, patterns = getattr(arguments, "class_names", None), patterns_of(arguments)
+    report = doctor.check(folder, names, patterns)
     print(report.text(), end="\n\n")
     if arguments.leave_out:
         left_out = report.left_out()
@@ -144,10 +146,14 @@ def run_train(arguments):
         raise UserError("without a check nothing is left out and no recipe chosen: give --recipe")
     # Settings are looked at before the data, also where these decide which recipe it is.
     recipe_of([name] if name else ["guide_unet", "multiclass_unet"], variant, arguments)
-    folder = data.find(arguments.data, protocol.get(name, variant).data if name else "cars")
+    kind = protocol.get(name, variant).data if name else "cars"
+    patterns = patterns_of(arguments)
+    if patterns and not arguments.data:
+        raise UserError("--image-files and --mask-files are within the folder: name it by --data")
+    folder = Path(arguments.data) if patterns else data.find(arguments.data, kind)
     report = None
     unseen = not (arguments.no_check or kept) and (arguments.data or not name)
-    if arguments.leave_out or unseen:  # what goes on was checked when it began
+    if arguments.leave_out or unseen or patterns:  # what goes on was checked when it began
         report = checked(arguments, folder)
     to = to or Path("runs") / folder.name
     there = [file for file in ("result.json", "state.npz", "folds.json") if (to / file).exists()]
@@ -170,7 +176,7 @@ def run_train(arguments):
     how |= how_to_train(arguments)
     if arguments.folds:
         return run_folds(recipe, folder, report, to, arguments, how)
-    how |= {"pairs": report.whole_pairs() if arguments.leave_out else None}
+    how |= {"pairs": report.whole_pairs() if arguments.leave_out or patterns else None}
     result = protocol.run(recipe, folder, arguments.seed, to, **how)
     print_scores(recipe, result, to)
 

@@ -6,7 +6,7 @@ What a recipe's setting may be is for `unet_tf.protocol` to say: its options are
 import argparse
 import os
 
-from unet_tf.cli.types import flag, image_size, named, number, seed, value, whole
+from unet_tf.cli.types import add_patterns, flag, image_size, named, number, seed, value, whole
 
 # `unet_tf.protocol.NAMES`, without the seconds that importing TensorFlow takes.
 RECIPES = ("article_simple", "article_unet", "guide_unet", "buildings_unet", "multiclass_unet")
@@ -72,6 +72,7 @@ def add_train(commands, common):
         default=argparse.SUPPRESS,
         help="names of the classes, by id, where the folder has no class table",
     )
+    add_patterns(command)
     words = "train without the images that have no mask, no whole file, or a mask of another size"
     flag(command, "--leave-out", words)
     flag(command, "--settings", "print all settings, their defaults and what they may be, and end")

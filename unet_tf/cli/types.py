@@ -3,6 +3,9 @@
 import argparse
 import json
 import math
+import re
+
+from unet_tf.files import UserError
 
 
 def image_size(text):
@@ -88,6 +91,28 @@ def named(text):
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r}: give NAME=VALUE, such as epsilon=1e-7")
     return name, value(setting)
+
+
+def add_patterns(command):
+    """The options for folders that are laid out in no usual way."""
+    words = "image files, within the folder, such as 'scans/*.tif'; with --mask-files"
+    command.add_argument("--image-files", metavar="PATTERN", help=words)
+    words = "mask files, such as 'drawn/*_v2.png': what the stars stand for pairs the files"
+    command.add_argument("--mask-files", metavar="PATTERN", help=words)
+
+
+def patterns_of(arguments):
+    """The two patterns, or None; UserError where they do not go together."""
+    two = arguments.image_files, arguments.mask_files
+    if two == (None, None):
+        return None
+    stars = [len(re.findall(r"\*+", pattern or "")) for pattern in two]
+    if None in two or not stars[0] or stars[0] != stars[1]:
+        raise UserError(
+            "give both --image-files and --mask-files, with as many stars in each: what these "
+            "stand for pairs the files"
+        )
+    return two
 
 
 def flag(command, name, text):

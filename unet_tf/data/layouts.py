@@ -80,6 +80,14 @@ def part_folders(folder, patterns=None):
     return folder, fits[0]
 
 
+def holding(folder):
+    """{name in small letters: name} of the folders of images within one, two levels deep."""
+    within = [path for path in folder.iterdir() if path.is_dir()]
+    within += [path for one in within for path in one.iterdir() if path.is_dir()]
+    names = [path.relative_to(folder).as_posix() for path in sorted(within) if pictures(path)]
+    return {name.lower(): name for name in names}
+
+
 def own_parts(folder):
     """Each `{part: Source}` of parts that somebody has made: of one way to lay them out."""
 
@@ -92,32 +100,37 @@ def own_parts(folder):
     def below(alias):  # images/train + masks/train
         return [(f"{image}/{alias}", f"{mask}/{alias}") for mask in MASKS for image in IMAGES]
 
-    for way in (beside, within, below):
-        parts = {}
-        for part, aliases in PARTS.items():
-            both = [two for alias in aliases for two in way(alias)]
-            fitting = [two for two in both if all(pictures(folder / name) for name in two)]
-            if fitting:
-                parts[part] = Source(*fitting[0])
+    there = holding(folder)
+
+    def fitting(candidates):
+        two = ([there.get(name.lower()) for name in names] for names in candidates)
+        return next((Source(*names) for names in two if all(names)), None)
+
+    ways = [
+        {part: [two for alias in aliases for two in way(alias)] for part, aliases in PARTS.items()}
+        for way in (beside, within, below)
+    ]
+    ways.append({part: [two] for part, two in NNUNET.items()})
+    for way in ways:
+        parts = {part: fitting(candidates) for part, candidates in way.items()}
+        parts = {part: source for part, source in parts.items() if source}
         # `train` and `train_masks` alone are Carvana's: all of it, to be split.
-        carvana = parts == {"train": Source("train", "train_masks")}
-        if "train" in parts and not carvana:
+        if "train" in parts and parts != {"train": Source("train", "train_masks")}:
             yield parts
-    made = {
-        part: Source(*two)
-        for part, two in NNUNET.items()
-        if all(pictures(folder / name) for name in two)
-    }
     lists = {part: f"ImageSets/Segmentation/{part}.txt" for part in PARTS}
     lists = {part: Source(*VOC, name) for part, name in lists.items() if (folder / name).is_file()}
-    yield from (parts for parts in (made, lists) if "train" in parts)
+    if "train" in lists:
+        yield lists
 
 
 def one_part(folder):
     """Each `{"all": Source}`: a folder of images beside one of masks, or both in one folder."""
-    images = [name for name in IMAGES if pictures(folder / name)]
-    masks = [name for name in MASKS if pictures(folder / name)]
-    if masks[:1] == ["1st_manual"]:
+    there = holding(folder)
+    images, masks = (
+        [there[name.lower()] for name in names if name.lower() in there]
+        for names in (IMAGES, MASKS)
+    )
+    if masks and masks[0].lower() == "1st_manual":
         masks = masks[:1]
     both = [{"all": Source(image, mask)} for image in images for mask in masks]
     if both:

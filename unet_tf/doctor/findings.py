@@ -127,10 +127,17 @@ def of_groups(facts):
         return
     images = [fact.pair.image for fact in facts if fact.part in ("all", "train")]  # to be split
     sizes = Counter(map(data.group_of, images))
+    fit = data.groups_fit(images)  # as `data.parts` decides
+    units = len(sizes) if fit else len(images)
+    level, remedy = "error", "add images: one trains, one chooses the epoch, one is scored"
+    if units == 2:
+        level, remedy = "warning", "add images, or train without a test part: --test-size 0"
+    cases = [f"{units} {'groups' if len(sizes) < len(images) and fit else 'images'}"]
+    what = "too few to split into a training, a validation and a test part"
+    yield Finding(level, what, cases if 0 < units < 3 else [], remedy)
     if len(sizes) == len(images):
         return
     cases = [f"{name} ({size} images)" for name, size in sizes.items()]
-    fit = data.groups_fit(images)  # as `data.parts` decides
     remedy = (
         "views of one thing on both sides of a random split leak; training splits by group by "
         "itself. If these are no groups: --set split_by=image"

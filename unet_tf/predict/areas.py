@@ -28,6 +28,5 @@ def write_areas(path, areas, labels):
     table.writerow(["image", "pixels", *heads])
     for name, (whole, *counts) in areas.items():
         cells = [cell for count in counts for cell in (count, f"{count / whole:.6f}")]
-        # Bytes that are no UTF-8 are shown as such.
-        table.writerow([name.encode("utf-8", "backslashreplace").decode(), whole, *cells])
+        table.writerow([name, whole, *cells])
     write_text(path, text.getvalue())
