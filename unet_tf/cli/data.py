@@ -38,4 +38,9 @@ def run_check(arguments):
         Path(arguments.picture).parent.mkdir(parents=True, exist_ok=True)
         report.picture(arguments.picture)
         print(f"\nWritten to {arguments.picture}")
+    if arguments.write_masks:
+        masks = doctor.write_masks(report, arguments.write_masks, arguments.foreground)
+        print(f"\n{len(masks)} masks written to {arguments.write_masks}: put them in the place of")
+        print("the others, or name both by --image-files PATTERN --mask-files PATTERN")
+        return 0
     return report.status

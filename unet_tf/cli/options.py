@@ -62,6 +62,10 @@ def add_check(commands):
     command.add_argument("folder", metavar="DIR")
     command.add_argument("--classes", nargs="+", metavar="NAME", help="names of the classes, by id")
     add_patterns(command)
+    words = "write clean black and white PNG masks into this folder; the originals stay"
+    command.add_argument("--write-masks", metavar="DIR", help=words)
+    words = "with --write-masks, what becomes white: half of the range or more, or any but 0 (half)"
+    command.add_argument("--foreground", choices=("half", "any"), default="half", help=words)
     command.add_argument("--picture", metavar="PNG", help="write a picture of the first pairs")
 
 

@@ -5,11 +5,12 @@ from unet_tf.data.find_labels import MOST_CLASSES, find_labels, grey_values, lab
 from unet_tf.data.find_labels import labels_of_values, with_greys
 from unet_tf.data.folds import folds
 from unet_tf.data.held_out import digests, held_out
-from unet_tf.data.images import SUFFIXES, UNDECODABLE, Unreadable, ids_at, keep_freed_memory
+from unet_tf.data.headers import Unreadable
+from unet_tf.data.images import SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory
 from unet_tf.data.images import open_image, read_image, read_resized, resized, resized_back
 from unet_tf.data.images import size_at, size_of, to_rgb
 from unet_tf.data.labels import Labels
-from unet_tf.data.masks import VOID, as_keys, ids_of, nearest, read_mask, save_ids, values_of
+from unet_tf.data.masks import VOID, as_keys, drawn, ids_of, nearest, read_mask, save_ids, values_of
 from unet_tf.data.layouts import part_folders, unused
 from unet_tf.data.names import listing, pair
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout

@@ -16,6 +16,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from unet_tf.data.headers import (
+    TURNS,
+    Unreadable,
+    bands_of,
+    ends,
+    of_bands,
+    orientation_of,
+    require_one,
+    upright_size,
+)
 from unet_tf.files import UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
@@ -23,31 +33,29 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
 
-class Unreadable(UserError):
-    """A file that cannot be read: `reason` says why, without the file's name."""
-
-    def __init__(self, name, reason, remedy=""):
-        super().__init__(f"{name}: {reason}{remedy}")
-        self.reason = reason
-
-
 def size_of(path):
-    """(height, width) of an image file, in pixels, from its header; `Unreadable` names a file that
-    is empty, truncated, or no image."""
+    """(height, width) of an image file as viewers show it, in pixels, from its header; `Unreadable`
+    names a file that is empty, truncated, of several pages, or no image."""
     path = Path(path)
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            ending = ENDINGS.get(image.format, b"")
+            width, height = upright_size(image)
+            require_one(image, path)
+            kind, ending = image.format, ENDINGS.get(image.format, b"")
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - 64))
             tail = file.read()
     except UnidentifiedImageError:
+        if bands := bands_of(path):
+            raise of_bands(path.name, bands) from None
         raise Unreadable(path.name, "not an image (JPEG, PNG, GIF or TIFF)") from None
+    except Unreadable:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Unreadable(path.name, f"cannot be read ({error})") from None
     # A GIF ends in a single byte, which may stand anywhere: it has to be the last.
-    if not (tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail):
+    last = tail.rstrip(b"\0").endswith(ending) if len(ending) == 1 else ending in tail
+    if not last and not ends(path.read_bytes(), kind):
         raise Unreadable(path.name, "the file is truncated")
     return height, width
 
@@ -60,37 +68,71 @@ UNDECODABLE = (
 
 
 def read_image(path):
-    """A photograph (JPEG, PNG, GIF) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha is
-    dropped, 16 bit becomes 8. Raises as `open_image`."""
-    return to_rgb(open_image(path))
+    """A photograph (JPEG, PNG, GIF, TIFF) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha
+    is dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
+    return to_rgb(open_image(path), path)
 
 
-def to_rgb(image):
-    """The pixels of a Pillow image as uint8 `(H, W, 3)`."""
-    if image.mode.startswith("I"):  # 16-bit grey
-        image = Image.fromarray((np.asarray(image, "int64") // 257).astype("uint8"))
+def to_rgb(image, path="this image"):
+    """The pixels of a Pillow image as uint8 `(H, W, 3)`.
+
+    16-bit grey is divided by 257, and floats in [0, 1] are multiplied by 255. `Unreadable` names
+    the file where numbers are of another range: clipped, or divided so, they would show nothing.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)
+        low, high = values.min(), values.max()
+        if image.mode == "F" and 0 <= low <= high <= 1:
+            values = np.round(255 * values)
+        elif 0 <= low <= high <= 65535 and (high >= 2**14 or high == 0) and image.mode != "F":
+            values = values.astype("int32") // 257
+        else:
+            raise Unreadable(path, *of_range(float(low), float(high), image.mode != "F"))
+        image = Image.fromarray(values.astype("uint8"))
     return np.asarray(image.convert("RGB"))
 
 
-def open_image(path, at_least=None):
-    """The decoded Pillow image of a file, or of a `zipfile.Path`; `Unreadable` names a broken one.
+def of_range(low, high, whole):
+    """Why numbers from `low` to `high`, whole or not, are not read, and what to do."""
+    reason = f"its numbers go from {low:g} to {high:g}, neither 8 nor 16 bits nor from 0 to 1"
+    factor = next((2 ** (16 - bits) for bits in (10, 12, 14) if low >= 0 and high < 2**bits), None)
+    command = "-depth 8 out.png, its range set by -level LOW,HIGH, the same for all images"
+    if factor and whole:
+        reason = f"its largest number is {high:g}: fewer bits than the 16 of the file"
+        command = f"-evaluate multiply {factor} out.png"
+    remedy = (
+        f". Bring all images to one range, for instance by ImageMagick: magick in.tif {command}"
+    )
+    return reason, remedy
 
-    `.info["size"]` is its (width, height) in the file. Given `at_least`, (height, width), a JPEG
-    comes at a half, a quarter or an eighth of that where it is still so large: libjpeg then leaves
-    out the fine detail while it decodes, which is four times as fast or more.
+
+def open_image(path, at_least=None):
+    """The decoded Pillow image of a file, or of a `zipfile.Path`; `Unreadable` names a broken one,
+    and one of several pages.
+
+    It is turned and mirrored as its EXIF asks for (`.info["orientation"]`), so as viewers show it.
+    `.info["size"]` is its (width, height) in the file, turned alike. Given `at_least`, (height,
+    width), a JPEG comes at a half, a quarter or an eighth of that where it is still so large:
+    libjpeg then leaves out the fine detail while it decodes, which is four times as fast or more.
     """
     try:
         # A zipfile.Path, a file within a zip, opens itself.
         image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
-        image.info["size"] = image.size
+        require_one(image, Path(str(path)))
+        turn, size = orientation_of(image), upright_size(image)
+        if turn > 4:
+            image.filename = ""  # else Pillow maps a TIFF's rows at the width that it turns them to
         if at_least is not None:
-            image.draft(None, at_least[::-1])
+            image.draft(None, at_least[:: -1 if turn < 5 else 1])
         image.load()
-    except FileNotFoundError:
+        if turn in TURNS and image.format != "TIFF":  # a TIFF is turned by Pillow
+            image, image.format = image.transpose(TURNS[turn]), image.format
+    except (FileNotFoundError, Unreadable):
         raise
     except UNDECODABLE as error:
         remedy = ". Replace the file, or remove it and its pair"
         raise Unreadable(path, f"cannot be decoded ({error})", remedy) from None
+    image.info |= {"size": size, "orientation": turn}
     return image
 
 
@@ -116,10 +158,14 @@ def read_resized(path, image_size, resize="area"):
     width, height = image.info["size"]
     drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
     scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
-    # The last pixel may be a part of one.
-    box = None if scale == 1 else (0, 0, width / scale, height / scale)
+    box = None
+    if scale > 1:  # the last pixel may be a part of one, and a turned image's last pixel its first
+        turn, box = image.info["orientation"], (width / scale, height / scale)
+        left = image.width - box[0] if turn in (2, 3, 6, 7) else 0
+        top = image.height - box[1] if turn in (3, 4, 7, 8) else 0
+        box = (left, top, left + box[0], top + box[1])
     size = size_at(image_size, (height, width))
-    return resized(to_rgb(image), size, resize, box), (height, width)
+    return resized(to_rgb(image, path), size, resize, box), (height, width)
 
 
 def size_at(image_size, own):

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from unet_tf.data.headers import Unreadable
 from unet_tf.data.images import open_image
 from unet_tf.files import UserError, atomically
 
@@ -12,19 +13,19 @@ VOID = 255  # of a mask: what counts nowhere
 def read_mask(path):
     """A black and white mask (PNG, GIF) as uint8 `(H, W)` in {0, 1}.
 
-    The maximum over the colour channels counts, a palette is applied, alpha is dropped; white is
-    1, 255 or 65535.
+    The maximum over the colour channels counts, a palette is applied; white is 1, 255 or 65535. A
+    mask in an alpha channel is taken from there (`drawn`).
 
     Raises
     ------
     UserError
         Names the file when it cannot be decoded, or holds other values than black and one white.
     """
-    image = open_image(path)
-    if image.mode in ("1", "LA", "La"):
+    image = drawn(open_image(path), path)
+    if image.mode == "1":
         image = image.convert("L")
-    elif image.mode in ("PA", "RGB", "RGBA"):  # planes: 20 times as fast as over the last axis
-        channels = np.asarray(image.convert("RGB"))
+    elif image.mode == "RGB":  # planes: 20 times as fast as over the last axis
+        channels = np.asarray(image)
         image = Image.fromarray(np.max([channels[..., i] for i in range(3)], axis=0))
     pixels = np.asarray(image)
     if image.mode in ("L", "P"):
@@ -49,24 +50,57 @@ def read_mask(path):
     return (pixels > 0).astype("uint8")
 
 
-def values_of(mask, greys=False):
-    """What a mask holds: grey values or palette indices, int64 `(H, W)`; or uint8 `(H, W, 3)`.
+def drawn(image, path="this mask"):
+    """A mask's Pillow image, of whole numbers or colours, without alpha.
 
-    An RGB mask whose channels are equal is still one of colours; alpha is dropped; 16-bit black and
-    white is 0 and 255. With `greys` a grey mask is one of colours, too.
+    Where the colours are the same all over and the alpha is not, the mask is the alpha: so image
+    editors and removers of backgrounds save it. Alpha is dropped where it is the same all over, or
+    where all that is transparent has one colour. Else nobody knows which is meant: `Unreadable`.
+    """
+    if image.mode == "F":
+        values = np.asarray(image)
+        if (values != np.round(values)).any() or values.min() < 0:
+            remedy = ": save the mask as whole numbers, 0 and 255, or ids"
+            raise Unreadable(
+                path, f"its floats go from {values.min():g} to {values.max():g}", remedy
+            )
+        return Image.fromarray(values.astype("int32"))
+    if image.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and "transparency" not in image.info:
+        return image
+    if image.mode == "P":  # an index that viewers do not show: a colour as any other
+        return image
+    alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    plain = {"LA": "L", "La": "L", "PA": "P"}.get(image.mode, "RGB")
+    plain = image.getchannel(0) if image.mode == "PA" else image.convert(plain)
+    if alpha.min() == alpha.max():
+        return plain
+    colours = np.asarray(plain)
+    if (colours == colours[0, 0]).all():
+        return Image.fromarray(alpha)
+    hidden = colours[alpha == alpha.min()]
+    if (hidden == hidden[0]).all():
+        return plain
+    remedy = ": save the mask as black and white, or as ids, without an alpha channel"
+    raise Unreadable(path, "its colours and its alpha channel differ as masks", remedy)
+
+
+def values_of(mask, greys=False):
+    """What a mask holds: grey values or palette indices, int32 `(H, W)`; or uint8 `(H, W, 3)`.
+
+    An RGB mask whose channels are equal is still one of colours; alpha is `drawn` or dropped;
+    16-bit black and white is 0 and 255. With `greys` a grey mask is one of colours, too.
 
     Parameters
     ----------
     mask : path (raises as `open_image`), or decoded Pillow image
     greys : bool
     """
-    image = mask if isinstance(mask, Image.Image) else open_image(mask)
-    if image.mode in ("P", "PA"):
-        return np.asarray(image.getchannel(0) if image.mode == "PA" else image).astype("int64")
+    image = drawn(mask) if isinstance(mask, Image.Image) else drawn(open_image(mask), mask)
+    if image.mode == "P":
+        return np.asarray(image).astype("int32")
     if not is_grey(image):
         return np.asarray(image.convert("RGB"))
-    values = np.asarray(image).astype("int64")
-    values = values[..., 0] if values.ndim == 3 else values
+    values = np.asarray(image).astype("int32")
     if values.max(initial=0) == 65535 and not set(np.unique(values)) - {0, 65535}:
         values //= 257
     return np.repeat(values[..., None], 3, axis=2) if greys else values
@@ -99,7 +133,7 @@ def ids_of(values, labels):
 
 def packed(colours):
     """Colours `(..., 3)` as one whole number each."""
-    red, green, blue = np.moveaxis(np.asarray(colours).astype("int64"), -1, 0)
+    red, green, blue = np.moveaxis(np.asarray(colours).astype("int32"), -1, 0)
     return (red << 16) | (green << 8) | blue
 
 

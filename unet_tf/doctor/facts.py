@@ -9,7 +9,6 @@ from unet_tf import data
 from unet_tf.doctor.findings import short
 
 KEPT = 256  # values of one mask: more are no classes
-ORIENTATION = 0x0112  # EXIF
 
 
 class Photo(NamedTuple):
@@ -50,8 +49,8 @@ def photo_of(path):
     """The `Photo` of an image file, wholly decoded."""
     data.size_of(path)  # finds truncated files that Pillow decodes all the same
     image = data.open_image(path)
-    if image.mode.startswith("I"):
-        levels = np.asarray(image, "int64") // 257  # as `data.read_image` has them
+    if image.mode.startswith("I") or image.mode == "F":
+        levels = data.to_rgb(image, path)
         mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
     else:
         histogram = np.array(image.convert("L").histogram())
@@ -59,7 +58,7 @@ def photo_of(path):
         constant = np.count_nonzero(histogram) == 1
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-    turned = image.getexif().get(ORIENTATION, 1) != 1
+    turned = image.info["orientation"] != 1
     alpha = "A" in image.mode.upper() or "transparency" in image.info
     return Photo(image.size[::-1], image.mode, digest, mean, constant, turned, alpha)
 
@@ -67,20 +66,20 @@ def photo_of(path):
 def mask_of(path):
     """The `Mask` of a mask file, wholly decoded."""
     data.size_of(path)
-    image = data.open_image(path)
+    stored = data.open_image(path)
+    image = data.drawn(stored, path)
     values, counts = counted(image)
     palette = None
     if image.mode == "P":  # a file may hold fewer colours than 256: black follows
         own = bytes(image.getpalette("RGB")).ljust(768, b"\0")
         palette = np.frombuffer(own, "uint8").reshape(256, 3)[values]
-    jpeg, size = image.format in ("JPEG", "MPO"), image.size[::-1]
-    return Mask(size, image.mode, jpeg, values[:KEPT], counts[:KEPT], len(values), palette)
+    jpeg, size = stored.format in ("JPEG", "MPO"), image.size[::-1]
+    return Mask(size, stored.mode, jpeg, values[:KEPT], counts[:KEPT], len(values), palette)
 
 
 def counted(image):
     """(values, counts): what `data.values_of` has for a decoded mask, and in how many pixels."""
-    if image.mode in ("LA", "La", "PA"):
-        image = image.getchannel(0)
+    image = data.drawn(image)
     if image.mode in ("L", "P"):  # in a twentieth of np.unique's time
         counts = np.array(image.histogram())
         return np.flatnonzero(counts), counts[counts > 0]

@@ -79,17 +79,16 @@ def of_images(facts):
     def those(test):
         return [short(fact.pair.image) for fact in seen if test(fact.photo)]
 
-    remedy = (
-        "pixels are read as stored, so the image may lie across its mask: turn the pixels "
-        "(PIL.ImageOps.exif_transpose) and save without the tag"
-    )
+    remedy = "they are read as viewers show them; masks of another size were drawn otherwise"
     turned = those(lambda photo: photo.turned)
-    yield Finding("warning", "images stored turned, by their EXIF orientation", turned, remedy)
+    yield Finding("note", "images stored turned, by their EXIF orientation", turned, remedy)
     dark = those(lambda photo: photo.constant or photo.mean < DARK)
-    remedy = "look at them; 16-bit images that use few of their levels must be stretched first"
+    remedy = "look at them"
     yield Finding("note", "images very dark or of one colour", dark, remedy)
     deep = those(lambda photo: photo.mode[0] in "IF")
-    yield Finding("note", "images of more than 8 bits", deep, "they are read as 8: 65535 is white")
+    yield Finding(
+        "note", "images of more than 8 bits", deep, "they are read as 8: 65535, or 1, is white"
+    )
     yield Finding("note", "images with alpha", those(lambda photo: photo.alpha), "it is dropped")
     sizes = Counter(fact.photo.size for fact in seen)
     usual = max(sizes, key=sizes.get, default=None)

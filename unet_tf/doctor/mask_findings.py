@@ -8,7 +8,11 @@ from unet_tf.doctor.findings import Finding, short
 from unet_tf.files import UserError
 
 RARE = 0.005  # share of the pixels: such a class hardly moves an unweighted cross-entropy
-SHARP = "classes need hard edges: save PNG, without anti-aliasing, resized by nearest alone"
+SHARP = (
+    "classes need hard edges: save PNG, without anti-aliasing, resized by nearest alone; black and "
+    "white ones are made hard by `check DIR --write-masks OUT`, numbered objects (cells 1, 2, 3) "
+    "become one foreground by `--write-masks OUT --foreground any`"
+)
 
 
 def sharp_and_blurred(facts, classes):
@@ -46,7 +50,8 @@ def of_white(grey, classes):
     """Findings on masks of 0 and 255, which is white in some masks and void in others."""
     values = {short(fact.pair.mask): set(fact.mask.values.tolist()) for fact in grey}
     ids = [name for name, own in values.items() if own - {0, VOID}]
-    white = [name for name, own in values.items() if own - {0} == {VOID}]
+    # One that is all 255 is all void among ids, and all white else: both may be.
+    white = [name for name, own in values.items() if own == {0, VOID}]
     meant = any(VOID in values[name] for name in ids)  # 255 as void
     if not meant:
         what = f"mixed masks: {len(white)} hold 0 and 255, {len(ids)} hold ids"

@@ -1,0 +1,66 @@
+"""Clean masks from soft and numbered ones, and what a doctor says of them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_tf import data, doctor
+from unet_tf.cli import commands
+from unet_tf.files import UserError
+
+
+@pytest.fixture
+def soft(tmp_path):
+    """Six images whose masks, a bright block, were saved as JPEGs."""
+    for number in range(6):
+        for kind in ("images", "masks"):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            pixels = np.zeros((24, 32), "uint8")
+            pixels[4:16, 8 : 16 + number] = 255
+            Image.fromarray(pixels).save(tmp_path / kind / f"{number}.jpg", quality=75)
+    return tmp_path
+
+
+def test_soft_masks_are_refused_with_a_command_that_mends_them(soft, capsys):
+    report = doctor.check(soft)
+    (finding,) = [one for one in report.findings if "JPEGs" in one.what]
+    assert report.status == 1 and "--write-masks" in finding.remedy
+    assert commands.main(["check", str(soft), "--write-masks", str(soft / "hard")]) == 0
+    assert "6 masks written" in capsys.readouterr().out
+    for number in range(6):
+        expected = np.zeros((24, 32), "uint8")
+        expected[4:16, 8 : 16 + number] = 1
+        np.testing.assert_array_equal(data.read_mask(soft / f"hard/{number}.png"), expected)
+    again = doctor.check(soft, patterns=("images/*.jpg", "hard/*.png"))
+    assert again.status == 0 and again.black_and_white()
+    with pytest.raises(UserError, match=r"0\.png is there already"):
+        doctor.write_masks(report, soft / "hard")
+
+
+def test_numbered_cells_become_one_foreground(tmp_path):
+    for number in range(4):
+        cells = np.zeros((20, 20), "uint16")
+        cells[2:6, 2:6], cells[10:14, 4:9], cells[15:18, 15:18] = 1, 2 + number, 300 + number
+        for kind, pixels in (("images", cells * 100), ("masks", cells)):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / kind / f"{number}.png")
+    report = doctor.check(tmp_path)
+    assert report.status == 1
+    assert any("--foreground any" in finding.remedy for finding in report.findings)
+    doctor.write_masks(report, tmp_path / "one", "any")
+    for number in range(4):
+        expected = data.values_of(tmp_path / f"masks/{number}.png") > 0
+        np.testing.assert_array_equal(data.read_mask(tmp_path / f"one/{number}.png"), expected)
+
+
+def test_masks_that_are_all_void_count_as_such(tmp_path):
+    """Beside masks of ids one that is 255 all over holds no white."""
+    for number in range(6):
+        ids = np.tile(np.array([0, 1, 2], "uint8"), (9, 3))
+        for kind in ("images", "masks"):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            pixels = np.full_like(ids, 255) if number == 5 and kind == "masks" else ids
+            Image.fromarray(pixels).save(tmp_path / kind / f"{number}.png")
+    report = doctor.check(tmp_path)
+    assert report.status == 0
+    assert report.classes.names == ("0", "1", "2") and report.pixels["all"][255] == 81
