@@ -266,10 +266,12 @@ print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 # cannot be decoded is named in the error (`UNDECODABLE` lists what Pillow and a zip raise then:
 # nine kinds of error; `Unreadable` is a `ValueError` that keeps the reason apart from the name).
 # `at_least` is for notebook 02: a large JPEG that you want small can be decoded smaller, which is
-# much faster.
+# much faster. The module's versions do more for other people's files: they turn a photograph as its
+# EXIF orientation asks, and refuse, by name, files of several pages, of more bands than three, and
+# of numbers that would have to be clipped.
 
 
-# %% tags=["lifted"]
+# %%
 def open_image(path, at_least=None):
     try:
         # A zipfile.Path, a file within a zip, opens itself.
@@ -301,10 +303,11 @@ def to_rgb(image):
 # %% [markdown]
 # Then the masks. The palette is applied, a transparency channel is dropped, the maximum over the
 # colours counts, and only black and one white are allowed. Read the last condition: the function
-# refuses what is no black and white mask, and says what it found.
+# refuses what is no black and white mask, and says what it found. (The module's looks at the
+# transparency first: image editors save masks there.)
 
 
-# %% tags=["lifted"]
+# %%
 def read_mask(path):
     """A black and white mask as uint8 (H, W) in {0, 1}."""
     image = open_image(path)

@@ -273,6 +273,11 @@ def resized(pixels, image_size, resize="area", box=None):
     raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
 
 
+# %% [markdown]
+# The reader, in short (the module's also takes shares of an image's own size, and turned files):
+
+
+# %%
 def read_resized(path, image_size, resize="area"):
     """A photograph at `image_size`, and the size that it has in the file."""
     by_area = image_size is not None and resize == "area"

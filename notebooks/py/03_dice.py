@@ -563,6 +563,12 @@ def mean_of(train, image_size):
     return mean
 
 
+# %% [markdown]
+# The baseline, in short: the module's takes the best of this mask, of nothing, and of all of the
+# image, for where objects are small and stand anywhere the mean mask is empty.
+
+
+# %%
 def constant_baseline(train, scored, image_size=(96, 128)):
     """The per-image dice of a prediction that never looks at an image."""
     mean = mean_of(train, image_size)

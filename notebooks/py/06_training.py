@@ -271,8 +271,8 @@ print("only the weight kept:", moved(saved, keras.optimizers.Adam(0.1), [-1.0]))
 # - the epoch's number, from which order and augmentation follow;
 # - early stopping's patience and best value, the best weights, and the history so far.
 #
-# `train.fit(..., folder=...)` writes it after each epoch: the best model as `best.keras`, a row of `log.csv` to read,
-# all the rest as `state.npz`. With `resume=True` it goes on from there; where nothing lies yet it starts, so that one
+# `fit(..., folder=...)` writes it after each epoch, in a thread beside the training: the best model, without its
+# optimizer, as `best.keras`, a row of `log.csv` to read, all the rest as `state.npz`. With `resume=True` it goes on from there; where nothing lies yet it starts, so that one
 # command does both. (The guide's loads a checkpoint that its first run does not have.) This is a whole training:
 
 

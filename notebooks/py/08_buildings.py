@@ -124,7 +124,7 @@ Path("runs").mkdir(exist_ok=True)  # for files that this notebook writes
 # %% tags=["lifted"]
 def packed(colours):
     """Colours `(..., 3)` as one whole number each."""
-    red, green, blue = np.moveaxis(np.asarray(colours).astype("int64"), -1, 0)
+    red, green, blue = np.moveaxis(np.asarray(colours).astype("int32"), -1, 0)
     return (red << 16) | (green << 8) | blue
 
 

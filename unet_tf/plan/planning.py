@@ -74,7 +74,7 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     """
     pairs = report.whole_pairs()
     part = "train" if "train" in pairs else "all"
-    labels = labels_of(report, many)
+    labels = labels_meant(report, many)
     images = {name: len(own) for name, own in pairs.items()}
     found = found_in(pairs[part], images, labels, report.pixels[part])
     recipe = protocol.get(recipe_for(report, many))
@@ -108,10 +108,10 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
 
 def recipe_for(report, many=False):
     """The name of the recipe that fits the masks: one foreground, or class ids."""
-    return "guide_unet" if labels_of(report, many).binary else "multiclass_unet"
+    return "guide_unet" if labels_meant(report, many).binary else "multiclass_unet"
 
 
-def labels_of(report, many=False):
+def labels_meant(report, many=False):
     """The labels of a checked folder's masks; UserError where the check could not tell them."""
     if report.black_and_white() and not many:
         return Labels.foreground()

@@ -69,7 +69,7 @@ def of_masks(masks, folder, part=None, region=None, names=None):
     if missing:
         print(f"{len(missing)} of {len(pairs)} images have no mask in {masks}: left out")
     pairs = [pair for pair in pairs if pair.mask in made]
-    labels = labels_of(folder, pairs, names)
+    labels = labels_found(folder, pairs, names)
     read = data.reader(labels, pairs, folder, region)
     answers = (answer_of(made[mask], mask, labels) for _, mask in pairs)
     return of_answers(pairs, answers, labels, read, train)
@@ -108,7 +108,7 @@ def depth(path, image):
     return len(place) if own[len(own) - len(place) :] == place else -1
 
 
-def labels_of(folder, pairs, names=None):
+def labels_found(folder, pairs, names=None):
     """What the masks of these pairs mean: one foreground where all are black and white and there is
     no class table, else as `unet_tf.data.find_labels`."""
     word = data.word_of([image for image, _ in pairs])
