@@ -65,6 +65,13 @@ IGNORED = {
         'print(f"IoU, rendered cars, {len(parts.test)} test images, original size")',
         "pair = parts.train[0]",
     ],
+    "11_your_own": [
+        "made = plan.plan(report, minutes=0.5)",
+        'settings = {**settings, "epochs": 30, "patience": 30, "batch_size": 4}',
+        'score = result["scores"]',
+        "figure = plt.figure(figsize=(5.8, 4.2), dpi=100)",
+        'print(protocol.verdict_text(bad["scores"], bad["verdict"]))',
+    ],
 }
 
 TAGS = {"lifted", "nbval-ignore-output", "nbval-skip"}

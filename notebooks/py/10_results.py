@@ -741,6 +741,7 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 # 3. 1000 images, split by image into 800 and 200. With what probability do the views of one car fall on
 #    both sides, if it has 16 views, and if it has 2? Compute it without simulating. *0.973 and 0.320.*
 #
-# This is the last notebook. With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb),
-# or fill the lines of the table with the two commands above. What each file of the project is for, its
-# [README](../README.md) says.
+# With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb), or fill the lines of the
+# table with the two commands above. What each file of the project is for, its [README](../README.md) says.
+#
+# Next: [11 · Your own images](11_your_own.ipynb).

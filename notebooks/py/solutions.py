@@ -440,3 +440,31 @@ from math import comb
 for views in (16, 2):
     none, every = comb(1000 - views, 200), comb(1000 - views, 200 - views)
     print(f"{views} views: on both sides with {1 - (none + every) / comb(1000, 200):.3f}")
+
+# %% [markdown]
+# ## Notebook 11
+#
+# 1. A line of one pixel at half of its size: a share of a half a pixel, and a background that is as probable.
+
+# %%
+from collections import Counter
+
+from unet_tf.plan.found import Found
+
+line = np.zeros((96, 96), "uint8")
+line[:, 48] = 1
+one = Found(data.Labels.foreground(), {"all": 1}, Counter([(96, 96)]), {}, [line])
+for share in (1.0, 0.5):
+    print(f"{share:g} of the size: {one.kept(share):.0f}")
+
+# %% [markdown]
+# 2. Steps in ten minutes, of which 85% train, whatever the number of images.
+
+# %%
+print(f"{0.85 * 10 * 60 / 0.2:.0f} steps")
+
+# %% [markdown]
+# 3. Two empty masks have a dice of 1, so nothing as a prediction is right on nine of ten images.
+
+# %%
+print(f"{np.mean([1.0] * 9 + [0.0]):.1f}")
