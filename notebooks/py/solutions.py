@@ -449,7 +449,7 @@ for views in (16, 2):
 # %%
 from collections import Counter
 
-from unet_tf.plan.found import Found
+from unet_tf.plan import Found
 
 line = np.zeros((96, 96), "uint8")
 line[:, 48] = 1
