@@ -69,7 +69,7 @@ IGNORED = {
         "made = plan.plan(report, minutes=0.5)",
         'settings = {**settings, "epochs": 30, "patience": 30, "batch_size": 4}',
         'score = result["scores"]',
-        "figure = plt.figure(figsize=(5.8, 4.2), dpi=100)",
+        "figure = plt.figure(figsize=(4.6, 3.4), dpi=80)",
         'print(protocol.verdict_text(bad["scores"], bad["verdict"]))',
     ],
 }

@@ -400,17 +400,23 @@ TRUTH, MISSED, EXTRA = (0.20, 0.63, 0.17), (0.84, 0.15, 0.16), (0.12, 0.47, 0.71
 
 def overlay(image, truth, prediction):
     """The image with truth found in green, truth missed in red, and what is no truth in blue."""
-    image = np.asarray(image) / 255 if np.asarray(image).dtype == np.uint8 else np.asarray(image)
-    truth = np.asarray(truth).reshape(image.shape[:2]) > 0
-    prediction = np.asarray(prediction).reshape(image.shape[:2]) > 0
-    shown = image.astype("float64")
-    for where, colour in (
-        (truth & prediction, TRUTH),
-        (truth & ~prediction, MISSED),
-        (~truth & prediction, EXTRA),
-    ):
+    shown = unit(image)
+    for where, colour in found_missed_extra(truth, prediction, shown.shape[:2]):
         shown[where] = 0.5 * shown[where] + 0.5 * np.array(colour)
     return shown
+
+
+def unit(image):
+    """A copy of an image as float64 in [0, 1]."""
+    image = np.asarray(image)
+    return image / 255 if image.dtype == np.uint8 else image.astype("float64")
+
+
+def found_missed_extra(truth, prediction, size):
+    """Where truth is found, missed, and none, bool `size`, each with its colour."""
+    truth, prediction = (np.asarray(mask).reshape(size) > 0 for mask in (truth, prediction))
+    both = truth & prediction
+    return (both, TRUTH), (truth & ~both, MISSED), (prediction & ~both, EXTRA)
 
 
 # %% [markdown]
@@ -514,7 +520,7 @@ def refuse(folder, problems):
 # last bytes that a whole file of its kind has. That takes a fraction of a millisecond, where
 # decoding takes many, so you can check every file of a large set. `Pair` holds two such files.
 
-# %% tags=["lifted"]
+# %%
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
 

@@ -255,7 +255,7 @@ print("says nothing:", ", ".join(trace(count=2, after={"step 0": "read 1"})))
 # The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and all others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` knows both; `read_resized`, which reads a file, comes to its turn below.
 
 
-# %% tags=["lifted"]
+# %%
 def resized(pixels, image_size, resize="area", box=None):
     """uint8 (H, W) or (H, W, 3), resized to (height, width)."""
     if image_size is None or tuple(pixels.shape[:2]) == tuple(image_size):
@@ -273,11 +273,6 @@ def resized(pixels, image_size, resize="area", box=None):
     raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
 
 
-# %% [markdown]
-# The reader, in short (the module's also takes shares of an image's own size, and turned files):
-
-
-# %%
 def read_resized(path, image_size, resize="area"):
     """A photograph at `image_size`, and the size that it has in the file."""
     by_area = image_size is not None and resize == "area"
@@ -337,9 +332,10 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 #
 # ### Small from the start
 #
-# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. Who wants the image small can leave the fine ones out while decoding: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area.
+# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. Who wants the image small can leave the fine ones out while decoding: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area. (The module's also takes shares of an image's own size, and turned files.)
 #
 # Carvana's photographs are 1918x1280. Enlarge the one from above to that, save it, and read it in three ways. Look at the mean difference of each from exact areas, which `tf.image.resize` computes from all the pixels.
+
 
 # %%
 file = Path(tempfile.mkdtemp()) / "large.jpg"

@@ -566,6 +566,9 @@ def mean_of(train, image_size):
 # %% [markdown]
 # The baseline, in short: the module's takes the best of this mask, of nothing, and of all of the
 # image, for where objects are small and stand anywhere the mean mask is empty.
+#
+# Split by car, so that no car is on both sides. Every fifth training mask is enough for a mean, and
+# since 5 and 16 share no factor, all 16 views of a car take part.
 
 
 # %%
@@ -581,11 +584,6 @@ def constant_baseline(train, scored, image_size=(96, 128)):
     return per_image_dice(scored, predictions())
 
 
-# %% [markdown]
-# Split by car, so that no car is on both sides. Every fifth training mask is enough for a mean, and
-# since 5 and 16 share no factor, all 16 views of a car take part.
-
-# %%
 parts = data.split(data.pair(folder))
 train = parts.train[::5]
 origin = "rendered" if (folder / "rendered.json").exists() else "real"

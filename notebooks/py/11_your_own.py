@@ -115,8 +115,8 @@ print(report.text())
 
 # %%
 pairs = data.pair(folder)
-images = [data.read_image(image) for image, _ in pairs[:3]]
-plot.rows(images, [data.read_mask(mask) for _, mask in pairs[:3]])
+images = [data.read_image(image) for image, _ in pairs[:2]]
+plot.rows(images, [data.read_mask(mask) for _, mask in pairs[:2]])
 plt.show()
 
 # %% [markdown]
@@ -203,7 +203,7 @@ print("better than a constant prediction by more than the interval:", not result
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
 
 # %% tags=["nbval-ignore-output"]
-figure = plt.figure(figsize=(5.8, 4.2), dpi=100)
+figure = plt.figure(figsize=(4.6, 3.4), dpi=80)
 plt.imshow(Image.open(to / "picture.png"))
 plt.axis("off")
 plt.show()

@@ -73,7 +73,7 @@ def part_folders(folder, patterns=None):
         return folder, {"all": Source(*plain)}
     fits = fits or list(one_part(folder))
     if len(fits) > 1:
-        shown = " and ".join(described(parts) for parts in fits)
+        shown = " and ".join(in_words(parts) for parts in fits)
         raise UserError(f"{folder}: two layouts fit, {shown}: {CHOOSE}")
     if not fits:
         raise without_pairs(folder)
@@ -139,7 +139,7 @@ def one_part(folder):
         yield {"all": Source(".", ".")}
 
 
-def described(parts):
+def in_words(parts):
     """The folders of a layout in words."""
     return ", ".join(f"{source.images} + {source.masks}" for source in parts.values())
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from unet_tf.data.images import SUFFIXES, size_of
-from unet_tf.data.layouts import described, part_folders
+from unet_tf.data.layouts import in_words, part_folders
 from unet_tf.data.pairs import Pair, refuse, unzipped
 from unet_tf.files import UserError
 
@@ -74,7 +74,7 @@ def paired(folder, source):
             )
     refuse(folder, problems)
     if not found.pairs:
-        where = described({"all": source})
+        where = in_words({"all": source})
         raise UserError(f"{folder}: {where} hold no images. Fill them first.")
     return found.pairs
 
