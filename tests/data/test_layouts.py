@@ -145,6 +145,8 @@ def test_patterns_pair_what_is_laid_out_in_no_usual_way(tmp_path, capsys):
     options = ["--image-files", patterns[0], "--mask-files", patterns[1]]
     assert commands.main(["check", str(tmp_path), *options]) == 0
     assert "all   3       3      3" in capsys.readouterr().out
+    parts = data.parts(tmp_path, pairs=doctor.check(tmp_path, patterns=patterns).whole_pairs())
+    assert sorted(parts.train + parts.validation) == pairs  # as `train` gives them
     assert commands.main(["check", str(tmp_path), *options[:2]]) == 1
     assert "give both" in capsys.readouterr().err
 

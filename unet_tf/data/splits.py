@@ -41,15 +41,16 @@ def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, s
     -------
     Split; raises as `pair` and `split`
     """
-    place, names = part_folders(folder)
-    pairs = pairs or {part: paired(place, two) for part, two in names.items()}
+    if not pairs:
+        place, sources = part_folders(folder)
+        pairs = {part: paired(place, source) for part, source in sources.items()}
     if "all" in pairs:
         chosen = pairs["all"][:images]
         if len(chosen) < len(pairs["all"]):
             print(f"The first {len(chosen)} of {len(pairs['all'])} pairs, by name")
         return split_as_fits(chosen, by, validation_size, test_size, seed)
     if not pairs["train"] or not pairs.get("val", True):
-        raise UserError(f"{place}: no whole pairs in train, or none in val: fill them first")
+        raise UserError(f"{folder}: no whole pairs in train, or none in val: fill them first")
     result = Split(pairs["train"][:images], pairs.get("val", []), pairs.get("test", []))
     shares = {"validation": validation_size, "test": test_size}
     shares = {part: 0 if getattr(result, part) else share for part, share in shares.items()}
