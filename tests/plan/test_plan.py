@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from unet_tf import doctor, plan, protocol
 from unet_tf.cli import commands
@@ -62,3 +64,24 @@ def test_a_folder_is_planned_trained_and_repeated_to_the_bit(folder, monkeypatch
     assert one["scores"] == two["scores"] and one["settings"] == two["settings"]
     assert commands.main([*train, "--to", "one", "--resume"]) == 0
     assert "This run is in one already" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_many_classes_on_crops_are_planned_trained_and_shown(tmp_path, monkeypatch, capsys):
+    """Images of two sizes, three classes: a network that takes any size."""
+    random = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / "own" / kind).mkdir(parents=True)
+    for number in range(10):
+        size = (64, 80) if number % 2 else (80, 64)
+        ids = np.zeros(size, "uint8")
+        ids[:, : size[1] // 3], ids[20:40, 40:60] = 1, 2
+        image = 60 * ids[..., None] + random.integers(0, 40, (*size, 3))
+        Image.fromarray(image.astype("uint8")).save(tmp_path / f"own/images/{number}.png")
+        Image.fromarray(ids).save(tmp_path / f"own/masks/{number}.png")
+    monkeypatch.setattr(planning, "timed", lambda *_: (5.0, 0.1))
+    few = ["--set", "filters=4,8", "epochs=2", "--to", "one"]
+    assert commands.main(["train", "--data", str(tmp_path / "own"), "--minutes", "1", *few]) == 0
+    assert "crops of 64x64" in capsys.readouterr().out
+    page = Path("one/report.html").read_text()
+    assert "Confusion" in page and "cross_entropy_dice_loss" in page

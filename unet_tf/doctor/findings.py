@@ -94,8 +94,8 @@ def of_images(facts):
     usual = max(sizes, key=sizes.get, default=None)
     odd = [f"{short(f.pair.image)} {by(f.photo.size)}" for f in seen if f.photo.size != usual]
     remedy = (
-        "training resizes all to one size, and that distorts where shapes differ much: give "
-        "--image-size in the shape of most, or cut the images alike"
+        "the plan of `train` cuts crops where shapes differ much; a --recipe resizes all to one "
+        "size, which distorts them: give --image-size in the shape of most, or cut images alike"
     )
     what = f"images of another size than most, {len(sizes)} sizes in all"
     yield Finding("note", what, odd, remedy)

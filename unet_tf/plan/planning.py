@@ -92,6 +92,8 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
         take(rules.Choice(name, given.get(name), "", "as given") for name in ("image_size", "crop"))
     else:
         take(rules.view(found, machine))
+    if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size
+        recipe = protocol.get("buildings_unet")
     take(rules.network(found, machine, chosen))
     take(rules.augmentation(found, chosen))
     take(rules.loss(found))
