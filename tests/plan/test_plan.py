@@ -22,7 +22,8 @@ def at_once(monkeypatch):
 def test_a_plan_says_what_it_found_and_why(folder, at_once):
     made = plan.plan(doctor.check(folder), minutes=1)
     assert made.recipe == "guide_unet" and made.settings["image_size"] == (24, 36)
-    assert "images to train on, 1 minutes" in made.text()
+    assert "images to train on, 1 minutes" in " ".join(made.text().split())
+    assert max(map(len, made.text().splitlines())) <= 102
     protocol.get(made.recipe, **made.settings)
 
 

@@ -1,6 +1,8 @@
 """A plan: settings for a folder, a table that says why, and a file to repeat it by."""
 
+import itertools
 import json
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,24 +36,21 @@ class Plan(NamedTuple):
         return {"recipe": self.recipe, "minutes": self.minutes, "choices": choices}
 
     def text(self):
-        """A short table: setting, value, what was found, why."""
-        rows = [("setting", "value", "found", "so")]
+        """A short table: each setting, its value, what was found and what follows."""
+        lines = ["setting        value                           found, and what follows"]
         for name, value, found, why in self.choices:
-            if found or why:
-                rows.append((name, shown(value), found, why))
-        widths = [min(44, max(len(row[column]) for row in rows)) for column in range(3)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
-            for row in rows
-        ]
-        return "\n".join(line.rstrip() for line in lines)
+            reason = ": ".join(filter(None, (found, why)))
+            columns = textwrap.wrap(shown(value), 30), textwrap.wrap(reason, 55)
+            for cells in itertools.zip_longest([name], *columns, fillvalue="") if reason else ():
+                lines.append("{:<15}{:<32}{}".format(*cells).rstrip())
+        return "\n".join(lines)
 
 
 def shown(value):
     """A setting in a few characters."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
-    return rules.by(value) if isinstance(value, tuple) else f"{value}"
+    return rules.by(value) if isinstance(value, tuple | list) else f"{value}"
 
 
 def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
