@@ -231,3 +231,33 @@ def test_settings_of_one_kind_of_masks_wait_for_the_masks(monkeypatch):
     monkeypatch.setattr(data, "find", killed)
     with pytest.raises(Killed):
         commands.main(["train", "--set", "class_weights=median", "loss=cross_entropy"])
+
+
+@pytest.mark.slow
+def test_a_falling_rate_goes_on_where_it_was(folder, tmp_path, monkeypatch):
+    """Stopped behind the first of three epochs; and more epochs would be another rate."""
+
+    def fall(name, epochs=3, **options):
+        small = {**SMALL, "epochs": epochs, "patience": 3, "schedule": "cosine"}
+        recipe = protocol.get("article_simple", **small)
+        how = {"to": tmp_path / name, "precision": "float32", "verbose": 0}
+        return protocol.run(recipe, folder, **how, **options)
+
+    whole = fall("whole")
+    real = trained.fit
+
+    def stopped(*given, **options):
+        stop = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch and killed())
+        return real(*given, **{**options, "callbacks": [*options["callbacks"], stop]})
+
+    monkeypatch.setattr(trained, "fit", stopped)
+    with pytest.raises(Killed):
+        fall("cut")
+    monkeypatch.undo()
+    assert state_in(tmp_path / "cut")[0]["epoch"] == 1
+    again = fall("cut", resume=True)
+    assert again["scores"] == whole["scores"]
+    rows = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "cut")]
+    assert rows[0] == rows[1]
+    with pytest.raises(ValueError, match="epochs"):
+        fall("cut", epochs=4, resume=True, again=False)
