@@ -97,14 +97,14 @@ def test_rare_classes_are_weighted():
 
 def paced(found, crop, minutes=10, step=0.2, look=0.1):
     where = {"crop": crop}
-    return chosen(rules.pace(found, where, CPU, lambda batch: (step * batch / 8, look), minutes))
+    return chosen(rules.pace(found, where, CPU, (step, look), minutes))
 
 
 def test_steps_fill_the_budget_whatever_the_number_of_images():
     """10 minutes, 85% of them at 0.2 s a step of 8: 2550 steps."""
     few, many = facts(images={"all": 30}), facts(images={"all": 3000})
     for found, train in ((few, 18), (many, 1800)):
-        made = paced(found, (128, 128))
+        made = paced(found, (128, 128), look=0.01)
         steps = made["epochs"] * -(-train * made["crops"] // made["batch_size"])
         assert made["batch_size"] == 8 and steps == pytest.approx(2550, rel=0.1)
 
@@ -118,6 +118,28 @@ def test_whole_images_train_as_many_epochs_as_fit():
     """18 images: 3 steps of 8, 0.6 s, and 6 validation images, 0.6 s: 1.2 s an epoch."""
     made = paced(facts(), None)
     assert made["epochs"] == 500 and made["patience"] == 500
+
+
+def test_few_minutes_make_images_smaller_as_long_as_masks_keep_their_shape():
+    """A minute holds 51 / 0.25 = 204 steps of 4 at 0.5 s for 8: at 3/4 of each side 363, at half
+    816."""
+    whole = {"crop": None, "image_size": (192, 256)}
+    made = [choice.value for choice in rules.smaller(facts(), whole, 0.5, 1)]
+    assert made == [(144, 192), (96, 128)]
+    fine = facts(kept=lambda size: 0.99 if size == (144, 192) else 0.9)
+    assert [choice.value for choice in rules.smaller(fine, whole, 0.5, 1)] == [(144, 192)]
+    assert not list(rules.smaller(facts(), whole, 0.5, 10))  # time enough
+    assert not list(rules.smaller(facts(), {"crop": (64, 64), "image_size": None}, 0.5, 1))
+
+
+def test_where_even_three_passes_take_too_long_images_are_left_out():
+    """3000 images: 1800 train, 600 validate; 3 passes are 3 * (1800 / 8 * 0.2 + 600 * 0.1) = 315 s,
+    and a minute holds 571 images of such a pace."""
+    made = paced(facts(images={"all": 3000}), None, minutes=1)
+    assert made["images"] == 571
+    steps = made["epochs"] * -(-made["images"] * 0.6 // made["batch_size"])
+    assert made["epochs"] >= 2 and steps > 100
+    assert paced(facts(images={"all": 300}), None, minutes=10)["images"] is None
 
 
 def test_given_parts_are_not_split_again():

@@ -78,14 +78,13 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     found = found_in(pairs[part], images, labels, report.pixels[part])
     recipe = protocol.get(recipe_for(report, many))
     machine = rules.GPU if tf.config.list_physical_devices("GPU") else rules.CPU
-    chosen, choices = {}, []
+    chosen, choices = {}, {}
 
     def take(some):
         for choice in some:
             if choice.setting in given:
                 choice = rules.Choice(choice.setting, given[choice.setting], "", "as given")
-            choices.append(choice)
-            chosen[choice.setting] = choice.value
+            choices[choice.setting], chosen[choice.setting] = choice, choice.value
 
     if {"image_size", "crop"} & set(given):
         take(rules.Choice(name, given.get(name), "", "as given") for name in ("image_size", "crop"))
@@ -99,12 +98,17 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     take(rules.fixed())
     own = found.sizes.most_common(1)[0][0]
 
-    def seconds(batch):
-        sized = protocol.changed(recipe, **chosen, batch_size=batch)
-        return timed(sized, labels, own, precision)
+    def seconds():
+        return timed(protocol.changed(recipe, **chosen, batch_size=8), labels, own, precision)
 
-    take(rules.pace(found, chosen, machine, seconds, minutes))
-    return Plan(recipe.name, choices, minutes)
+    times, size = seconds(), chosen["image_size"]
+    if "image_size" not in given:
+        take(rules.smaller(found, chosen, times[0], minutes))
+    if chosen["image_size"] != size:
+        take(rules.network(found, machine, chosen))
+        times = seconds()
+    take(rules.pace(found, chosen, machine, times, minutes))
+    return Plan(recipe.name, list(choices.values()), minutes)
 
 
 def recipe_for(report, many=False):

@@ -17,6 +17,9 @@ RARE = 0.02  # share of the pixels: such a class is weighted
 VARIED = 0.02  # standard deviation between images: then light, or colours, vary
 STEPS = 2000  # at least so many, where the budget allows: then batches may grow
 EPOCHS = 30  # at most, where images are cropped
+FEW = 800  # steps of 4 whole images: with fewer the images are made smaller, as long as masks
+KEEP_SMALL = 0.985  # keep this dice
+PASSES = 3  # over all images at least; where the minutes do not hold them, images are left out
 
 
 class Machine(NamedTuple):
@@ -135,22 +138,53 @@ def loss(found):
         yield Choice("class_weights", "median", words, "else they may never be predicted")
 
 
+def smaller(found, chosen, step, minutes):
+    """Smaller whole images, where the minutes hold too few steps of large ones. `step` is the time
+    of one of 8 images, in seconds."""
+    steps, size = 0.85 * 60 * minutes / (step / 2), chosen["image_size"]
+    if chosen["crop"] or steps >= FEW or min(size) < 64:
+        return
+    for factor in (0.75, 0.5):
+        less = tuple(16 * round(factor * side / 16) for side in size)
+        kept, more = found.kept(less), steps * math.prod(size) / math.prod(less)
+        if kept < KEEP_SMALL:
+            return
+        words = f"{steps:.0f} steps of {by(size)} in {minutes:g} minutes; at {by(less)} masks keep"
+        yield Choice("image_size", less, f"{words} {kept:.3f}", "more steps, of smaller images")
+        if more >= FEW:
+            return
+
+
+def parts_of(found, images):
+    """How many images train and validate, where so many are taken."""
+    train, validation = images, found.images.get("val", 0)
+    if "train" not in found.images or not validation:
+        validation = math.ceil(0.2 * train)
+        train -= validation + (0 if found.images.get("test") else math.ceil(0.2 * train))
+    return train, validation
+
+
 def pace(found, chosen, machine, timed, minutes):
     """Batches, epochs and crops that fill the budget: steps are counted, not epochs.
 
     Parameters
     ----------
-    timed : callable
-        Of a number of images: seconds of a step of them, and of a validation image.
+    timed : (float, float)
+        Seconds of a step of 8 images, and of a validation image.
     minutes : float
     """
-    train = found.to_split
-    validation = found.images.get("val", 0)
-    if "train" not in found.images or not validation:
-        validation = math.ceil(0.2 * train)
-        train -= validation + (0 if found.images.get("test") else math.ceil(0.2 * train))
-    budget = 60 * minutes
-    step, look = timed(8)
+    budget, (step, look) = 60 * minutes, timed
+    train, validation = parts_of(found, found.to_split)
+    needed = PASSES * (train * step / 8 + validation * look)
+    if chosen["crop"]:  # validation takes 15% of the time at most, 5 times
+        needed = 5 * validation * look / 0.15
+    if needed > budget:
+        few = max(min(50, found.to_split), int(found.to_split * budget / needed))
+        words = f"{needed / 60:.0f} minutes would be needed for all {found.to_split}"
+        yield Choice("images", few, words, f"so many leave time for {PASSES} passes and more")
+        train, validation = parts_of(found, few)
+    else:
+        yield Choice("images", None, "", "all of them")
     # The largest with which there are steps enough; a step takes as long as its images together.
     sizes = [size for size in (32, 16, 8) if size <= machine.batch]
     enough = [size for size in sizes if budget * 0.85 / (step * size / 8) >= STEPS]
@@ -180,4 +214,3 @@ def fixed():
     """What does not depend on the data."""
     yield Choice("learning_rate", 1e-3, "", "what so few steps need")
     yield Choice("schedule", "cosine", "", "large steps first, small ones at the end")
-    yield Choice("images", None, "", "all of them")
