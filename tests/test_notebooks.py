@@ -66,7 +66,7 @@ IGNORED = {
         "pair = parts.train[0]",
     ],
     "11_your_own": [
-        "made = plan.plan(report, minutes=0.5)",
+        "made = plan.plan(report, minutes=10)",
         'settings = {**settings, "epochs": 30, "patience": 30, "batch_size": 4}',
         'score = result["scores"]',
         "figure = plt.figure(figsize=(4.6, 3.4), dpi=80)",

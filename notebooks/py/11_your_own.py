@@ -131,7 +131,7 @@ plt.show()
 # ([Isensee et al., 2021](https://doi.org/10.1038/s41592-020-01008-z)).
 
 # %% tags=["nbval-ignore-output"]
-made = plan.plan(report, minutes=0.5)
+made = plan.plan(report, minutes=10)
 print(made.text())
 
 # %% [markdown]

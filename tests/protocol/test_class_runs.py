@@ -168,7 +168,7 @@ def test_a_folder_of_ones_own_from_check_to_masks(parts_folder, tmp_path, capsys
     assert "holds a run already (result.json)" in capsys.readouterr().err
     other = [*train, "--leave-out", *names, "--resume", "--learning-rate", "0.5"]
     assert commands.main(other) == 1
-    assert "settings.learning_rate: 0.0001 there, 0.5 here" in capsys.readouterr().err
+    assert "settings.learning_rate: 0.001 there, 0.5 here" in capsys.readouterr().err
     assert json.loads((tmp_path / "run/result.json").read_text()) == result
     assert commands.main([*train, "--leave-out", "--recipe", "guide_unet"]) == 1
     assert "these masks hold 5 classes" in capsys.readouterr().err

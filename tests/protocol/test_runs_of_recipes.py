@@ -11,7 +11,7 @@ from PIL import Image
 
 from unet_tf import data, pipeline, predict, protocol
 from unet_tf import scores as scores_room
-from unet_tf.protocol import identity, runs
+from unet_tf.protocol import identity, trained
 from unet_tf.protocol import published as protocol_published
 
 matplotlib.use("Agg")
@@ -68,8 +68,8 @@ def test_which_part_reaches_what(folder, monkeypatch):
     spy(predict, "probabilities")
     spy(scores_room, "report")
     spy(scores_room, "best_threshold")
-    spy(scores_room, "constant_baseline")
-    spy(runs, "fit")
+    spy(scores_room, "baseline_of")
+    spy(trained, "fit")
     recipe = small(epochs=1, resize="nearest", learning_rate=0.002, epsilon=0.5)
     result = protocol.run(recipe, folder, verbose=0)
     parts = data.split(data.pair(folder), "group", 0.2, 0.2, 42)
@@ -93,7 +93,7 @@ def test_which_part_reaches_what(folder, monkeypatch):
     assert chosen[0] == parts.validation
     assert len(chosen) == 2  # of all thresholds
     assert scored[5] == result["scores"]["chosen_threshold"]
-    ((baseline, _),) = seen["constant_baseline"]
+    ((baseline, _),) = seen["baseline_of"]
     assert baseline[:2] == (parts.train, parts.test)
     optimizer = seen["fit"][0][1]["optimizer"]
     assert float(optimizer.learning_rate) == pytest.approx(0.002)

@@ -14,7 +14,7 @@ cpus = tf.config.list_physical_devices("CPU")
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpus[0], two)
 from unet_tf import network, protocol, rendered
-from unet_tf.protocol import trained
+from unet_tf.protocol import trained as room
 
 folder = rendered.write("cars", sys.argv[1] + "/cars", cars=12, size=(48, 32), seed=0)
 recipe = protocol.get("article_unet", filters=(4, 8), image_size=(16, 24), images=48, batch_size=8,
@@ -32,11 +32,11 @@ build = lambda shape, filters: network.unet(shape, filters, dropout=0.0)
 recipe = protocol.changed(recipe, build=build)
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert mirrored.num_replicas_in_sync == 2
-real, copies = trained.fitted, []
+real, copies = room.fitted, []
 def counted(recipe, model, *args, **options):
     copies.append({len(getattr(v.value, "values", [1])) for v in model.trainable_variables})
     return real(recipe, model, *args, **options)
-trained.fitted = counted
+room.fitted = counted
 # Batch norm divides by small variances: its weights are further off, by rounding alone.
 guide = protocol.changed(recipe, build=protocol.guide_unet, learning_rate=1e-4)
 for kind, own, off in (("plain", recipe, 2e-4), ("batch norm", guide, 2e-3)):

@@ -155,6 +155,15 @@ def run_train(arguments):
     unseen = not (arguments.no_check or kept) and (arguments.data or not name)
     if arguments.leave_out or unseen or patterns:  # what goes on was checked when it began
         report = checked(arguments, folder)
+    recipe = None
+    if not plans:
+        recipe = recipe_of([name or plan.recipe_for(report, named_classes)], variant, arguments)
+        many = report.classes.names if report and report.classes else ()
+        if not recipe.classes and len(many) > 2:
+            raise UserError(
+                f"these masks hold {len(many)} classes, and {recipe.name} is for black and white "
+                "ones: leave --recipe out, or take multiclass_unet"
+            )
     to = to or Path("runs") / folder.name
     there = [file for file in ("result.json", "state.npz", "folds.json") if (to / file).exists()]
     if there and not (arguments.resume or arguments.again):
@@ -162,15 +171,7 @@ def run_train(arguments):
             f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
             "--again, or choose another folder by --to"
         )
-    if plans:
-        recipe = planned(report, arguments, to)
-    else:
-        recipe = recipe_of([name or plan.recipe_for(report, named_classes)], variant, arguments)
-    if report and not recipe.classes and report.classes and len(report.classes.names) > 2:
-        raise UserError(
-            f"these masks hold {len(report.classes.names)} classes, and {recipe.name} is for black "
-            "and white ones: leave --recipe out, or take multiclass_unet"
-        )
+    recipe = recipe or planned(report, arguments, to)
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
     how |= how_to_train(arguments)
