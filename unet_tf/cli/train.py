@@ -127,6 +127,16 @@ def recipe_of(names, variant, arguments):
     raise errors[0]
 
 
+def refuse_run_in(to, arguments):
+    """A UserError where the folder holds a run that is neither to go on nor to be replaced."""
+    there = [file for file in ("result.json", "state.npz", "folds.json") if (to / file).exists()]
+    if there and not (arguments.resume or arguments.again):
+        raise UserError(
+            f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
+            "--again, or choose another folder by --to"
+        )
+
+
 def run_train(arguments):
     from unet_tf import data, plan, protocol
 
@@ -165,12 +175,7 @@ def run_train(arguments):
                 "ones: leave --recipe out, or take multiclass_unet"
             )
     to = to or Path("runs") / folder.name
-    there = [file for file in ("result.json", "state.npz", "folds.json") if (to / file).exists()]
-    if there and not (arguments.resume or arguments.again):
-        raise UserError(
-            f"{to} holds a run already ({there[0]}): go on with it by --resume, replace it by "
-            "--again, or choose another folder by --to"
-        )
+    refuse_run_in(to, arguments)
     recipe = recipe or planned(report, arguments, to)
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
