@@ -117,6 +117,15 @@ def test_what_is_not_used_is_said(tmp_path):
     assert finding.cases == ["training/mask (1 images)"]
 
 
+def test_a_field_of_view_is_never_taken_for_a_mask(tmp_path):
+    """DRIVE as it is given out: its test part has images and fields of view alone."""
+    pairs = written(tmp_path, "DRIVE")["train"]
+    for path in (tmp_path / "test/1st_manual").iterdir():
+        path.unlink()
+    put(tmp_path / "test/mask/20_test_mask.gif", mask=True)
+    assert doctor.check(tmp_path).whole_pairs() == {"train": pairs}
+
+
 def test_two_layouts_are_not_guessed_between(tmp_path):
     written(tmp_path, "images/train")
     written(tmp_path, "valid")

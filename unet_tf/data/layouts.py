@@ -114,6 +114,9 @@ def own_parts(folder):
     for way in ways:
         parts = {part: fitting(candidates) for part, candidates in way.items()}
         parts = {part: source for part, source in parts.items() if source}
+        if any(source.masks.endswith("1st_manual") for source in parts.values()):
+            # Beside masks drawn by hand `mask` is the part that counts, in every part of the data.
+            parts = {part: one for part, one in parts.items() if one.masks.endswith("1st_manual")}
         # `train` and `train_masks` alone are Carvana's: all of it, to be split.
         if "train" in parts and parts != {"train": Source("train", "train_masks")}:
             yield parts
