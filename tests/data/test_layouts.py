@@ -1,5 +1,6 @@
 """The layouts and names that people have: each is paired, or refused with what to do."""
 
+import argparse
 import os
 import unicodedata
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from unet_tf import data, doctor
-from unet_tf.cli import commands
+from unet_tf.cli import commands, train
 from unet_tf.files import UserError
 
 # Layout: {part: (image file, mask file)}, with the number of the pair for {}.
@@ -80,6 +81,7 @@ LAYOUTS = {
     "DRIVE without a test part": {
         "train": ("training/images/{}_training.tif", "training/1st_manual/{}_manual1.gif"),
     },
+    "HRF": {"all": ("images/{}_dr.jpg", "manual1/{}_dr.tif")},
     "Original and Ground Truth": {"all": ("Original/{}.tif", "Ground Truth/{}.tif")},
     "img_ beside mask_": {"all": ("img_{}.png", "mask_{}.png")},
     "photos that end in _mask, side by side": {"all": ("a{}_mask.png", "a{}_mask_mask.png")},
@@ -227,6 +229,28 @@ def test_a_second_file_of_one_thing_is_not_dropped(tmp_path, image, mask, second
     assert finding.level == "error" and not finding.cured  # --leave-out would choose one
 
 
+def test_a_field_of_view_is_no_label(tmp_path):
+    pairs = written(tmp_path, "HRF")["all"]
+    for image, _ in pairs:
+        put(tmp_path / f"mask/{image.stem}_mask.tif", mask=True)
+    assert data.pair(tmp_path) == pairs
+
+
+def test_training_says_what_is_not_used(tmp_path, capsys):
+    written(tmp_path, "imgs and masks")
+    put(tmp_path / "test/1.png")
+    arguments = argparse.Namespace(leave_out=False, image_files=None, mask_files=None)
+    train.checked(arguments, tmp_path)
+    assert "not used: test (1 images)" in capsys.readouterr().out
+
+
+def test_zips_of_other_names_are_to_be_unpacked(tmp_path):
+    for name in ("photos", "labels"):
+        (tmp_path / f"{name}.zip").touch()
+    with pytest.raises(UserError, match=r"It holds labels.zip, photos.zip. Unpack the zips"):
+        doctor.check(tmp_path)
+
+
 def test_two_layouts_are_not_guessed_between(tmp_path):
     written(tmp_path, "images/train")
     written(tmp_path, "valid")
@@ -322,7 +346,12 @@ def test_a_pattern_that_nothing_fits_is_named(tmp_path):
         (["images/p1/1.png", "masks/p1/1.png"], r"images/p1 \(1 images\), masks/p1 \(1 images\)"),
         (["1.png", "2.png"], "It holds 2 images of its own"),
         (["1.jpg", "1.jpeg"], "It holds 2 images of its own"),
-        ([], "It is empty"),
+        ([], "It holds no files"),
+        (["a/b/c/images/1.png", "a/b/c/masks/1.png"], "Such are in .*c: give that folder"),
+        (
+            ["a/1.jpg", "a/1.png", "b/1.jpg", "b/1.png"],
+            "in .*a and in .*b: give one of them, or ch",
+        ),
     ],
 )
 def test_what_was_seen_and_the_one_thing_to_change(tmp_path, files, said):

@@ -1,5 +1,6 @@
 """Where the pairs of a folder lie: by the one layout that fits, or by patterns."""
 
+import itertools
 import re
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,7 @@ from unet_tf.data.pairs import GIVEN, LAYOUTS, given, layout
 from unet_tf.files import UserError
 
 CHOOSE = "choose by --image-files PATTERN --mask-files PATTERN"
+EXAMPLE = f"{CHOOSE}, such as 'scans/**/*.jpg' 'drawn/**/*_mask.png'"
 
 
 def part_folders(folder, patterns=None):
@@ -115,21 +117,25 @@ def without_pairs(folder):
     folder = Path(folder)
     seen = [
         text
-        for place, *files in contents(folder, 3)
+        for place, *files in contents(folder, 5)
         for text in in_words(place.relative_to(folder), *files)
     ]
     more = f" and {len(seen) - 8} more" if len(seen) > 8 else ""
-    there = f"It holds {', '.join(seen[:8])}{more}. " if seen else "It is empty. "
-    inner = [path for path in sorted(folder.glob("*")) if path.is_dir() and fitting(path)]
+    there = f"It holds {', '.join(seen[:8])}{more}. " if seen else "It holds no files. "
+    places = itertools.islice(contents(folder, 3), 1, 100)
+    inner = [str(place) for place, *_ in places if fitting(place)]
     parts = next((parts for part in GIVEN for parts in own_parts(holding(folder), part)), None)
     wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
     remedy = (
         f"Expected {wanted}, or such like, as folders or zips; parts as train + train_labels, "
         "val + val_labels, or train/images + train/masks; or image and mask side by side. For all "
-        f"else {CHOOSE}, such as 'scans/**/*.jpg' 'drawn/**/*_mask.png'."
+        f"else {EXAMPLE}."
     )
     if parts:
         remedy = f"There is {parts_in_words(parts)}, and no training part: call one train."
     elif inner:
-        remedy = f"Such are in {' and in '.join(map(str, inner[:3]))}: give that folder."
+        give = "give one of them, or" if inner[1:] else "give that folder, or"
+        remedy = f"Such are in {' and in '.join(inner[:3])}: {give} {EXAMPLE}."
+    elif any(folder.glob("*.zip")):
+        remedy = f"Unpack the zips. {remedy}"
     return UserError(f"{folder}: no images and masks in this folder. {there}{remedy}")

@@ -12,7 +12,7 @@ IMAGES = ("images", "image", "imgs", "img", "jpegimages", "photos", "photo", "or
 IMAGES += ("originals", "input", "inputs")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gt")
 MASKS += ("gts", "groundtruth", "segmentations", "segmentation", "segmentationclass", "segs", "seg")
-MASKS += ("1stmanual", "targets", "target")
+MASKS += ("targets", "target", "1stmanual", "manual1", "manual")
 PARTS = {
     "train": ("train", "training", "tr"),  # the short ones are nnU-Net's: imagesTr
     "val": ("val", "valid", "validation"),
@@ -26,7 +26,7 @@ WAYS = (
     ("{part}{image}", "{part}{mask}"),  # train_images + train_masks
     ("{image}{part}", "{mask}{part}"),  # images_train + masks_train, imagesTr + labelsTr
 )
-DRAWN = "1stmanual"  # DRIVE's: beside it, or in another part, `mask` is the part that counts
+DRAWN = re.compile("manual")  # of vessels: beside it, or in another part, `mask` is what counts
 VOC = ("JPEGImages", "SegmentationClass")
 
 
@@ -47,7 +47,7 @@ def sources(there, fixed, image, mask):
     ways = ({"image": one, "mask": two, **fixed} for one in IMAGES for two in MASKS)
     two = dict.fromkeys((image.format(**way), mask.format(**way)) for way in ways)
     found = [(there[one], there[two]) for one, two in two if one in there and two in there]
-    drawn = [names for names in found if DRAWN in key(names[1])]
+    drawn = [names for names in found if DRAWN.search(key(names[1]))]
     return [Source(*names) for names in drawn or found]
 
 
@@ -59,9 +59,9 @@ def own_parts(there, needed="train"):
             for part, aliases in PARTS.items()
         }
         every = itertools.chain(*parts.values())
-        if any(DRAWN in key(source.masks) for source in every):
+        if any(DRAWN.search(key(source.masks)) for source in every):
             parts = {
-                part: [source for source in found if DRAWN in key(source.masks)]
+                part: [source for source in found if DRAWN.search(key(source.masks))]
                 for part, found in parts.items()
             }
         parts = {part: found for part, found in parts.items() if found}
