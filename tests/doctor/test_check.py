@@ -155,7 +155,7 @@ def test_empty_folders(tmp_path):
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
     report = doctor.check(tmp_path)
-    assert finding(report, "error", "no pairs").cases == ["0 images and 0 masks"]
+    assert finding(report, "error", "no pairs").cases == ["0 images in images, 0 masks in masks"]
     report.picture(tmp_path / "picture.png")
 
 

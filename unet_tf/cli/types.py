@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-import re
 
 from unet_tf.files import UserError
 
@@ -106,12 +105,8 @@ def patterns_of(arguments):
     two = arguments.image_files, arguments.mask_files
     if two == (None, None):
         return None
-    stars = [len(re.findall(r"\*+", pattern or "")) for pattern in two]
-    if None in two or not stars[0] or stars[0] != stars[1]:
-        raise UserError(
-            "give both --image-files and --mask-files, with as many stars in each: what these "
-            "stand for pairs the files"
-        )
+    if None in two:
+        raise UserError("give both --image-files and --mask-files, or neither")
     return two
 
 

@@ -11,8 +11,9 @@ from unet_tf.data.images import open_image, read_image, read_resized, resized, r
 from unet_tf.data.images import size_at, size_of, to_rgb
 from unet_tf.data.labels import Labels
 from unet_tf.data.masks import VOID, as_keys, drawn, ids_of, nearest, read_mask, save_ids, values_of
-from unet_tf.data.layouts import part_folders, unused, without_pairs
-from unet_tf.data.names import listing, pair
+from unet_tf.data.checked_pairs import pair
+from unet_tf.data.choice import part_folders, without_pairs
+from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
 from unet_tf.data.pairs import unlabelled, unzipped
 from unet_tf.data.places import find

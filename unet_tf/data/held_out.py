@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from unet_tf.data.layouts import part_folders
-from unet_tf.data.names import paired
+from unet_tf.data.checked_pairs import paired
+from unet_tf.data.choice import part_folders
 from unet_tf.data.pairs import GIVEN
 from unet_tf.files import UserError
 

@@ -1,177 +1,108 @@
-"""Where images and masks lie in a folder, in the layouts that people have."""
+"""The layouts that people have, as a table, and those in which a folder could be read."""
 
+import itertools
+import re
 from pathlib import Path
-from typing import NamedTuple
 
-from unet_tf.data.images import SUFFIXES
-from unet_tf.data.pairs import GIVEN, LAYOUTS, given, layout
-from unet_tf.files import UserError
+from unet_tf.data.listings import Source, contents, listing
+from unet_tf.data.pairs import GIVEN
 
-# A folder of images and one of masks have one of these names, in any order of preference but this:
-# what was drawn by hand comes before `mask`, which then is the part of the image that counts.
-IMAGES = ("images", "image", "imgs", "img", "JPEGImages", "photos")
-MASKS = ("1st_manual", "masks", "mask", "labels", "label", "annotations", "annotation", "gt")
-MASKS += ("groundtruth", "ground_truth", "segmentations", "SegmentationClass")
+# The names of folders, in small letters and without `_`, `-` and spaces.
+IMAGES = ("images", "image", "imgs", "img", "jpegimages", "photos", "photo", "original")
+IMAGES += ("originals", "input", "inputs")
+MASKS = ("masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gt")
+MASKS += ("gts", "groundtruth", "segmentations", "segmentation", "segmentationclass", "segs", "seg")
+MASKS += ("targets", "target", "1stmanual", "manual1", "manual")
 PARTS = {
-    "train": ("train", "training"),
+    "train": ("train", "training", "tr"),  # the short ones are nnU-Net's: imagesTr
     "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
+    "test": ("test", "testing", "ts"),
 }
-BEHIND = ("_labels", "_masks", "annot", "_annot", "_annotations", "_mask", "_label", "_gt")
-NNUNET = {"train": ("imagesTr", "labelsTr"), "test": ("imagesTs", "labelsTs")}
+# The images and the masks of a part that somebody has made.
+WAYS = (
+    ("{part}", "{part}{mask}"),  # train + train_masks, train + trainannot
+    ("{part}/{image}", "{part}/{mask}"),  # train/images + train/masks
+    ("{image}/{part}", "{mask}/{part}"),  # images/train + masks/train
+    ("{part}{image}", "{part}{mask}"),  # train_images + train_masks
+    ("{image}{part}", "{mask}{part}"),  # images_train + masks_train, imagesTr + labelsTr
+)
+DRAWN = re.compile("manual")  # of vessels: beside it, or in another part, `mask` is what counts
 VOC = ("JPEGImages", "SegmentationClass")
-CHOOSE = "choose by --image-files PATTERN --mask-files PATTERN"
-
-
-class Source(NamedTuple):
-    """Where the pairs of a part lie, within a folder: two folders, which may be one, or zips; or
-    two patterns with stars. `names` is a file that lists the stems which belong to the part."""
-
-    images: str
-    masks: str
-    names: str | None = None
-
-
-def pictures(folder):
-    """How many images lie in a folder, not in those within it."""
-    if not folder.is_dir():
-        return 0
-    files = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return sum(path.suffix.lower() in SUFFIXES for path in files)
-
-
-def part_folders(folder, patterns=None):
-    """Where the pairs of a folder lie: `(place, {part: Source})`, names within `place`.
-
-    The parts are "train" and those of "val" and "test" that have masks, where they are given; else
-    there is one, "all".
-
-    Parameters
-    ----------
-    folder : path
-    patterns : (str, str), optional
-        Of image files and of mask files, within the folder, such as `scans/*.tif` and
-        `drawn/*_vessels.png`: what the stars of both stand for pairs the files.
-
-    Raises
-    ------
-    UserError
-        There is no such folder, it is in none of the layouts, or in two.
-    """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder. Give one that is there.")
-    if patterns:
-        return folder, {"all": Source(*patterns)}
-    place = given(folder)
-    if place is not None:
-        parts = [part for part in GIVEN[1:] if any((place / f"{part}_labels").glob("*"))]
-        return place, {part: Source(part, f"{part}_labels") for part in ("train", *parts)}
-    fits = list(own_parts(folder))
-    plain = layout(folder)
-    if not fits and plain:
-        return folder, {"all": Source(*plain)}
-    fits = fits or list(one_part(folder))
-    if len(fits) > 1:
-        shown = " and ".join(in_words(parts) for parts in fits)
-        raise UserError(f"{folder}: two layouts fit, {shown}: {CHOOSE}")
-    if not fits:
-        raise without_pairs(folder)
-    return folder, fits[0]
 
 
 def holding(folder):
-    """{name in small letters: name} of the folders of images within one, two levels deep."""
-    within = [path for path in folder.iterdir() if path.is_dir()]
-    within += [path for one in within for path in one.iterdir() if path.is_dir()]
-    names = [path.relative_to(folder).as_posix() for path in sorted(within) if pictures(path)]
-    return {name.lower(): name for name in names}
+    """{name as in `IMAGES`: name} of the folders of images within one, two levels deep."""
+    inner = [place.relative_to(folder) for place, images, _ in contents(folder, 2) if images]
+    names = [path.as_posix() for path in inner if path != Path()]
+    return {key(name): name for name in names}
 
 
-def own_parts(folder):
+def key(name):
+    """The name of a folder, as the names above are written."""
+    return re.sub("[-_ ]", "", name).lower()
+
+
+def sources(there, fixed, image, mask):
+    """The `Source`s among folders (`holding`) of one of the `WAYS` to call images and masks."""
+    ways = ({"image": one, "mask": two, **fixed} for one in IMAGES for two in MASKS)
+    two = dict.fromkeys((image.format(**way), mask.format(**way)) for way in ways)
+    found = [(there[one], there[two]) for one, two in two if one in there and two in there]
+    drawn = [names for names in found if DRAWN.search(key(names[1]))]
+    return [Source(*names) for names in drawn or found]
+
+
+def own_parts(there, needed="train"):
     """Each `{part: Source}` of parts that somebody has made: of one way to lay them out."""
+    for way in WAYS:
+        parts = {
+            part: [found for alias in aliases for found in sources(there, {"part": alias}, *way)]
+            for part, aliases in PARTS.items()
+        }
+        every = itertools.chain(*parts.values())
+        if any(DRAWN.search(key(source.masks)) for source in every):
+            parts = {
+                part: [source for source in found if DRAWN.search(key(source.masks))]
+                for part, found in parts.items()
+            }
+        parts = {part: found for part, found in parts.items() if found}
+        for number in range(max(map(len, parts.values()), default=0)):
+            one = {part: found[min(number, len(found) - 1)] for part, found in parts.items()}
+            # `train` and `train_masks` alone are Carvana's: all of it, to be split.
+            if needed in one and one != {"train": Source("train", "train_masks")}:
+                yield one
 
-    def beside(alias):  # train + train_masks
-        return [(alias, alias + behind) for behind in BEHIND]
 
-    def within(alias):  # train/images + train/masks
-        return [(f"{alias}/{image}", f"{alias}/{mask}") for mask in MASKS for image in IMAGES]
+def given_parts(place):
+    """`{part: Source}` of `train` beside `train_labels`, and so for the others where any is."""
+    parts = {"train": Source("train", "train_labels")}
+    for part in GIVEN[1:]:
+        there = [alias for alias in PARTS[part] if any((place / f"{alias}_labels").glob("*"))]
+        if there:
+            parts[part] = Source(there[0], f"{there[0]}_labels")
+    return parts
 
-    def below(alias):  # images/train + masks/train
-        return [(f"{image}/{alias}", f"{mask}/{alias}") for mask in MASKS for image in IMAGES]
 
-    there = holding(folder)
-
-    def fitting(candidates):
-        two = ([there.get(name.lower()) for name in names] for names in candidates)
-        return next((Source(*names) for names in two if all(names)), None)
-
-    ways = [
-        {part: [two for alias in aliases for two in way(alias)] for part, aliases in PARTS.items()}
-        for way in (beside, within, below)
-    ]
-    ways.append({part: [two] for part, two in NNUNET.items()})
-    for way in ways:
-        parts = {part: fitting(candidates) for part, candidates in way.items()}
-        parts = {part: source for part, source in parts.items() if source}
-        if any(source.masks.endswith("1st_manual") for source in parts.values()):
-            # Beside masks drawn by hand `mask` is the part that counts, in every part of the data.
-            parts = {part: one for part, one in parts.items() if one.masks.endswith("1st_manual")}
-        # `train` and `train_masks` alone are Carvana's: all of it, to be split.
-        if "train" in parts and parts != {"train": Source("train", "train_masks")}:
-            yield parts
+def listed_parts(folder):
+    """`{part: Source}` of PASCAL VOC's lists; those of images without masks are no parts."""
     lists = {part: f"ImageSets/Segmentation/{part}.txt" for part in PARTS}
-    lists = {part: Source(*VOC, name) for part, name in lists.items() if (folder / name).is_file()}
-    if "train" in lists:
-        yield lists
+    parts = {part: Source(*VOC, name) for part, name in lists.items() if (folder / name).is_file()}
+    if "train" in parts:
+        yield {
+            part: source
+            for part, source in parts.items()
+            if part == "train" or listing(folder, source).pairs
+        }
 
 
-def one_part(folder):
-    """Each `{"all": Source}`: a folder of images beside one of masks, or both in one folder."""
-    there = holding(folder)
-    images, masks = (
-        [there[name.lower()] for name in names if name.lower() in there]
-        for names in (IMAGES, MASKS)
-    )
-    if masks and masks[0].lower() == "1st_manual":
-        masks = masks[:1]
-    both = [{"all": Source(image, mask)} for image in images for mask in masks]
-    if both:
-        yield from both
-    elif pictures(folder):
+def in_one_folder(folder, there):
+    """Each `{part: Source}` of images and masks that lie side by side, in parts or not."""
+    parts = {
+        part: Source(there[alias], there[alias])
+        for part, aliases in PARTS.items()
+        for alias in aliases
+        if alias in there and listing(folder, Source(there[alias], there[alias])).pairs
+    }
+    if "train" in parts:
+        yield parts
+    if listing(folder, Source(".", ".")).pairs:
         yield {"all": Source(".", ".")}
-
-
-def in_words(parts):
-    """The folders of a layout in words."""
-    return ", ".join(f"{source.images} + {source.masks}" for source in parts.values())
-
-
-def without_pairs(folder):
-    """The UserError for a folder that is in none of the layouts, with what was seen there."""
-    seen = [f"{path.name} ({pictures(path)} images)" for path in sorted(folder.iterdir())]
-    seen = [
-        text for text, path in zip(seen, sorted(folder.iterdir()), strict=True) if path.is_dir()
-    ]
-    there = f"It holds {', '.join(seen[:8])}. " if seen else "It holds no folders. "
-    wanted = ", ".join(f"{images} + {masks}" for images, masks in LAYOUTS)
-    return UserError(
-        f"{folder}: no images and masks in this folder. {there}Expected {wanted}, or such like, as "
-        "folders or zips; parts as train + train_labels, val + val_labels, or train/images + "
-        f"train/masks; or image and mask side by side. For all else {CHOOSE}."
-    )
-
-
-def unused(place, parts):
-    """Folders of images within a place that no part uses: `["mask (20 images)", ...]`."""
-    used = {Path(name) for source in parts.values() for name in source[:2]}
-    if any("*" in name for source in parts.values() for name in source[:2]):
-        return []
-    folders = [path for path in sorted(place.rglob("*")) if path.is_dir()]
-    found = []
-    for path in [place, *folders]:
-        inner = path.relative_to(place)
-        hidden = any(piece.startswith(".") for piece in inner.parts)
-        if inner not in used and not hidden and (count := pictures(path)):
-            found.append(f"{inner} ({count} images)")
-    return found

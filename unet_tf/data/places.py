@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from unet_tf import kaggle, rendered
-from unet_tf.data.layouts import part_folders
+from unet_tf.data.choice import part_folders
 from unet_tf.data.pairs import given, layout
 
 

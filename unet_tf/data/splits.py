@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from unet_tf.data.layouts import part_folders
-from unet_tf.data.names import paired
+from unet_tf.data.checked_pairs import paired
+from unet_tf.data.choice import part_folders
 from unet_tf.data.pairs import CARVANA
 from unet_tf.files import UserError
 
@@ -20,7 +20,16 @@ class Split(NamedTuple):
     test: list
 
 
-def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
+def parts(
+    folder,
+    images=None,
+    by="group",
+    validation_size=0.2,
+    test_size=0.0,
+    seed=42,
+    pairs=None,
+    patterns=None,
+):
     """The parts of a folder: those that are given there, or those of `split`.
 
     What is not given is split off the given training part, and that is printed: a score is then of
@@ -36,13 +45,14 @@ def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, s
     pairs : dict of lists of Pair, optional
         The pairs to take instead of all, each of which would have to be whole: "train", "val" and
         "test" of given parts, else "all" (`unet_tf.doctor.Report.whole_pairs`).
+    patterns : (str, str), optional, as in `pair`
 
     Returns
     -------
     Split; raises as `pair` and `split`
     """
     if not pairs:
-        place, sources = part_folders(folder)
+        place, sources = part_folders(folder, patterns)
         pairs = {part: paired(place, source) for part, source in sources.items()}
     if "all" in pairs:
         chosen = pairs["all"][:images]

@@ -25,8 +25,8 @@ class Finding(NamedTuple):
     cured: bool = False  # by leaving these files out
 
 
-def of_names(found):
-    """Findings on the names in the folders of a part, from its `unet_tf.data.names.Listing`."""
+def of_names(found, source):
+    """Findings on the names in the folders of a part, from its `Listing` and `Source`."""
     folders = sorted({path.parent for path in [*found.images, *found.masks]})
     strays = [
         short(path)
@@ -41,21 +41,35 @@ def of_names(found):
     yield Finding("error", "images without a mask", unmasked, remedy, cured=True)
     remedy = f"{NAMES}; else remove the mask, or train with --leave-out"
     yield Finding("error", "masks without an image", alone, remedy, cured=True)
-    remedy = "give the two different names, or move one of them away"
+    remedy = "give the two different names, or move one of them away; or choose by --image-files "
+    remedy += "PATTERN --mask-files PATTERN"
     yield Finding("error", "the same name twice", found.twice, remedy)
     remedy = f"only {', '.join(sorted(data.SUFFIXES))} are: convert or move them"
     yield Finding("note", "files that are not read", strays, remedy)
-    if not found.pairs:
-        cases = [f"{len(found.images)} images and {len(found.masks)} masks"]
-        remedy = f"{NAMES}; or pair them by --image-files PATTERN --mask-files PATTERN"
-        remedy = remedy if found.images and found.masks else "fill the folders"
-        yield Finding("error", "no pairs", cases, remedy)
+    remedy = "mend the list, or train with --leave-out"
+    what = f"names in {source.names} that no image has"
+    yield Finding("error", what, found.absent, remedy, cured=True)
+    yield no_pairs(found, source)
+
+
+def no_pairs(found, source):
+    """The finding that there is nothing to train on, with what lies where."""
+    counts = len(found.images), len(found.masks)
+    cases = [f"{counts[0]} images in {source.images}, {counts[1]} masks in {source.masks}"]
+    empty = [name for name, count in zip(source[:2], counts, strict=True) if not count]
+    choose = "choose others by --image-files PATTERN --mask-files PATTERN"
+    remedy = f"{NAMES}; or {choose}"
+    if empty:
+        remedy = f"fill {' and '.join(empty)}, or {choose}"
+    if empty and "*" in source.images:
+        remedy = f"no image file fits {' and '.join(empty)}: mend the pattern"
+    return Finding("error", "no pairs", [] if found.pairs else cases, remedy)
 
 
 def of_unused(folders):
-    """The finding on folders of images that are no part of the data."""
+    """The finding on what lies in the folder and is no part of the data."""
     remedy = "leave them, where they are meant for something else; else choose by --image-files "
-    return Finding("note", "folders not used", folders, remedy + "PATTERN --mask-files PATTERN")
+    return Finding("note", "not used", folders, remedy + "PATTERN --mask-files PATTERN")
 
 
 def of_images(facts):

@@ -71,10 +71,11 @@ def check(folder, classes=None, patterns=None):
 def listed(folder, patterns):
     """What lies there, by name: ({part: (images, masks, pairs)}, [(part, Pair)], findings)."""
     place, parts = data.part_folders(folder, patterns)
-    counts, pairs, findings = {}, [], [of_unused(data.unused(place, parts))]
-    for part, source in parts.items():
-        found = data.listing(place, source)
-        findings += of_names(found)
+    lists = {part: data.listing(place, source) for part, source in parts.items()}
+    counts, pairs = {}, []
+    findings = [of_unused(data.unused(folder, lists.values(), parts.values()))]
+    for part, found in lists.items():
+        findings += of_names(found, parts[part])
         pairs += [(part, pair) for pair in found.pairs]
         counts[part] = tuple(map(len, (found.images, found.masks, found.pairs)))
     return counts, pairs, findings
