@@ -27,6 +27,7 @@ CARVANA_IMAGES = 5088  # of the whole training set
 # Settings that came after the first records, with what held before.
 LATER = {
     "schedule": "constant",
+    "region": None,
     "crop": None,
     "crops": 1,
     "class_weights": None,

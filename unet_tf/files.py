@@ -40,6 +40,21 @@ def remembered():
         raise
 
 
+def walked(folder):
+    """As `os.walk`, with paths, sorted, hidden folders aside, and links to folders followed: a
+    link back to a folder that it lies in ends there."""
+    around = {}  # of each folder: itself and those that it was come to by
+    for at, folders, files in os.walk(folder, followlinks=True):
+        place = Path(at)
+        around[place] = {place.resolve()} | around.get(place.parent, set())
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (place / name).resolve() not in around[place]
+        )
+        yield place, folders, sorted(files)
+
+
 def cache_folder():
     """The user's folder for what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet_tf"

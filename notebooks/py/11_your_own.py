@@ -35,6 +35,8 @@ import shutil
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Image as Picture
+from IPython.display import display
 from PIL import Image
 
 from unet_tf import data, doctor, plan, plot, predict, protocol
@@ -115,13 +117,13 @@ print(report.text())
 
 # %%
 pairs = data.pair(folder)
-images = [data.read_image(image) for image, _ in pairs[:2]]
-plot.rows(images, [data.read_mask(mask) for _, mask in pairs[:2]])
+images = [data.read_image(image) for image, _ in pairs[:1]]
+plot.rows(images, [data.read_mask(mask) for _, mask in pairs[:1]])
 plt.show()
 
 # %% [markdown]
-# Green would be found and red missed; there is no prediction yet. Note the last finding: images of one well are alike,
-# so a split by image would leak. The split is by group, the well.
+# Bright, round, unsharp cells, and masks that fit them: a shifted or swapped mask would show here. Note the last
+# finding of the check: images of one well are alike, so a split by image would leak. The split is by group, the well.
 #
 # ## Plan
 #
@@ -203,10 +205,7 @@ print("better than a constant prediction by more than the interval:", not result
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
 
 # %% tags=["nbval-ignore-output"]
-figure = plt.figure(figsize=(4.6, 3.4), dpi=80)
-plt.imshow(Image.open(to / "picture.png"))
-plt.axis("off")
-plt.show()
+display(Picture(to / "picture.png"))
 
 # %% [markdown]
 # ## Use it

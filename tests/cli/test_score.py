@@ -128,6 +128,17 @@ def test_a_model_by_hand_with_flips_tiles_and_a_region(red, options, capsys):
     assert "| specificity: the share of all else that is not called so | 1.0000 |" in out
 
 
+def test_a_folder_of_a_test_part_alone_is_enough_to_score(red, capsys):
+    for kind in ("images", "masks"):
+        (red / "own" / kind).rename(red / f"test_{kind}")
+        (red / "own/test").mkdir(exist_ok=True)
+        (red / f"test_{kind}").rename(red / "own/test" / kind)
+    assert run(red / "red.keras", red / "own") == 0
+    assert "red.keras, 2 images of" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no training part: call one train"):
+        data.pair(red / "own")
+
+
 def test_a_threshold(red, capsys):
     """From a probability of 0 on all is foreground."""
     assert run(red / "red.keras", red / "own", "--threshold", "0") == 0
@@ -184,6 +195,6 @@ def test_many_classes(tmp_path, capsys):
     assert run(tmp_path / "two.keras", tmp_path / "own") == 0
     out = capsys.readouterr().out
     assert "two.keras, 1 images of" in out  # the test part alone
-    assert f"| IoU of road | {4 / 6:.4f} | {1:.4f} | 50.00% of the pixels |" in out
+    assert f"| IoU of road | {4 / 6:.4f} | {1:.4f} |  | 50.00% of the pixels |" in out
     assert f"| IoU of grass | {2 / 4:.4f} | {1:.4f} |" in out
     assert f"summed over all images | {(4 / 6 + 2 / 4) / 2:.4f} | {1:.4f} |" in out

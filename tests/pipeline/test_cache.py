@@ -248,9 +248,9 @@ def test_a_recipe_chooses_one_cache_for_training_and_validation(pairs, monkeypat
     parts = data.Split(pairs[:4], pairs[4:6], pairs[6:])
     labels = Labels.foreground("cell")
     recipe = protocol.get("guide_unet", image_size=(12, 16))
-    training, validation, size = protocol_batches.batches_of(recipe, parts, 0, labels)
+    training, validation, size = protocol_batches.batches_of(recipe, parts, 0, labels.read)
     assert size == (12, 16) and len(list(training)) == len(list(validation)) == 1
     recipe = protocol.get("guide_unet", image_size=None, crop=(8, 8))
-    training, validation, size = protocol_batches.batches_of(recipe, parts, 0, labels)
+    training, validation, size = protocol_batches.batches_of(recipe, parts, 0, labels.read)
     assert size == (None, None) and [len(image) for image, _ in validation] == [1, 1]
     assert asked == [[(4, (12, 16)), (2, (12, 16))], [(4, None), (2, None)]]

@@ -95,6 +95,16 @@ def test_subfolders_give_names_of_their_own(photographs, tmp_path):
         predict.named([tmp_path / "two.zip"])
 
 
+def test_folders_that_are_links_are_read_once_and_end(photographs, tmp_path):
+    """As Colab and Kaggle lay out what is mounted; a link back to its own folder ends there."""
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/day1").symlink_to(photographs, target_is_directory=True)
+    (photographs / "again").symlink_to(tmp_path / "all", target_is_directory=True)
+    (photographs / "itself").symlink_to(photographs, target_is_directory=True)
+    names = list(predict.named([tmp_path / "all"]).values())
+    assert names == [f"day1/photo{n}" for n in range(7)]
+
+
 # --- the stream
 
 

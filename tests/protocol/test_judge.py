@@ -83,7 +83,9 @@ def test_one_map_in_memory_at_a_time(tmp_path, monkeypatch, name):
 
     monkeypatch.setattr(predict, "probabilities", probabilities)
     monkeypatch.setattr(predict, "compiled", lambda model: model)
-    report = judge.judged(recipe, None, parts, {"data": "own"}, labels, tmp_path / "to")
+    report = judge.judged(
+        recipe, None, parts, {"data": "own"}, labels, labels.read, tmp_path / "to"
+    )
     assert max(most) <= 3  # what gives it, what writes its mask, and what scores it
     names = [[pair.image.name for pair in part] for part in parts]
     # The threshold is chosen on the validation part; the test part is asked for once.

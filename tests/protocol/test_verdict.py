@@ -43,8 +43,10 @@ def history(epochs, best):
 def test_a_score_above_the_constant_by_its_interval_is_good():
     assert verdict.better({"dice": 0.5, "dice_interval": [0.4, 0.6], "baseline": 0.39})
     assert not verdict.better({"dice": 0.5, "dice_interval": [0.4, 0.6], "baseline": 0.41})
-    assert verdict.better({"mean_iou": 0.43, "baseline": 0.4})
-    assert not verdict.better({"mean_iou": 0.41, "baseline": 0.4})
+    many = {"confusion": [], "mean_iou": 0.43, "mean_iou_interval": [0.38, 0.5]}
+    assert verdict.better({**many, "baseline": 0.37})
+    assert not verdict.better({**many, "baseline": 0.4})
+    assert verdict.better({**many, "mean_iou_interval": None, "baseline": 0.4})  # one group
 
 
 def test_each_cause_is_tested_by_itself(parts, tmp_path):

@@ -14,6 +14,7 @@ from unet_tf.scores import (
     scores_of,
     table,
 )
+from unet_tf.scores.intervals import class_intervals
 
 VOID = 255
 THREE = Labels(("sky", "road", "car"))
@@ -117,9 +118,30 @@ def test_the_report_sums_counts_over_images(pairs):
         scores_of(confusion_matrix(*both, 3))["mean_iou"]
         for both in zip(truth, prediction, strict=True)
     ]
+    low, high = report["mean_iou_interval"]
+    assert low < report["mean_iou"] < high and report["groups"] == len(files)
+    for (low, high), value in zip(report["iou_intervals"], report["iou"], strict=True):
+        assert low < value < high
     assert report["worst"][0] == {"image": f"{np.argmin(own)}.png", "mean_iou": min(own)}
     with pytest.raises(ValueError, match="no images"):
         class_report([], [], THREE)
+
+
+def test_intervals_of_iou_are_those_of_drawn_groups():
+    """Two groups: a draw holds the one, the other, or both; worked by hand."""
+    hits = np.array([[4, 0], [0, 3], [0, 0]])
+    truth = np.array([[4, 0], [4, 6], [0, 0]])
+    said = np.array([[4, 0], [4, 6], [0, 0]])
+    mean, by_class = class_intervals(hits, truth, said, ["a", "b", "b"], draws=2000)
+    # a: 4 of 4, the second class absent; b: 0 of 8 and 3 of 9; both: 4 of 12 and 3 of 9.
+    assert by_class == [[0.0, 1.0], [3 / 9, 3 / 9]]
+    assert mean == [pytest.approx((0 + 3 / 9) / 2), 1.0]
+    assert class_intervals(hits, truth, said, ["a"] * 3) == (None, None)
+    nowhere = np.zeros((3, 1), int)
+    _, by_class = class_intervals(
+        *(np.hstack([counts, nowhere]) for counts in (hits, truth, said)), ["a", "b", "b"]
+    )
+    assert by_class[2] is None
 
 
 def test_the_baseline_is_the_most_frequent_class_of_each_place(tmp_path):
@@ -157,7 +179,7 @@ def test_the_table_names_absent_classes(pairs):
     report = class_report(files, prediction, Labels(("sky", "road", "car", "boat")))
     text = table(report, report)
     assert report["absent"] == ["boat"]
-    assert "| IoU of boat | absent | absent | 0.00% of the pixels |" in text
+    assert "| IoU of boat | absent | absent |  | 0.00% of the pixels |" in text
     assert f"| {report['mean_iou']:.4f} |" in text
     assert "pixel accuracy" not in text
     assert "| pixel accuracy |" in table(report, report, every=True)

@@ -23,6 +23,7 @@ SETTINGS = (  # of a recipe: option, type, what stands for the value, help
     ("--learning-rate", value, "X", "Adam's"),
     ("--validation-size", value, "X", "share of the groups for early stopping"),
     ("--test-size", value, "X", TEST),
+    ("--region", str, "PATTERN", "files in the data, black where nothing is trained or scored"),
 )
 SET = "any other: epsilon=1e-7 filters=16,32,64 augment.rotation=0.05 loss=dice_loss"
 

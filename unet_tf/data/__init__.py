@@ -17,7 +17,7 @@ from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
 from unet_tf.data.pairs import unlabelled, unzipped
 from unet_tf.data.places import find
-from unet_tf.data.regions import reader
+from unet_tf.data.regions import reader, regions_of
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split
 from unet_tf.data.splits import word_of
 from unet_tf.data.tables import TABLES, VOID_NAMES, palette_of, read_table, table_of, write_table

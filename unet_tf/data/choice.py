@@ -21,7 +21,7 @@ CHOOSE = "choose by --image-files PATTERN --mask-files PATTERN"
 EXAMPLE = f"{CHOOSE}, such as 'scans/**/*.jpg' 'drawn/**/*_mask.png'"
 
 
-def part_folders(folder, patterns=None):
+def part_folders(folder, patterns=None, trains=True):
     """Where the pairs of a folder lie: `(place, {part: Source})`, names within `place`.
 
     The parts are "train" and those of "val" and "test" that have masks, where they are given; else
@@ -33,6 +33,8 @@ def part_folders(folder, patterns=None):
     patterns : (str, str), optional
         Of image files and of mask files, within the folder, such as `scans/*.tif` and
         `drawn/*_vessels.png`: what the stars of both stand for pairs the files.
+    trains : bool
+        A training part is needed; without it parts that are only to be scored will do.
 
     Raises
     ------
@@ -54,6 +56,9 @@ def part_folders(folder, patterns=None):
     if len(fits) > 1:
         shown = " and ".join(parts_in_words(parts) for parts in fits[:2])
         raise UserError(f"{folder}: two layouts fit, {shown}: move one away, or {CHOOSE}")
+    if not fits and not trains:
+        there = holding(folder)
+        fits = [parts for part in ("test", "val") for parts in own_parts(there, part)]
     if not fits:
         raise without_pairs(folder)
     return folder, fits[0]

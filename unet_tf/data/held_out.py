@@ -47,7 +47,7 @@ def held_out(folder, part=None, card=None, seen=False):
     UserError
         There is no such part, or the model has seen all of it; as `pair`.
     """
-    place, names = part_folders(folder)
+    place, names = part_folders(folder, trains=False)
     given = {name: paired(place, two) for name, two in names.items()}
     every = [pair for pairs in given.values() for pair in pairs]
     known = card.trained_on.get("seen", {}) if card else {}

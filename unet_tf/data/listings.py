@@ -1,6 +1,5 @@
 """What lies in the folders of a part: pairs, and what is left over."""
 
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from unet_tf.data.names import by_name, by_patterns, is_image, matched, normal, side_by_side
 from unet_tf.data.pairs import Pair, unzipped
 from unet_tf.data.tables import TABLES
+from unet_tf.files import walked
 
 NO_DATA = re.compile(r"\.|readme|licen[cs]e|rendered\.json$", re.IGNORECASE)  # begins a file's name
 
@@ -102,9 +102,7 @@ def unused(folder, listings, sources):
 
 def contents(folder, deepest=None):
     """(folder, its images, its other files) of a folder and of all in it, hidden ones aside."""
-    for at, folders, files in os.walk(folder):
-        place = Path(at)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for place, folders, files in walked(folder):
         if deepest and len(place.relative_to(folder).parts) >= deepest:
             folders.clear()
         paths = [place / name for name in sorted(files) if not NO_DATA.match(name)]

@@ -36,16 +36,17 @@ def reader(labels, pairs, folder, pattern=None):
     regions = regions_of(pairs, folder, pattern)
 
     def read(path):
-        mask, region = labels.read(path), read_mask(regions[path])
+        file = regions[Path(path)]
+        mask, region = labels.read(path), read_mask(file)
         if region.shape != mask.shape:
             sizes = " and ".join("x".join(map(str, one.shape)) for one in (region, mask))
             raise UserError(
-                f"{regions[path]}: this region and its mask differ in size ({sizes}, height x "
+                f"{file}: this region and its mask differ in size ({sizes}, height x "
                 "width): give one of the mask's size"
             )
         if not region.any():
             raise UserError(
-                f"{regions[path]}: this region is all black, so nothing of its image counts: mend "
+                f"{file}: this region is all black, so nothing of its image counts: mend "
                 "it, or remove the image and its mask"
             )
         return np.where(region > 0, mask, np.uint8(VOID))

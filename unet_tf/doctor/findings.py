@@ -68,8 +68,9 @@ def no_pairs(found, source):
 
 def of_unused(folders):
     """The finding on what lies in the folder and is no part of the data."""
-    remedy = "leave them, where they are meant for something else; else choose by --image-files "
-    return Finding("note", "not used", folders, remedy + "PATTERN --mask-files PATTERN")
+    remedy = "leave them, where they are meant for something else; what says which pixels count: "
+    remedy += "--region PATTERN; else choose by --image-files PATTERN --mask-files PATTERN"
+    return Finding("note", "not used", folders, remedy)
 
 
 def of_images(facts):

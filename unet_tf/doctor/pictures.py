@@ -34,9 +34,9 @@ def first_pairs(pairs, classes):
         laid = data.resized(mask, image.shape[:2], "nearest")
         marked = laid.any(axis=-1)
         both = np.where(marked[..., None], image // 2 + laid // 2, image)
-        rows.append((image, mask, plot.overlay(image, marked, marked) if two else both))
-    height = sum(5.8 / 3 * image.shape[0] / image.shape[1] for image, _, _ in rows)
-    figure = Figure(figsize=(5.8, (height or 1) + 0.5), dpi=100, layout="constrained")
+        rows.append((image, mask, plot.outlined(image, marked) if two else both))
+    height = sum(7.2 / 3 * image.shape[0] / image.shape[1] for image, _, _ in rows)
+    figure = Figure(figsize=(7.2, (height or 1) + 0.5), dpi=100, layout="constrained")
     axes = figure.subplots(len(rows) or 1, 3, squeeze=False)
     for row, shown, pair in zip(axes, rows, pairs, strict=False):
         plot.show(row, shown)
@@ -66,7 +66,7 @@ def explained(explanation):
         shown["probability"] = explanation.probability[..., 0]
         head = "prediction" if truth is None else "found, missed, extra"
         truth = np.zeros_like(prediction) if truth is None else truth
-        shown[head] = plot.overlay(image, truth, prediction)
+        shown[head] = plot.compared(image, truth, prediction)
     top = 5.6 / 3 * image.shape[0] / image.shape[1] + 0.3
     figure = plt.figure(figsize=(5.8, top + 2.2), dpi=100, layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(top, 2.2))

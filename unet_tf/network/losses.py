@@ -56,6 +56,35 @@ def bce_dice_loss(y_true, y_pred):
     return ops.mean(cross_entropy, axis=(1, 2)) + dice_loss(y_true, y_pred)
 
 
+def without_void(y_true, y_pred):
+    """Mask and prediction, float32, both 0 where the mask is void, neither 0 nor 1."""
+    y_true = ops.cast(y_true, "float32")
+    counts, said = y_true <= 1, ops.where(y_true <= 1, ops.cast(y_pred, "float32"), 0.0)
+    logits = getattr(y_pred, "_keras_logits", None)
+    if logits is not None:  # by which Keras's cross-entropy has a gradient where sigmoids are flat
+        said._keras_logits = ops.where(counts, ops.cast(logits, "float32"), -30.0)
+    return ops.where(counts, y_true, 0.0), said
+
+
+@keras.saving.register_keras_serializable("unet_tf")
+class WithVoid(keras.losses.Loss):
+    """A loss of one foreground for masks that hold 255 where nothing counts.
+
+    Mask and prediction are both 0 there: right with certainty, which adds nothing to a dice and
+    nothing to a sum of cross-entropy, whose mean is then over all pixels, void ones too.
+    """
+
+    def __init__(self, loss, name="with_void", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.loss = keras.saving.deserialize_keras_object(loss) if isinstance(loss, dict) else loss
+
+    def call(self, y_true, y_pred):
+        return self.loss(*without_void(y_true, y_pred))
+
+    def get_config(self):
+        return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss)}
+
+
 # --- many classes ---------------------------------------------------------------------------------
 # Labels are class ids, `(B, H, W, 1)`; a label beyond the classes, such as 255, is void: it counts
 # nowhere. Predictions are probabilities `(B, H, W, C)` from a softmax.

@@ -7,6 +7,8 @@ over batches: exact over an epoch, the short last batch counting as what it is.
 import keras
 from keras import ops
 
+from unet_tf.network.losses import without_void
+
 
 @keras.saving.register_keras_serializable("unet_tf")
 def hard_dice(y_true, y_pred, threshold=0.5):
@@ -62,6 +64,15 @@ def mean_iou(num_classes):
     )
 
 
-def metric_for(channels):
-    """What training watches for a head of so many channels: hard dice for 1, else mean IoU."""
+@keras.saving.register_keras_serializable("unet_tf")
+def hard_dice_with_void(y_true, y_pred):
+    """As `hard_dice`; where the mask is neither 0 nor 1, such as 255, nothing counts."""
+    return hard_dice(*without_void(y_true, y_pred))
+
+
+def metric_for(channels, void=False):
+    """What training watches for a head of so many channels: hard dice for 1, else mean IoU; `void`:
+    masks hold 255 where nothing counts."""
+    if channels == 1 and void:
+        return keras.metrics.MeanMetricWrapper(hard_dice_with_void, name="hard_dice")
     return hard_dice if channels == 1 else mean_iou(channels)

@@ -1,11 +1,12 @@
-"""How long a step takes here: a few steps on zeros, of the very network and loss."""
+"""How long a step takes here: a few steps on zeros, of the very network, loss, augmentation."""
 
 import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from unet_tf import network, training
+from unet_tf import network, pipeline, training
 from unet_tf.data import size_at
 
 SECONDS = 2.0  # that are measured, once a step is traced
@@ -36,12 +37,24 @@ def timed(recipe, labels, own, precision="auto"):
         model.compile(keras.optimizers.Adam(1e-9), recipe.loss, metrics=[metric], jit_compile=False)
         batch = zeros(recipe.batch_size, recipe.crop or recipe.image_size)
         step = seconds_of(lambda: model.train_on_batch(*batch))
+        if recipe.augment:
+            # On a CPU it takes its time from the step; for a GPU it is done beside it.
+            beside = seconds_of(augmenting(recipe, batch))
+            gpu = tf.config.list_physical_devices("GPU")
+            step = max(step, beside) if gpu else step + beside
         whole = zeros(1, size_at(recipe.image_size, own))
         look = seconds_of(lambda: model.test_on_batch(*whole))
     finally:
         keras.config.set_dtype_policy(policy)
         keras.utils.clear_session()  # layers of the training get the names that they had without
     return step, look
+
+
+def augmenting(recipe, batch):
+    """A function that augments a batch as the recipe does."""
+    amounts = recipe.augment if isinstance(recipe.augment, dict) else {}
+    images, masks = map(tf.constant, batch)
+    return tf.function(lambda: pipeline.augment(images, masks, (0, 0), **amounts))
 
 
 def zeros(count, size):

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from unet_tf.data import SUFFIXES
-from unet_tf.files import UserError, differences
+from unet_tf.files import UserError, differences, walked
 
 RECORD = "predict.json"  # in a folder of masks: what made them
 
@@ -80,13 +80,9 @@ def named_in(path):
 
 def below(folder):
     """The files in a folder and its subfolders, but for hidden ones and those of masks."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and not (Path(place) / name / RECORD).exists()
-        ]
-        yield from (Path(place) / file for file in files)
+    for place, folders, files in walked(folder):
+        folders[:] = [name for name in folders if not (place / name / RECORD).exists()]
+        yield from (place / file for file in files)
 
 
 def state_of(path):

@@ -6,14 +6,15 @@ from unet_tf import data, pipeline
 from unet_tf.files import UserError
 
 
-def batches_of(recipe, parts, seed, labels):
+def batches_of(recipe, parts, seed, read):
     """Training and validation batches, and the (height, width) that the model is built for.
 
     Both are kept decoded, in memory or in a file, by what they take together; printed in a line.
+    `read` is what reads a mask (`unet_tf.data.reader`).
     """
     size, batch_size = recipe.image_size, recipe.batch_size
     cache = pipeline.chosen_cache((parts.train, size), (parts.validation, size))
-    kept = {"cache": cache, "read": labels.read}
+    kept = {"cache": cache, "read": read}
     drawn = {"augment": recipe.augment, "seed": seed, **kept}
     kept["resize"] = recipe.resize
     if recipe.crop:

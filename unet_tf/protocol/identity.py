@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
+import itertools
 import json
 import platform
 import subprocess
@@ -48,6 +49,7 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
             "hash": split_hash(parts),
         },
         "files": {part: pipeline.fingerprint(pairs) for part, pairs in named},
+        **regions_in(recipe, folder, parts),
         "scored_on": "test" if parts.test else "validation",
         "changed": [name for name, value in settings.items() if value != getattr(own, name)],
         "settings": {
@@ -59,6 +61,14 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
         **({} if labels.binary else classes),
         **provenance(),
     }
+
+
+def regions_in(recipe, folder, parts):
+    """The hash of the files of what counts, if the recipe asks for them."""
+    if recipe.region is None:
+        return {}
+    found = data.regions_of([*itertools.chain(*parts)], folder, recipe.region)
+    return {"regions": pipeline.fingerprint([(region, region) for region in found.values()])}
 
 
 def name_of(folder, parts):
@@ -106,6 +116,7 @@ def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     names = ["recipe", "variant", "seed", "split", "files", "precision", "classes"]
     names += [] if identity.get("deterministic", True) else ["deterministic"]
+    names += [name for name in ("regions",) if name in identity]
     settings = dict(identity.get("settings", {}))
     if settings.get("schedule", "constant") == "constant":
         settings = {k: v for k, v in settings.items() if k not in ("epochs", "schedule")}

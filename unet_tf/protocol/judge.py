@@ -15,10 +15,12 @@ MOST = 100
 
 
 def loss_of(recipe, parts, labels):
-    """The recipe's loss, with its class weights bound to it, if it has any."""
+    """The recipe's loss, with its class weights bound to it, if it has any, or what makes void of
+    black and white masks count nowhere."""
     weights = recipe.class_weights
     if weights is None:
-        return recipe.loss
+        void = recipe.region is not None and labels.binary
+        return network.WithVoid(recipe.loss) if void else recipe.loss
     if isinstance(weights, str):
         weights = scores.frequency_weights(parts.train, labels, weights)
     if len(weights) != len(labels.names):
@@ -26,12 +28,13 @@ def loss_of(recipe, parts, labels):
     return network.Weighted(recipe.loss, weights)
 
 
-def judged(recipe, model, parts, identity, labels, to):
+def judged(recipe, model, parts, identity, labels, read, to):
     """All scores of a trained model; in the folder `to`, unless it is None, its masks and pictures.
 
     The scored part is the test part if there is one, else the validation part; the threshold is
     0.5, as published. Where there is a test part of one foreground, the report also has
-    `chosen_threshold`, the best one of the validation part, and the dice with it.
+    `chosen_threshold`, the best one of the validation part, and the dice with it. `read` reads
+    masks (`unet_tf.data.reader`).
 
     Returns
     -------
@@ -49,28 +52,28 @@ def judged(recipe, model, parts, identity, labels, to):
     pairs = parts.test or parts.validation
     chosen = None
     if labels.binary and parts.test:
-        chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation))
+        chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation), read=read)
     shown = {int(number): None for number in np.linspace(0, len(pairs) - 1, 4)}
     masks = decided(answers(pairs), pairs, labels, to, shown)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
-        report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen)
+        report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen, read)
     else:
-        report = scores.class_report(pairs, (ids for _, ids in masks), labels)
+        report = scores.class_report(pairs, (ids for _, ids in masks), labels, read)
         by_class = zip(labels.names, report["iou"], strict=True)
         report |= {f"iou_{name}": iou for name, iou in by_class if iou is not None}
-    report |= scores.baseline_of(parts.train, pairs, labels, recipe.image_size)
+    report |= scores.baseline_of(parts.train, pairs, labels, recipe.image_size, read)
     if to is not None:
         title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
         pictures(Path(to), title, [pairs[number] for number in shown], shown, labels, report)
     return report
 
 
-def progress(recipe, labels, parts):
+def progress(recipe, labels, parts, read):
     """A `Progress` beside the constant prediction's score on the validation part; of `MOST` images
     of each part at most, evenly taken."""
     few = [part[:: 1 + len(part) // MOST] for part in (parts.train, parts.validation)]
-    found = scores.baseline_of(*few, labels, recipe.image_size)
+    found = scores.baseline_of(*few, labels, recipe.image_size, read)
     return Progress(found["baseline"], "val_hard_dice" if labels.binary else "val_mean_iou")
 
 

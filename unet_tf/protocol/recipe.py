@@ -102,6 +102,11 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
     ("crop", two, "(height, width), or None for whole images"),
     ("class_weights", known_weights, 'None, "inverse", "median", or a number a class'),
     (
+        "region",
+        lambda value: value is None or (isinstance(value, str) and value),
+        "a folder or pattern, in the data, of files that are black where nothing counts; or None",
+    ),
+    (
         "class_names",
         lambda value: value is None or known_names(value),
         "two names or more, by class id, all different and none called void; or None",
@@ -179,6 +184,7 @@ class Recipe:
     crops: int = 1  # of each image in an epoch
     class_weights: str | tuple | None = None  # "inverse" and "median" are counted in training masks
     class_names: tuple | None = None  # for masks of ids without a class table
+    region: str | None = None  # files of what counts (`unet_tf.data.reader`); None: all
 
     @property
     def classes(self):

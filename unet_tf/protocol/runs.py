@@ -1,6 +1,7 @@
 """One run of a recipe: split, train, predict, score, with all that its record needs."""
 
 import contextlib
+import itertools
 import random
 import time
 from pathlib import Path
@@ -95,6 +96,7 @@ def run(
         shares = recipe.validation_size, recipe.test_size, recipe.split_seed
         parts = data.parts(folder, recipe.images, recipe.split_by, *shares, pairs)
         labels = labels_for(recipe, folder, parts)
+        read = data.reader(labels, [*itertools.chain(*parts)], folder, recipe.region)
         identity = identity_of(recipe, folder, parts, labels, seed, policy)
         if not deterministic:
             identity["deterministic"] = False
@@ -110,13 +112,15 @@ def run(
         keep = {"folder": to, "resume": goes_on, "other_code": other_code, "verbose": verbose}
         keep |= {"xla": xla, "save_every": save_every}
         try:
-            model, history = trained(recipe, parts, identity, labels, strategy, tracker, **keep)
+            model, history = trained(
+                recipe, parts, identity, labels, read, strategy, tracker, **keep
+            )
             epochs = len(history.history["loss"])
             minutes = (time.perf_counter() - start) / 60
             if goes_on:  # nobody knows how long it was under way before, unless it was done
                 minutes = there.get("minutes") if there.get("epochs") == epochs else None
             facts = {"deterministic": deterministic, "epochs": epochs, "minutes": minutes}
-            result = scored(recipe, model, history, parts, identity | facts, labels, to)
+            result = scored(recipe, model, history, parts, identity | facts, labels, read, to)
         except BaseException as error:
             if tracker:
                 tracker.stopped(error)
@@ -126,14 +130,14 @@ def run(
         return result
 
 
-def scored(recipe, model, history, parts, facts, labels, to):
+def scored(recipe, model, history, parts, facts, labels, read, to):
     """The result of a trained model; in the folder `to`, unless it is None, all that shows it."""
     result = {
         **facts,
         **({"resumed_with": history.resumed_with} if to and history.resumed_with else {}),
         "xla": history.xla,
         "parameters": model.count_params(),
-        "scores": judged(recipe, model, parts, facts, labels, to),
+        "scores": judged(recipe, model, parts, facts, labels, read, to),
     }
     if to is not None:
         given = recipe, result["scores"], labels, parts, history.history, to

@@ -26,9 +26,9 @@ def labels_for(recipe, folder, parts):
     return data.Labels.foreground("car" if word == "car" else named)
 
 
-def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, **options):
-    """The trained model and its history."""
-    training, validation, size = batches_of(recipe, parts, identity["seed"], labels)
+def trained(recipe, parts, identity, labels, read, strategy, tracker, folder, resume, **options):
+    """The trained model and its history; `read` reads masks (`unet_tf.data.reader`)."""
+    training, validation, size = batches_of(recipe, parts, identity["seed"], read)
     whole = None if None in size else size  # crops are of no size of the whole image
     facts = ("recipe", "variant", "data", "seed", "code", "versions", "date")
     trained_on = {"images": len(parts.train), **{name: identity[name] for name in facts}}
@@ -49,14 +49,14 @@ def trained(recipe, parts, identity, labels, strategy, tracker, folder, resume, 
                 layer.synchronized = True  # over all devices: the statistics of one
         options |= {
             "loss": loss_of(recipe, parts, labels),
-            "metrics": [network.metric_for(labels.channels)],
+            "metrics": [network.metric_for(labels.channels, void=recipe.region is not None)],
             "settings": settings_to_resume(identity),
             "callbacks": [begun, *([tracker] if tracker else [])],
             "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on),
         }
         if options["verbose"] == 2:  # a line an epoch
             options["verbose"] = 0
-            options["callbacks"].append(progress(recipe, labels, parts))
+            options["callbacks"].append(progress(recipe, labels, parts, read))
         kept = {"folder": folder, "resume": resume}
         history = fitted(recipe, model, training, validation, **kept, **options)
     return model, history

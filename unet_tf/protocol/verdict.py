@@ -7,18 +7,21 @@ import numpy as np
 
 from unet_tf import data, scores
 
-MARGIN = 0.02  # of the mean IoU, which has no interval
 FEW_STEPS, FEW_IMAGES = 500, 10
 LOOKED_AT = 24  # masks, evenly taken
 
 
 def better(report):
-    """Is the dice above the constant prediction's by more than its 95% interval; the mean IoU by
-    more than `MARGIN`?"""
-    if "dice_interval" in report:
-        low, _ = report["dice_interval"] or (report["dice"], None)
-        return low > report["baseline"]
-    return report["mean_iou"] > report["baseline"] + MARGIN
+    """Is the dice, of many classes the mean IoU, above the constant prediction's by more than its
+    95% interval?"""
+    name = score_of(report)
+    low, _ = report[f"{name}_interval"] or (report[name], None)
+    return low > report["baseline"]
+
+
+def score_of(report):
+    """The name of the score that decides."""
+    return "mean_iou" if "confusion" in report else "dice"
 
 
 def verdict(recipe, report, labels, parts, history, to):
@@ -92,7 +95,7 @@ def text(report, causes):
     """The verdict to read, a line a cause; "" where there is none."""
     if not causes:
         return ""
-    name = "dice" if "dice_interval" in report else "mean_iou"
+    name = score_of(report)
     score = f"{name.replace('_', ' ')} {report[name]:.4f}"
     lines = [f"NOT BETTER THAN A CONSTANT PREDICTION: {score}, against {report['baseline']:.4f}."]
     for cause, so, found, what in causes:

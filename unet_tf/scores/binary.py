@@ -218,14 +218,14 @@ def smoothed_dice(both, total):
     return (2 * both + SMOOTHING) / (total + SMOOTHING)
 
 
-def best_threshold(pairs, probabilities, thresholds=THRESHOLDS):
+def best_threshold(pairs, probabilities, thresholds=THRESHOLDS, read=None):
     """The threshold with the highest per-image dice, and the dice of each.
 
     Choose it on the validation part: one chosen on the images that are scored flatters the score.
 
     Parameters
     ----------
-    pairs, probabilities : as in `report`
+    pairs, probabilities, read : as in `report`
     thresholds : sequence of floats in [0, 1]
 
     Returns
@@ -240,10 +240,10 @@ def best_threshold(pairs, probabilities, thresholds=THRESHOLDS):
     """
     thresholds = list(map(float, thresholds))  # Python's float: compared as float32
     dices = []
-    for mask, _, enlarged in opened(pairs, probabilities):
-        inside = enlarged[mask == 1]
-        both = np.array([np.count_nonzero(inside >= threshold) for threshold in thresholds])
-        predicted = np.array([np.count_nonzero(enlarged >= threshold) for threshold in thresholds])
+    for mask, _, enlarged in opened(pairs, probabilities, read):
+        inside, shown = enlarged[mask == 1], enlarged[mask != VOID]
+        both = np.array([np.count_nonzero(inside >= one) for one in thresholds])
+        predicted = np.array([np.count_nonzero(shown >= one) for one in thresholds])
         dices.append(ratio(2 * both, len(inside) + predicted))
     means = np.mean(dices, axis=0)
     best = max(range(len(means)), key=lambda i: (means[i], -abs(thresholds[i] - 0.5)))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from unet_tf.data import group_of
 from unet_tf.files import UserError
 from unet_tf.scores.binary import tens
+from unet_tf.scores.intervals import class_intervals
 
 
 def confusion_matrix(truth, prediction, num_classes):
@@ -89,10 +91,11 @@ def class_report(pairs, predictions, classes, read=None):
     Returns
     -------
     dict
-        Ready for JSON: what `scores_of` gives; `classes`, their names; `images`; `shares`, of the
-        truth's pixels that are not void; `void_share`; `absent`, names; `confusion`; and `worst`,
-        the ten images with the lowest mean IoU of the classes in their own masks; `median`, ten
-        from the middle.
+        Ready for JSON: what `scores_of` gives; `mean_iou_interval` and, by class, `iou_intervals`,
+        95% under another draw of groups; `classes`, their names; `images`; `groups`, how many;
+        `shares`, of the truth's pixels that are not void; `void_share`; `absent`, names;
+        `confusion`; and `worst`, the ten images with the lowest mean IoU of the classes in their
+        own masks; `median`, ten from the middle.
 
     Raises
     ------
@@ -101,18 +104,25 @@ def class_report(pairs, predictions, classes, read=None):
     """
     if not pairs:
         raise UserError("no images to score: is this part of the split empty?")
-    total, void, worst = 0, 0, []
+    total, void, worst, counts = 0, 0, [], []
     for (image, mask), prediction in zip(pairs, predictions, strict=True):
         truth = (read or classes.read)(mask)
         own = confusion_matrix(truth, prediction, len(classes.names))
         total, void = total + own, void + truth.size - int(own.sum())
+        counts.append((np.diag(own), own.sum(axis=1), own.sum(axis=0)))
         if own.any():
             worst.append((scores_of(own)["mean_iou"], Path(image).name))
     pixels, each = total.sum(axis=1), sorted(worst)
+    groups = [group_of(Path(image).name) for image, _ in pairs]
+    report = scores_of(total)
+    interval, intervals = class_intervals(*np.stack(counts, axis=1), groups)
     return {
         "images": len(pairs),
+        "groups": len(set(groups)),
         "classes": list(classes.names),
-        **scores_of(total),
+        **report,
+        "mean_iou_interval": interval,
+        "iou_intervals": intervals,
         "shares": (pixels / pixels.sum()).tolist(),
         "void_share": void / (void + int(pixels.sum())),
         "absent": [name for name, count in zip(classes.names, pixels, strict=True) if not count],

@@ -38,3 +38,40 @@ def pooled_interval(part, whole, groups):
     """
     held = np.asarray(whole) > 0
     return bootstrap_interval(part[held], np.asarray(groups)[held], weights=whole[held])
+
+
+def class_intervals(hits, truth, prediction, groups, draws=1000, seed=0):
+    """95% intervals of pooled IoU, as `bootstrap_interval` draws groups.
+
+    Parameters
+    ----------
+    hits, truth, prediction : integer arrays `(N, C)`
+        Of each image: pixels of each class that were found, that are there, and that were said.
+    groups : sequence of N names
+
+    Returns
+    -------
+    [low, high] of the mean IoU, over the classes that a draw holds
+    list of [low, high] for each class, None where no truth holds it
+
+    Both are None for a single group.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        return None, None
+    drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
+    times = np.stack([np.bincount(row, minlength=len(names)) for row in drawn])
+    sums = []
+    for counts in (hits, truth, prediction):
+        by_group = np.zeros((len(names), counts.shape[1]))
+        np.add.at(by_group, index, counts)
+        sums.append(times @ by_group)
+    found, there, said = sums
+    iou = np.where(there > 0, found / np.maximum(there + said - found, 1), np.nan)
+    held = ~np.isnan(iou).all(axis=0)
+    low_high = np.full((2, iou.shape[1]), np.nan)
+    low_high[:, held] = np.nanpercentile(iou[:, held], (2.5, 97.5), axis=0)
+    by_class = [low_high[:, n].tolist() if there else None for n, there in enumerate(held)]
+    held_by_a_draw = ~np.isnan(iou).all(axis=1)
+    means = np.nanmean(iou[held_by_a_draw], axis=1)
+    return np.percentile(means, (2.5, 97.5)).tolist(), by_class

@@ -105,15 +105,23 @@ def of_classes(report, baseline, every):
         values = map(value_of, columns.values())
         return ["absent" if value is None else f"{value:.4f}" for value in values]
 
-    rows = [
-        (f"IoU of {name}", *cells(lambda one, n=n: one["iou"][n]), f"{share:.2%} of the pixels")
-        for n, (name, share) in enumerate(zip(report["classes"], report["shares"], strict=True))
-    ]
+    def interval(low_high):
+        return "{:.4f} to {:.4f}".format(*low_high) if low_high else ""
+
+    intervals = report.get("iou_intervals") or [None] * len(report["classes"])
+    rows = []
+    for n, (name, share) in enumerate(zip(report["classes"], report["shares"], strict=True)):
+        values = cells(lambda one, n=n: one["iou"][n])
+        rows.append(
+            (f"IoU of {name}", *values, interval(intervals[n]), f"{share:.2%} of the pixels")
+        )
     for key, (name, who) in CLASS_USED_BY.items():
         if every or key == "mean_iou":
-            rows.append((name, *cells(lambda one, key=key: one[key]), who if every else ""))
+            values = cells(lambda one, key=key: one[key])
+            own = interval(report.get(f"{key}_interval"))
+            rows.append((name, *values, own, who if every else ""))
     last = "share of pixels, or who scores so" if every else "share of pixels"
-    return ("score", *columns, last), rows
+    return ("score", *columns, "95% interval", last), rows
 
 
 def markdown(heads, rows):

@@ -1,4 +1,4 @@
-"""Pictures: each function returns its matplotlib figure."""
+"""Images with masks, curves and counts: each function returns its matplotlib figure."""
 
 import colorsys
 import math

@@ -1,0 +1,5 @@
+"""Pictures: each function returns its matplotlib figure."""
+
+from unet_tf.plot.architecture import network
+from unet_tf.plot.pictures import EXTRA, MISSED, TRUTH, class_masks, compared, confusion, curves
+from unet_tf.plot.pictures import errors, outline, outlined, overlay, rows, show, triplets
