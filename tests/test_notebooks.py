@@ -79,6 +79,15 @@ IGNORED = {
     ],
 }
 
+# Numbers in prose that no cell and no record shows: notebook -> number, and where it comes from.
+QUOTED = {
+    "01_data": {"5,088": "the competition's training set"},
+    "06_training": {"2.21": "a version of TensorFlow"},
+    "11_your_own": {"0.975": "KEEP in unet_tf/plan/rules.py"},
+    "10_results": {"4.303": "Student's t, two degrees of freedom", "1.96": "the normal's"},
+}
+NUMBER = r"(?<![\w.])\d+\.\d{2,}(?![\w.]*\d)|(?<![\w.])\d{1,3}(?:,\d{3})+"  # 0.97, 34,550,273
+
 TAGS = {"lifted", "nbval-ignore-output", "nbval-skip"}
 SECTIONS = ("You will", "You need", "What we saw", "Exercises")
 LARGEST = 400_000  # bytes
@@ -297,6 +306,23 @@ def check_links(path):
         assert following in links, f"no link to the next notebook, {following}"
 
 
+def check_numbers(path):
+    """A longer number in prose stands in a cell of the notebook or of the solutions, or a record;
+    so does not outlive an output that changes."""
+    root, solutions = path.parents[1], path.with_name("solutions.ipynb")
+    shown = [(root / f"{place}/README.md") for place in ("results", "benchmarks")]
+    shown = [place.read_text(encoding="utf-8") for place in shown if place.exists()]
+    for notebook in {path, solutions if solutions.exists() else path}:
+        for cell in code(notebook):
+            shown += [cell.source, *output_texts(cell)]
+    there = "\n".join(shown)
+    quoted = QUOTED.get(path.stem, ())
+    for text in prose(path):
+        for number in re.findall(NUMBER, re.sub(r"https?://\S+", "", text)):
+            known = number in there or number.replace(",", "") in there or number in quoted
+            assert known, f"{number}: no cell and no record shows it, and QUOTED has no source"
+
+
 def check_words(path):
     for text in prose(path):
         found = re.search(WORDS, text, flags=re.I)
@@ -310,6 +336,7 @@ def test_there_are_notebooks():
     texts = {path.stem for path in (ROOT / "notebooks" / "py").glob("*.py")}
     assert texts, "notebooks/py is empty"
     assert texts == {path.stem for path in NOTEBOOKS}, "a text without a notebook, or the reverse"
+    assert set(QUOTED) <= texts, "QUOTED names a notebook that is not there"
     assert set(IGNORED) <= texts, "IGNORED names a notebook that is not there"
 
 
@@ -529,6 +556,8 @@ FAULTS = {
     "19 cells": ("lengths", lambda nb: nb.cells.pop(20)),
     "a dead link": ("links", add(-1, "[There](99_end.ipynb)")),
     "no way on": ("links", edit(-1, "[Next](02_next.ipynb)", "The next")),
+    "a number from nowhere": ("numbers", add(-1, "Dice reached 0.9317.")),
+    "a count from nowhere": ("numbers", add(-1, "It has 31,047 weights.")),
     "simply": ("words", add(-1, "Simply run it.")),
     "just": ("words", add(0, "It is just a car.")),
 }

@@ -1,9 +1,13 @@
 """Pictures: colours by hand, and a width that fits the column."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from unet_tf import plot
+from unet_tf.network import simple_fcn, unet
+from unet_tf.plot.architecture import stages_of
 
 # --- plots
 
@@ -69,3 +73,52 @@ def test_figures_are_at_most_600_pixels_wide():
         plot.curves(history, title="rendered"),
     ):
         assert figure.get_size_inches()[0] * figure.dpi <= 600
+
+
+# --- a network, drawn
+
+
+def test_the_stages_of_a_u_net_by_hand():
+    """Two levels and a bottleneck: each level's two convolutions, a skip joined on the way up."""
+    model = unet((32, 48, 3), (4, 8, 16))
+    stages = stages_of(model)
+    sizes = [(32, 48), (16, 24), (8, 12), (16, 24), (32, 48)]
+    assert [stage.size for stage in stages] == sizes
+    assert [stage.way for stage in stages] == ["input", "down", "down", "up", "up"]
+    assert [stage.skip for stage in stages] == [None, None, None, 1, 0]
+    channels = [[one.channels for one in stage.maps] for stage in stages]
+    assert channels[:3] == [[3, 4, 4], [8, 8], [16, 16]]
+    assert channels[3] == [16, 8, 8] and channels[4][:3] == [8, 4, 4]
+    assert [stage.maps[0].skipped for stage in stages] == [0, 0, 0, 8, 4]
+    assert {stage.by for stage in stages[1:3]} == {"2x2 max pooling"}
+    assert {stage.by for stage in stages[3:]} == {"3x3 transposed convolution"}
+
+
+def test_the_stages_of_an_hourglass_by_hand():
+    stages = stages_of(simple_fcn((32, 48, 3), (4, 8)))
+    assert [stage.size for stage in stages] == [(32, 48), (16, 24), (8, 12), (16, 24), (32, 48)]
+    assert all(stage.skip is None for stage in stages)
+    assert {stage.by for stage in stages[1:3]} == {"3x3 convolution, stride 2"}
+
+
+def bars_of(axis):
+    return [patch for patch in axis.patches if isinstance(patch, Rectangle)]
+
+
+@pytest.mark.parametrize("model", [unet, simple_fcn])
+def test_the_drawing_has_every_size_and_number_of_channels(model):
+    made = model((32, 48, 3), (4, 8, 16))
+    figure = plot.network(made, "by hand")
+    (axis,) = figure.axes
+    texts = [text.get_text() for text in axis.texts]
+    assert figure.get_figwidth() == pytest.approx(7.4) and axis.get_title() == "by hand"
+    assert {"32x48", "16x24", "8x12", "3", "4", "8", "16", "1"} <= set(texts)
+    middles = {round(bar.get_y() + bar.get_height() / 2, 3) for bar in bars_of(axis)}
+    assert len(middles) == (3 if model is unet else 1)  # the U goes down, the hourglass does not
+    plt.close(figure)
+
+
+def test_a_padded_model_is_drawn_too():
+    figure = plot.network(simple_fcn((31, 47, 3), (4, 4, 4)))
+    assert "32x48" in [text.get_text() for text in figure.axes[0].texts]
+    plt.close(figure)

@@ -211,7 +211,7 @@ print(f"confident {confident:.4f}, by hand {2 * 3.9 / 12.2:.4f}")
 print(f"hesitant  {hesitant:.4f}, by hand {2 * 3.2 / 13.6:.4f}")
 
 # %% [markdown]
-# 0.64 against 0.47, though the two become the same mask at 0.5. See it with hard dice, in the form
+# 0.6393 against 0.4706, though the two become the same mask at 0.5. See it with hard dice, in the form
 # that Keras can use as a metric while it trains:
 
 

@@ -147,7 +147,7 @@ for momentum in (layers.BatchNormalization().momentum, 0.9):
 # %% [markdown]
 # Your small training below has 60 steps: 5 epochs of 12. With 0.99 it would end with more than half of the start
 # still in the statistics that it predicts by, and the validation dice would lag behind the training dice for no fault
-# of the network. So `conv_block` of notebook 05 takes 0.9, and PyTorch's epsilon, 0.00001, with it.
+# of the network. So `conv_block` of notebook 05 takes 0.9, and PyTorch's epsilon, 1e-05, with it.
 
 # %%
 norms = [layer for layer in full.layers if isinstance(layer, layers.BatchNormalization)]
@@ -438,7 +438,7 @@ except ValueError as error:
 # ## Precision
 #
 # The guide trains in *mixed precision*: it computes in 16 bits and keeps the weights in 32. Which 16? `float16` spends
-# them on digits, `bfloat16` on range. Look at 256 + 1, at 70,000, and at a gradient of 0.00000001. The last line then
+# them on digits, `bfloat16` on range. Look at 256 + 1, at 70,000, and at a gradient of 1e-08. The last line then
 # multiplies that gradient by a *loss scale* before it becomes a `float16`, and divides it again afterwards.
 
 # %%
