@@ -10,7 +10,7 @@ NBVAL := --nbval-current-env --nbval-sanitize-with=tests/nbval.cfg --nbval-cell-
 # Where this is set, as in many containers, TensorFlow would be compiled at each import: 11 s for 5.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: reproduce test test-platforms test-jax notebooks lock
+.PHONY: reproduce test test-platforms test-jax notebooks site lock
 
 reproduce: .venv/installed
 	$(BIN)/python -m unet_tf reproduce
@@ -57,6 +57,16 @@ test-jax: .venv-jax/installed
 # Rebuild the executed notebooks from notebooks/py.
 notebooks: .venv/installed
 	$(BIN)/python notebooks/refresh.py
+
+# The course as static pages, from the committed outputs; a link to nothing is an error.
+site: .venv-site/installed
+	.venv-site/bin/sphinx-build -q -W --keep-going -c site notebooks site/_build/html
+	@echo "Open site/_build/html/index.html"
+
+.venv-site/installed: site/requirements.txt
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/python -m pip install --quiet -r site/requirements.txt
+	@touch $@
 
 # One file for Python 3.11 to 3.13, with markers. Wants uv on the path.
 lock:

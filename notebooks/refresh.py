@@ -146,9 +146,10 @@ def main(arguments=None, folder=Path(__file__).parent):
     if unknown := sorted(set(names) - known):
         parser.error(f"no {', '.join(unknown)} in {folder / 'py'}; there are: {sorted(known)}")
 
-    readme = folder.parent / "README.md"
-    if not options.check and readme.exists():
-        set_address(readme)
+    pages = [folder.parent / "README.md", *folder.glob("*.md")]
+    for page in pages if not options.check else ():
+        if page.exists():
+            set_address(page)
     status, width = 0, max(map(len, names), default=0)
     for name in names:
         path = folder / f"{name}.ipynb"
