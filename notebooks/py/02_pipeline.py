@@ -252,7 +252,7 @@ print("says nothing:", ", ".join(trace(count=2, after={"step 0": "read 1"})))
 #
 # ## Nearest or area
 #
-# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and all others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` knows both; `read_resized`, which reads a file, comes to its turn below.
+# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and all others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` knows both; `read_resized`, which reads a file, is explained below.
 
 
 # %%
@@ -332,7 +332,7 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 #
 # ### Small from the start
 #
-# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. Who wants the image small can leave the fine ones out while decoding: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area. (The module's also takes shares of an image's own size, and turned files.)
+# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area. (The module's also takes shares of an image's own size, and turned files.)
 #
 # Carvana's photographs are 1918x1280. Enlarge the one from above to that, save it, and read it in three ways. Look at the mean difference of each from exact areas, which `tf.image.resize` computes from all the pixels.
 
@@ -446,7 +446,7 @@ print(f"a, b, c, d, e, f: {matrix[0, :6].numpy().astype(int).tolist()}")
 print(_transform(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().astype(int))
 
 # %% [markdown]
-# It is mirrored. Colours are the image's own affair, the mask has none. `_recolour` gets three numbers an image: the distance of each pixel from the mean is its contrast, light is added, and the distance from grey is the colour.
+# It is mirrored. Colour changes apply only to the image. `_recolour` gets three numbers per image: the distance of each pixel from the mean is its contrast, light is added, and the distance from grey is the colour.
 
 
 # %% tags=["lifted"]
@@ -526,7 +526,7 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # Two parts are missing. The first: a cache in memory is gone when the program ends; a cache in a file stays, and then it can be *stale*: you change the size, and get the old images back without a word. So `cache_file` puts a hash of all files and settings into the cache's name. Another setting means another name.
 #
-# The second: each epoch shall have another order and other augmentations, and all of it shall follow from two numbers: the seed and the epoch's number. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So the order will come from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took.
+# The second: each epoch gets a new order and new augmentations, both fixed by two numbers: the seed and the number of the epoch. Then a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. So the order will come from a seed that you hand in, and `each_epoch` counts how often it was iterated. `untuned` switches off the thread that goes on tuning what AUTOTUNE chose: it sleeps longer each time, and now and then the end of an epoch waits for it to wake, up to as long as the epoch took.
 
 
 # %% tags=["lifted"]

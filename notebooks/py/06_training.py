@@ -62,7 +62,8 @@ folder = data.find()
 
 # %% [markdown]
 # On two CPU cores you train a U-Net of three levels at a quarter of the guide's pixels; with a GPU, a T4 or better, set
-# `FULL` to `True` for the guide's own filters and size. Every training here takes a part of the images and a few epochs.
+# `FULL` to `True` for the guide's own filters and size. Every training here takes a part of the images and a few
+# epochs.
 
 # %%
 FULL = False  # True: the guide's filters and size, for a GPU
@@ -272,7 +273,8 @@ print("only the weight kept:", moved(saved, keras.optimizers.Adam(0.1), [-1.0]))
 # - early stopping's patience and best value, the best weights, and the history so far.
 #
 # `fit(..., folder=...)` writes it after each epoch, in a thread beside the training: the best model, without its
-# optimizer, as `best.keras`, a row of `log.csv` to read, all the rest as `state.npz`. With `resume=True` it goes on from there; where nothing lies yet it starts, so that one
+# optimizer, as `best.keras`, a row of `log.csv` to read, all the rest as `state.npz`. With `resume=True` it goes on
+# from there; where nothing lies yet it starts, so that one
 # command does both. (The guide's loads a checkpoint that its first run does not have.) This is a whole training:
 
 
@@ -571,8 +573,10 @@ figure.suptitle(f"guide_unet, augmentation, one seed, {kind} cars", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Red is the guide's augmentation, green the corrected one. One run of each on few cars decides nothing, whatever the
-# picture says: notebook 10 compares over seeds, with intervals.
+# Red is the guide's augmentation, green the corrected one. The curves are scored at the network's size, on 2
+# validation cars; the table's dice at the images' own size, on 2 other cars. Two cars are few: one that is hard to
+# see moves their mean a lot. So the table may lie far below the curves, and rank the two variants the other way
+# round. One run of each decides nothing: notebook 10 compares over seeds, with intervals.
 #
 # ### The model comes back
 #
@@ -616,7 +620,8 @@ mlflow.keras.autolog(disable=True)
 # python -m unet_tf ui --store sqlite:///runs/mlflow.db
 # ```
 #
-# On Colab and Kaggle that address is not yours. `--tunnel` opens the pages on a public one through
+# On Colab and Kaggle you cannot open that address: the server runs on their machine. `--tunnel` opens the pages on a
+# public one through
 # [ngrok](https://ngrok.com) (`pip install pyngrok`): whoever knows it sees all your runs. Its token comes from
 # `NGROK_AUTHTOKEN` in the environment, or from the platform's secrets under that name. The guide pastes its token
 # into a cell, and shares it with every reader of the notebook.

@@ -82,7 +82,7 @@ adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-6)
 history = fit(model, training, validation, epochs=EPOCHS, optimizer=adam, verbose=2)
 
 # %% [markdown]
-# From here on nothing is trained. The model says its probabilities of each image once; what you do with them is
+# From here on nothing is trained. You compute each image's probabilities once; what you do with them is
 # arithmetic, and a score of them needs no model.
 
 
@@ -378,7 +378,8 @@ for text in (encode(mask), encode(mask | 1), encode(mask * 0), "1 2 6", "6 2 1 2
         print(f"{text!r}: {error}")
 
 # %% [markdown]
-# A full mask is one run, an empty one an empty string, and what is no mask of 4x4 is named. Is this the competition's
+# A full mask is one run, an empty one an empty string, and text that fits no 4x4 mask is rejected, with the reason.
+# Is this the competition's
 # own encoding? Its training masks come twice, as pictures and as `train_masks.csv`. Encode the pictures and compare.
 
 # %%

@@ -151,7 +151,7 @@ print("channels:", one_hot_mask.shape)
 print(one_hot_mask.sum(axis=-1))
 
 # %% [markdown]
-# A 0 at the grey pixel: it belongs to nobody, no answer of a network is right there, and nothing says so. A single
+# A 0 at the grey pixel: it has no class, so no prediction can be right there, and nothing says so. A single
 # pixel does no harm. A mask that was once saved as JPEG, or enlarged with smoothing, has them all along the walls.
 # So the module's reader stops, and names the file, the colour, how many pixels have it, and the nearest class.
 
@@ -290,7 +290,8 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
 # %% [markdown]
 # ### Flips and quarter turns
 #
-# A car stands on its wheels, so notebook 02 mirrors it left and right and no more. A photograph from above has no upright.
+# A car stands on its wheels, so notebook 02 mirrors it left and right and no more. A photograph from above has no
+# upright.
 # Mirrored both ways and turned by quarters, it is as good a photograph, and no pixel has to be made up. Look at a
 # 2x2 mask, turned always and mirrored never, beside NumPy's own turns.
 
@@ -329,7 +330,8 @@ print(f"a pixel is seen {seen_by:.2f} times an epoch, on average")
 print(f"{updates} updates an epoch, {EPOCHS * updates} in {EPOCHS} epochs")
 
 # %% [markdown]
-# Three crops of the first batch, buildings in green: each of another image, some mirrored, some turned, and image and mask
+# Three crops of the first batch, buildings in green: each of another image, some mirrored, some turned, and image
+# and mask
 # still fit.
 #
 # ## Whole images, padded where nothing counts
@@ -360,7 +362,8 @@ print(f"of 100x150: {odd.shape}, the classes sum to one: {np.allclose(odd.sum(ax
 # Padding goes in and never comes out: what is scored has the size of the mask. The source pads both image and mask to
 # 1536x1536 and scores all of that. Its padding is black, which in the table means background.
 #
-# Note the head too: two channels and a *softmax*, which turns the two logits of a pixel into probabilities that sum to one.
+# Note the head too: two channels and a *softmax*, which turns the two logits of a pixel into probabilities that sum
+# to one.
 #
 # ## A dice of logits is no dice
 #
@@ -392,7 +395,8 @@ for name, logits in answers.items():
 #
 # ## Two losses
 #
-# On probabilities, then. Labels come as ids, so they are made one-hot first; an id beyond the classes is *void* and counts
+# On probabilities, then. Labels come as ids, so they are made one-hot first; an id beyond the classes is *void* and
+# counts
 # nowhere, which the next notebook needs. The source's dice sums over both classes at once, ours takes a dice for each
 # class of each image. Cross-entropy is added for its gradients (notebook 03).
 
@@ -437,7 +441,8 @@ print(
 )
 
 # %% [markdown]
-# No house found, and the pooled loss is nearly content. By class, the missed houses alone cost a half. The loss you train with
+# No house found, and the pooled loss is nearly content. By class, the missed houses alone cost a half. The loss you
+# train with
 # adds the mean cross-entropy; class weights wait for the next notebook.
 
 
@@ -482,8 +487,10 @@ history = fit(
 # %% [markdown]
 # ## One IoU, from counts
 #
-# Score whole images, at their own size. Each pixel of the test images falls into one of four cells: background or building in
-# truth, by row, and in the prediction, by column. That is the *confusion matrix*. Try it on a 4x4 mask of four building pixels, of which
+# Score whole images, at their own size. Each pixel of the test images falls into one of four cells: background or
+# building in
+# truth, by row, and in the prediction, by column. That is the *confusion matrix*. Try it on a 4x4 mask of four
+# building pixels, of which
 # two are found, with one pixel too much.
 
 
@@ -524,8 +531,10 @@ print(f"{jaccard_score(*flat, average='micro'):.4f}")
 # Pooled, the hits of both classes stand over what either class covers. scikit-learn agrees; IoU is its Jaccard score,
 # and the pooled one its micro average.
 #
-# Two more things move an IoU. *Soft* or hard: probabilities as they are, or the likelier class, which for two is a cut at 0.5. And
-# *averaged* or summed: a mean of the images' IoUs, or one IoU of all counts. By hand: four pixels, the first two building; then two
+# Two more things move an IoU. *Soft* or hard: probabilities as they are, or the likelier class, which for two is a
+# cut at 0.5. And
+# *averaged* or summed: a mean of the images' IoUs, or one IoU of all counts. By hand: four pixels, the first two
+#  building; then two
 # images, of 1000 building pixels with 900 found, and of 10 with 1 found, nothing extra.
 
 
@@ -541,8 +550,10 @@ print(f"soft {soft_iou(four, chances):.4f} = 1.5/2.5, hard {soft_iou(four, chanc
 print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10):.4f}")
 
 # %% [markdown]
-# The mask is perfect and the soft score 0.6: it rises with confidence, so report the hard one. Averaged, both images count the same;
-# summed, the second hardly counts. For buildings summed counts are the custom: the map is one, its cut into images an accident, and an
+# The mask is perfect and the soft score 0.6: it rises with confidence, so report the hard one. Averaged, both images
+# count the same;
+# summed, the second hardly counts. For buildings summed counts are the custom: the map is one, its cut into images
+# an accident, and an
 # image without buildings has no IoU to average, 0/0.
 #
 # Now the test images, in all these ways.
@@ -568,7 +579,7 @@ print("building IoU above 0.2:", by_class[1] > 0.2)
 print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
-# One set of probabilities, four numbers. A network that was trained for a few minutes hesitates, so its soft IoU lies
+# One set of probabilities, five numbers. A network that was trained so briefly hesitates, so its soft IoU lies
 # below its hard one. The pooled one is far above all, and pooled is how the source's
 # IoU counts: image by image, on logits, padding included.
 #
@@ -586,7 +597,8 @@ for share in (0.05, 0.10, 0.15, 0.20):
     print(f"{share:.0%} building: pooled {plain:.3f}, with padding {padded:.3f}")
 
 # %% [markdown]
-# Find the share nearest to that of your test images above. At 15% building 0.66 becomes 0.88, and 0.89 with the padding. The rarer the buildings, the
+# Find the share nearest to that of your test images above. At 15% building 0.66 becomes 0.88, and 0.89 with the
+# padding. The rarer the buildings, the
 # better it looks: at 5% it is 0.96, for the very same quality. Such a score measures mostly how empty
 # the land is. Now your own prediction, padded as the source pads, beside one that says background everywhere.
 
@@ -602,7 +614,8 @@ print("padding raises yours, too:", ious(counts + more)[1] > pooled)
 # publish. That is where a pooled scale begins: state the constant baseline beside it, or better, the IoU of the
 # class that you want.
 #
-# For comparison, published elsewhere, on the real photographs and as the IoU of buildings: a U-Net reaches 0.66 (Sariturk, 2022), BuildFormer
+# For comparison, published elsewhere, on the real photographs and as the IoU of buildings: a U-Net reaches 0.66
+# (Sariturk, 2022), BuildFormer
 # 0.757 (https://arxiv.org/abs/2111.15637). A score on the rendered town says nothing about either.
 
 # %% [markdown]
@@ -622,8 +635,10 @@ for axis, i in zip(axes, (per_image.argmin(), per_image.argmax()), strict=True):
 plt.show()
 
 # %% [markdown]
-# Look along the walls first: small networks draw houses as blobs, and a house of 10x10 pixels that is drawn one pixel too
-# small on every side has an IoU of 64/100 already. Then look for whole roofs in red, and for blue far from any house: what
+# Look along the walls first: small networks draw houses as blobs, and a house of 10x10 pixels that is drawn one
+# pixel too
+# small on every side has an IoU of 64/100 already. Then look for whole roofs in red, and for blue far from any
+# house: what
 # did the network take for a roof there?
 #
 # ## What we saw

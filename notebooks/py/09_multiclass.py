@@ -8,7 +8,7 @@
 # - read masks of class ids and their void label, and catch wrong masks before any training;
 # - work out softmax, cross-entropy, class weights and the dice of classes by hand, void left out of all of them;
 # - score a small U-Net by IoU from summed counts, with and without class weights, and find out why a prediction
-#   is black.
+#   makes no sense.
 #
 # **You need** no data and no account: the parts of rendered cars. About a minute on 2 CPU cores; on a GPU: not
 # measured.
@@ -109,8 +109,9 @@ for axis, (title, picture) in zip(axes, masks.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# In the middle the classes 0 to 4 are all black, of 255 levels of grey; only void is bright. Nothing is wrong with
-# that file, as the third picture shows. More people ask about this than about anything else.
+# In the middle the classes 0 to 4 look black: they are the five darkest of 256 levels of grey; only void is bright.
+# Nothing is wrong with
+# that file, as the third picture shows.
 #
 # Two things must never happen to ids. They are names, not amounts: no division, and no averaging. PyTorch's
 # `ToTensor`, which the source applies to masks, divides by 255; then come whole numbers again. And where a mask is
@@ -535,9 +536,10 @@ plt.show()
 # Three test images with the weighted model. Red is wrong; void is not counted, so the borders between parts are
 # grey.
 #
-# ## My prediction is all black
+# ## My prediction makes no sense
 #
-# It happens to everyone, for about a dozen reasons, and each leaves traces in the numbers. `explain` asks a model
+# It comes out black, all of one class, or as coloured patches. About a dozen causes are usual, and each leaves
+# traces in the numbers. `explain` asks a model
 # about one image in several ways and goes through them, one by one. Here the division by 255 was forgotten in
 # front of a trained model, so that the image comes in values of 0 to 255. Read the verdicts.
 
@@ -554,7 +556,7 @@ plt.show()
 # %% [markdown]
 # Above the image as it was fed, its mask, and what the model makes of numbers that it has never seen; below, the
 # shares of the classes. The first verdict says what to do: the same image, divided by 255, gives a far better mean
-# IoU. Of the training nothing is said, since a model that is fed wrongly tells nothing about it.
+# IoU. Wrong inputs make the training impossible to judge, so nothing is said about it.
 #
 # Two more cases, both common: a model that has not been trained, or hardly; and ids saved as grey, the "black"
 # mask from the beginning of this notebook.
@@ -584,7 +586,7 @@ for what, one in cases.items():
 # - Softmax, cross-entropy, class weights and dice came out as worked out by hand, and void counted in none of
 #   them.
 # - IoU came from summed counts, where averages and shifted lists gave 0.38 for 0.70; class weights found more of
-#   the lights than plain cross-entropy; and three black pictures were told apart by their numbers.
+#   the lights than plain cross-entropy; and three useless predictions were told apart by their numbers.
 #
 # ## Exercises
 #

@@ -204,7 +204,8 @@ print(f"{yes} of {len(ledger)} lines may stand beside the published number")
 Markdown(table(ledger))
 
 # %% [markdown]
-# A line of rendered cars says that the protocol runs, and nothing about photographs. The lines that can say yes need Carvana's own files, and they are yours to fill, with a
+# A line of rendered cars says that the protocol runs, and nothing about photographs. The lines that can say yes need
+# Carvana's own files, and they are yours to fill, with a
 # GPU and one command in a checkout of the repository; a second one takes the result into the ledger:
 #
 # ```
@@ -483,8 +484,8 @@ plt.show()
 # The article names what it would try next: blocks, filters, resolution, more images, another loss, Adam's
 # epsilon, strided convolutions. Each was tried on the small U-Net, one change at a time. This is what
 # *small* means. The ledger's small U-Net is the same protocol, trained by another script; the same seed
-# gives the same bits on the same machine by the same code. On another one sums round otherwise, and a
-# small network then goes its own way. Look at how far two such trainings lie apart.
+# gives the same bits on the same machine by the same code. Other hardware rounds differently, and small trainings
+# diverge. Look at how far two such trainings lie apart.
 
 
 # %% tags=["lifted"]
@@ -658,7 +659,7 @@ print("the article misses more than twice as much:", (1 - 0.9416) / (1 - min(at_
 print(f"our small U-Net, rendered cars: {ours[128]:.4f}; true masks, {kind}: {at_96['area']:.4f}")
 
 # %% [markdown]
-# The resolution is not the excuse: 96x128 costs two hundredths at most, and 0.9416 leaves almost six. The
+# The resolution is not the excuse: 96x128 costs less than two hundredths, and 0.9416 leaves almost six. The
 # rest is training, data, and the way of scoring.
 #
 # ## How to report a score
