@@ -10,7 +10,7 @@ ROOT = Path(unet_tf.__file__).parent
 FLOORS = (
     {"files"},
     {"run_lengths", "network"},
-    {"kaggle", "rendered", "training"},
+    {"kaggle", "pets", "rendered", "training"},
     {"data"},
     {"pipeline", "scores", "plot"},
     {"predict", "doctor"},

@@ -6,7 +6,7 @@ from unet_tf.cli.types import patterns_of
 
 
 def run_data(arguments):
-    from unet_tf import data, kaggle, rendered
+    from unet_tf import data, kaggle, pets, rendered
 
     folder = arguments.data
     kind = "town" if arguments.download_buildings else arguments.kind
@@ -15,6 +15,8 @@ def run_data(arguments):
         kaggle.download(arguments.download, folder)
     elif arguments.download_buildings:
         folder = kaggle.download_buildings(arguments.to or "data/massachusetts-buildings")
+    elif arguments.download_pets:
+        folder = pets.download_pets(arguments.to or "data/pets", arguments.border)
     elif arguments.render:
         cars = {"cars": arguments.cars} if arguments.cars and kind != "town" else {}
         folder = rendered.write(kind, arguments.to, arguments.render, arguments.seed, **cars)

@@ -38,6 +38,8 @@ def add_data(commands):
         "--download", nargs="+", metavar="FILE", help="files of the Carvana competition on Kaggle"
     )
     flag(command, "--download-buildings", "Massachusetts Buildings from Kaggle")
+    flag(command, "--download-pets", "Oxford-IIIT Pet, photographs, without an account")
+    flag(command, "--border", "of pets the border is a third class; else it is void")
     command.add_argument("--render", type=frame_size, metavar="WxH", help="render a data set")
     command.add_argument(
         "--kind",

@@ -1,0 +1,165 @@
+"""The Oxford-IIIT Pet data set: photographs without an account.
+
+7,349 photographs of 37 breeds of cats and dogs, each with a trimap: 1 pet, 2 background, 3 border
+(Parkhi, Vedaldi, Zisserman and Jawahar, "Cats and Dogs", 2012,
+https://www.robots.ox.ac.uk/~vgg/data/pets/). The trimaps stay as they are: a class table says what
+their values mean.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from unet_tf.files import UserError, write_json, write_text
+
+PAGE = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
+FILES = ("images.tar.gz", "annotations.tar.gz")
+RECORD = "pets.json"  # the size and SHA-256 of each archive, as first downloaded
+IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
+TABLE = "label_class_dict.csv"
+TABLES = {
+    True: "name,r,g,b\nbackground,2,2,2\npet,1,1,1\nvoid,3,3,3\n",
+    False: "name,r,g,b\nbackground,2,2,2\npet,1,1,1\nborder,3,3,3\n",
+}
+DAMAGED = (tarfile.TarError, EOFError, zlib.error)
+
+
+def download_pets(folder="data/pets", border_counts=False, page=PAGE):
+    """Download the data set, 0.8 GB, and lay it out as PASCAL VOC's, with its official lists.
+
+    Parameters
+    ----------
+    folder : path
+        Gets `JPEGImages`, `SegmentationClass`, `ImageSets/Segmentation/train.txt` (the official
+        trainval) and `test.txt`, and `label_class_dict.csv`.
+    border_counts : bool
+        The border is a class of its own, the third; else it is void, and counts nowhere.
+    page : str
+        The address that `data/images.tar.gz` and `data/annotations.tar.gz` are below.
+
+    Returns
+    -------
+    Path of `folder`. What is there already is not downloaded again. An archive gets its name when
+    it is whole, is kept by its SHA-256 in `pets.json`, and is removed once all is laid out.
+
+    Raises
+    ------
+    UserError
+        No connection, a damaged archive, another archive than the first time, a member that would
+        leave the folder, lists that name no image.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if all((folder / name).is_dir() for name in (IMAGES, MASKS, LISTS)):
+        print(f"{folder}: there already")
+    else:
+        archives = [fetched(folder, name, page) for name in FILES]
+        laid_out(folder, *archives)
+        for archive in archives:
+            archive.unlink()
+    write_text(folder / TABLE, TABLES[not border_counts])
+    return folder
+
+
+def fetched(folder, name, page):
+    """The path of an archive: the one that is there, else downloaded."""
+    archive, address, record = folder / name, f"{page}data/{name}", recorded(folder / RECORD)
+    partial = archive
+    if not archive.exists():
+        partial = folder / f".partial-{name}"
+        download(address, partial)
+    found = marks(partial)
+    if record.get(name, found) != found:
+        raise UserError(
+            f"{partial}: is another file than the first time ({record[name]['bytes']} bytes then, "
+            f"{found['bytes']} now). If this one is right, remove {folder / RECORD}, else remove it"
+        )
+    os.replace(partial, archive)
+    write_json(folder / RECORD, {**record, name: found})
+    return archive
+
+
+def download(address, partial):
+    """Download to a file, anew: what a killed run left of it, Keras would take for whole."""
+    import keras  # a second: not for those who download nothing
+
+    partial.unlink(missing_ok=True)
+    try:
+        keras.utils.get_file(partial.name, address, cache_dir=str(partial.parent), cache_subdir="")
+    except Exception as error:  # Keras raises no narrower one
+        if isinstance(error, OSError) and error.errno:  # such as a full disk
+            raise
+        raise UserError(
+            f"{address}: cannot be downloaded ({error}). Run this again; or put the file, from "
+            f"{PAGE}, into {partial.parent}"
+        ) from None
+
+
+def recorded(path):
+    """What an earlier download has written down; empty where there was none."""
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}). Remove it") from None
+
+
+def marks(archive):
+    """What an archive is known again by."""
+    with archive.open("rb") as file:
+        return {
+            "bytes": archive.stat().st_size,
+            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+        }
+
+
+def laid_out(folder, images, annotations):
+    """Extract both archives, and give the folder its layout in the last step."""
+    part = folder / ".partial-extracted"
+    shutil.rmtree(part, ignore_errors=True)
+    extracted(images, "images", ".jpg", part / IMAGES)
+    extracted(annotations, "annotations/trimaps", ".png", part / MASKS)
+    lists = extracted(annotations, "annotations", ".txt", part / "lists")
+    photographs = {path.stem for path in (part / IMAGES).iterdir()}
+    for name, official in (("train", "trainval"), ("test", "test")):
+        path = lists / f"{official}.txt"
+        rows = path.read_text().splitlines() if path.exists() else []
+        names = [row.split()[0] for row in rows if row.strip() and not row.startswith("#")]
+        if not names or set(names) - photographs:
+            raise UserError(
+                f"{annotations}: its list {official}.txt is missing, or names images that "
+                f"{images.name} does not hold: delete both archives and run this again"
+            )
+        (part / LISTS).mkdir(parents=True, exist_ok=True)
+        (part / LISTS / f"{name}.txt").write_text("\n".join(names) + "\n")
+    for name in (IMAGES, MASKS, LISTS.partition("/")[0]):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        os.replace(part / name, folder / name)
+    shutil.rmtree(part)
+
+
+def extracted(archive, inside, ending, target):
+    """The files of an archive that lie directly in a folder of it, as files of `target`.
+
+    Links and folders are left out; nothing is unpacked where one would leave its place.
+    """
+    target.mkdir(parents=True)
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            for member in opened:
+                place = PurePosixPath(member.name)
+                if place.is_absolute() or ".." in place.parts:
+                    raise UserError(
+                        f"{archive}: {member.name} would leave the folder. Nothing of it is used: "
+                        f"delete it, and take it from {PAGE}"
+                    )
+                wanted = place.parent == PurePosixPath(inside) and place.suffix == ending
+                if wanted and member.isfile() and not place.name.startswith("."):
+                    with opened.extractfile(member) as file:
+                        (target / place.name).write_bytes(file.read())
+    except DAMAGED as error:
+        raise UserError(f"{archive}: is damaged ({error}). Delete it and run this again") from None
+    return target
