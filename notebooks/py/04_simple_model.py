@@ -207,20 +207,21 @@ plt.show()
 
 # %% [markdown]
 # Grey is training, green is validation, on cars that training never saw. Why does training start *below* validation?
-# Keras averages the training dice over the steps of an epoch, while the weights change; the early, poor steps count,
-# too. It measures the validation dice afterwards, with the weights at the epoch's end. Augmented images are harder,
-# too. By the last epochs the weights change little, and so the gap closes.
+# Keras averages the training dice over the steps of an epoch, while the weights change, so the early, poor steps count.
+# It measures the validation dice afterwards, with the weights at the epoch's end. Besides, augmented images are harder.
+# In the last epochs the weights change little, and the gap closes.
 
 # %%
 best = max(history.history["val_hard_dice"])
 print("validation dice at 96x128 above 0.85:", best > 0.85)
 
 # %% [markdown]
-# One number above wants a reason: `epsilon=1e-6`. Adam divides each gradient by its usual size plus epsilon, so
-# gradients far below epsilon move nothing. The article raises it from Keras's 1e-7 for its U-Net, hoping for a calmer
-# training, and our recipes keep its value. Notebook 03 drew 1e-7 as the line below which steps shrink; here that line
-# lies ten times higher. The gradient of cross-entropy stays far above both. Notebook 10 measures what 1e-7 does to the
-# small U-Net's dice: -0.0052 (-0.0152 to +0.0048), within the noise.
+# One number above needs a reason: `epsilon=1e-6`. Adam divides each gradient by its usual size plus epsilon, so
+# gradients far below epsilon hardly move a weight. Keras adds it before it corrects that size for its start at zero;
+# the first steps feel an epsilon up to 32 times larger. The article takes 1e-6 for its U-Net, where Keras's default is
+# 1e-7, and our recipes keep its value. So the line that notebook 03 drew at 1e-7 lies ten times higher here; the curve
+# of cross-entropy + dice stays far above both. Notebook 10 measures what 1e-7 does to the small U-Net's dice: -0.0052
+# (-0.0152 to +0.0048), within the noise.
 #
 # ## Back to the original size
 #
@@ -333,9 +334,10 @@ for axis, column, name in zip(axes, (64, 26), ("the door", "the bumper"), strict
 plt.show()
 
 # %% [markdown]
-# The line is the outline of a car, the cross the pixel that is asked. The darker a place, the more it counts, in
-# a grid that the strides make; outside the coloured patch nothing counts. So the simple model decides on a pixel without having seen the whole car. Is that why it
-# scores as it does, or is it the outline that has to pass through the smallest level? Notebook 05 tests both.
+# The line is the outline of a car, the cross the pixel that is asked. The darker a place, the more it counts, in a grid
+# that the strides make; outside the coloured patch nothing counts. So the simple model decides on a pixel without having
+# seen the whole car. Is that why it scores as it does, or is it the outline, which has to pass through the smallest
+# level? Notebook 05 tests both.
 #
 # ## Augmentation belongs to pairs
 #
@@ -578,7 +580,7 @@ def precision_policy():
 #
 # 1. How many parameters has `simple_fcn` with half the filters, (32, 64, 128)? *720,897, a quarter and a little:
 #    weights go with the square of the width, biases with the width.*
-# 2. An image of 100x150 goes into `simple_fcn((100, 150, 3))`. To which size does the model pad it? *104x152.*
+# 2. An image of 100x150 goes into `network.simple_fcn((100, 150, 3))`. To which size does the model pad it? *104x152.*
 # 3. A model that calls every pixel car scores which dice on an image of which a fifth is car? And which accuracy?
 #    *0.3333 and 0.2000.*
 #
