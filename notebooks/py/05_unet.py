@@ -93,7 +93,7 @@ plt.show()
 # %% [markdown]
 # Grey is what comes back, red the true outline. One number per place keeps the car's shape and loses mirrors, wheels
 # and corners. A network has many numbers per place and could encode more, but it has to learn how. Handing the outline
-# over needs no code.
+# over spares it that.
 #
 # ## The blocks
 #
@@ -230,9 +230,8 @@ networks["U-Net"] = model
 images_of = [image for image, _ in parts.test]
 predictions, dices = {}, {}
 baseline = scores.constant_baseline(parts.train, parts.test)
-print(
-    f"{kind} test cars           parameters    dice   worst\n{'constant baseline':19} {'':14} {baseline.mean():.4f}"
-)
+print(f"{kind + ' test cars':19}     parameters    dice   worst")
+print(f"{'constant baseline':33}  {baseline.mean():.4f}")
 for name, network in networks.items():
     predictions[name] = list(predict(network, images_of, batch_size=BATCH))
     dices[name] = scores.per_image_dice(parts.test, predictions[name])
@@ -418,7 +417,7 @@ print(f"largest difference {np.abs(one - other).max():.1e}")
 # %%
 reloaded = keras.saving.load_model("runs/unet/best.keras")
 paths = data.unlabelled(folder)[:3]
-figure, axes = plt.subplots(1, 3, figsize=(7.4, 1.8), dpi=64, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(7.4, 1.8), dpi=74, layout="constrained")
 for axis, path, found in zip(axes, paths, predict(reloaded, paths), strict=False):
     axis.imshow(plot.overlay(data.read_image(path), np.zeros_like(found), found))
     axis.set(xticks=[], yticks=[])
