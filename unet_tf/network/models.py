@@ -80,7 +80,8 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
     keras.Model
         2,879,489 parameters with the defaults. Output: probabilities, float32.
 
-    Source: "Image Segmentation: An In-Depth Guide", Ed Izaguirre, 2023.
+    Sources: "Image Segmentation: An In-Depth Guide", Ed Izaguirre, 2023; its layers are those of
+    the segmentation example in "Deep Learning with Python", Francois Chollet, 2nd edition, 2021.
     """
 
     def convolution(layer, x, width, strides=1):
