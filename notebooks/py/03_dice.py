@@ -9,13 +9,12 @@
 # - write the losses that the later notebooks train with, and see where their gradients vanish;
 # - score one prediction in six ways, and know which of them is the competition's.
 #
-# **You need** no data and no account: a car studio is rendered where Carvana is not at hand. A
+# **You need** no data and no account: without Carvana's photographs you work on rendered cars. A
 # quarter of a minute on 2 CPU cores; on a GPU: not measured.
 #
-# No model is trained here. Every prediction is made by hand or from the masks themselves, so that
-# each number has one cause. *The article* is "Image Segmentation: An In-Depth Guide" (Ed Izaguirre,
-# 2023), whose models notebooks 04 and 05 build, and whose way of scoring you see beside the
-# competition's.
+# You train no model here. You make every prediction by hand or from the masks, so that each number
+# has one cause. *The article* is "Image Segmentation: An In-Depth Guide" (Ed Izaguirre, 2023).
+# Notebooks 04 and 05 build its models; here you see its way of scoring beside the competition's.
 
 # %% [markdown]
 # ## Setup
@@ -68,7 +67,7 @@ panels = {
     "prediction": np.where(prediction[..., None], 0.35, [1, 1, 1]),
     "found, missed, extra": plot.overlay(np.ones((4, 4, 3)), truth, prediction),
 }
-figure, axes = plt.subplots(1, 3, figsize=(5.8, 2.2), dpi=100, layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7), dpi=100, layout="constrained")
 for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
     axis.imshow(pixels, extent=(0, 4, 4, 0))
     axis.set(xticks=range(5), yticks=range(5), xticklabels=[], yticklabels=[])
@@ -96,13 +95,43 @@ print(f"IoU  = {found}/{union} = {iou:.4f}")
 print(f"2 IoU / (1 + IoU) = {2 * iou / (1 + iou):.4f}")
 
 # %% [markdown]
-# Dice is 2/3 and IoU 1/2, for the same two masks. The last line holds always: each of the two
-# scores gives you the other, dice is never the smaller one, and on a single image they put any two
-# predictions in the same order. Compare a score with a published one only when both are dice, or
-# both IoU.
+# Dice is 2/3 and IoU 1/2, for the same two masks. The formula in the last line always holds: from
+# one score you can work out the other. Compare a score with a published one only when both are
+# dice, or both IoU.
 #
-# Now dice as a function. It counts in whole numbers, so that no rounding creeps in however large
-# the mask is, and it insists on two masks of one shape.
+# Larger areas make it easier to see. `shifted` draws two squares of 8x8 pixels, the prediction
+# `offset` pixels to the right of the truth. Try offsets of your own.
+
+
+# %%
+def shifted(axis, offset, side=8):
+    """Truth and prediction, two squares, the prediction `offset` pixels to the right."""
+    found = max(side - offset, 0) * side
+    union = 2 * side**2 - found
+    for left, width, look in (
+        (offset, side - offset, {"hatch": "////", "facecolor": "0.85", "edgecolor": "0.45"}),
+        (0, side, {"fill": False, "edgecolor": plot.TRUTH, "linewidth": 3}),
+        (offset, side, {"fill": False, "edgecolor": plot.EXTRA, "linewidth": 3, "linestyle": "--"}),
+    ):
+        axis.add_patch(plt.Rectangle((left, 0), max(width, 0), side, **look))
+    axis.set(xlim=(-1, 2 * side), ylim=(-1, side + 1), aspect="equal", xlabel=f"moved by {offset}")
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(f"dice {found / side**2:.3f}, IoU {found / union:.3f}", fontsize=10)
+
+
+_, axes = plt.subplots(1, 3, figsize=(7.2, 2.1), dpi=100, layout="constrained")
+for axis, offset in zip(axes, (1, 4, 7), strict=True):
+    shifted(axis, offset)
+plt.show()
+
+# %% [markdown]
+# The solid outline is the truth, the dashed one the prediction, and the hatched part is what both
+# share. Dice divides twice the hatched part by the two squares added up; IoU divides it once by the
+# area that they cover together. In the middle half of each square is hatched: dice is 1/2, IoU 1/3.
+# Both scores fall as the squares part, and IoU is the lower one as long as the match is partial.
+#
+# Now dice as a function. It counts in whole numbers, so a large mask brings no rounding error, and
+# it requires two masks of one shape.
 
 
 # %% tags=["lifted"]
@@ -116,8 +145,8 @@ def dice(truth, prediction):
 
 
 # %% [markdown]
-# Look for 2/3 again. Elsewhere dice is known as F1, the harmonic mean of precision and recall, so
-# scikit-learn computes both scores for you to compare with.
+# Dice is also known as F1, the harmonic mean of precision and recall. So scikit-learn can check both
+# of your scores.
 
 # %%
 print(f"dice {dice(truth, prediction):.4f}")
@@ -125,9 +154,9 @@ print(f"F1   {f1_score(truth.ravel(), prediction.ravel()):.4f} (scikit-learn)")
 print(f"IoU  {jaccard_score(truth.ravel(), prediction.ravel()):.4f} (scikit-learn)")
 
 # %% [markdown]
-# The same numbers, from another library. What is the check of shapes for? A mask `(4, 4)` against a
-# prediction `(4, 4, 1)` is a common slip: NumPy would pair every row with every other without a
-# word.
+# You get 2/3 and 1/2 again, from another library. Why check the shapes? It is easy to compare a mask
+# `(4, 4)` with a prediction `(4, 4, 1)`. NumPy then pairs every row with every other row, and raises
+# no error.
 
 # %%
 print(f"NumPy broadcasts them to {(truth & prediction[..., None]).shape}")
@@ -149,8 +178,8 @@ nothing = np.zeros_like(frame)
 print(f"accuracy {(frame == nothing).mean():.2f}, dice {dice(frame, nothing):.2f}")
 
 # %% [markdown]
-# Accuracy gives 0.80 for finding nothing: the background, which nobody asked for, scores for you.
-# Dice and IoU leave out the pixels that are background in both masks, and give zero.
+# Accuracy gives 0.80 for finding nothing, because 80 of 100 pixels are background. Dice and IoU
+# leave out the pixels that are background in both masks, and give zero.
 
 # %% [markdown]
 # ## When both masks are empty
@@ -169,19 +198,19 @@ print(f"both empty {dice(empty, empty):.1f}, a pixel more {dice(empty, np.pad([[
 # %% [markdown]
 # So a convention has to decide. The [Carvana
 # competition](https://www.kaggle.com/c/carvana-image-masking-challenge/overview/evaluation) says
-# that two empty masks score 1, and `dice` follows it (its `if total else 1.0`). Mind how steep that
-# is: one wrong pixel in an empty frame takes the score from 1 to 0. Carvana has a car in every
-# frame; on data with many empty frames, ask for the convention before you compare scores.
+# that two empty masks score 1, and `dice` follows it (its `if total else 1.0`). This makes a cliff:
+# one wrong pixel in an empty frame takes the score from 1 to 0. Carvana has a car in every frame. If
+# your data has many empty frames, ask for the convention before you compare scores.
 
 # %% [markdown]
 # ## Soft and hard
 #
-# A network does not put out masks but probabilities. *Hard* dice applies a threshold first, usually
-# 0.5, then counts pixels. *Soft* dice leaves the probabilities as they are and adds them up: a
-# pixel of 0.6 counts as six tenths of a pixel.
+# A network returns probabilities, not masks. *Hard* dice applies a threshold first, usually 0.5, and
+# then counts pixels. *Soft* dice adds the probabilities up: a pixel of 0.6 counts as six tenths of
+# a pixel.
 #
-# The soft one is what a loss needs, so it works on a batch `(B, H, W, 1)`. By default it sums over
-# the axes of each image and returns one value an image.
+# A loss needs the soft one, so `soft_dice` works on a batch `(B, H, W, 1)`. By default it sums over
+# the axes of each image and returns one value per image.
 
 # %% tags=["lifted"]
 SMOOTH = 1e-5  # the article's 10e-6: no 0/0 for an empty mask, too small to move a score
@@ -189,7 +218,7 @@ SMOOTH = 1e-5  # the article's 10e-6: no 0/0 for an empty mask, too small to mov
 
 def soft_dice(y_true, y_pred, axis=(1, 2, 3)):
     """2 |truth * probability| / (|truth| + |probability|), summed over `axis`."""
-    # float32: a float16 sum over a 256x256 mask overflows, a bfloat16 one stops counting at 256.
+    # float32: a float16 sum over a 256x256 mask overflows, a bfloat16 one keeps 8 binary digits.
     y_true = ops.cast(y_true, "float32")
     y_pred = ops.cast(y_pred, "float32")
     overlap = ops.sum(y_true * y_pred, axis=axis)
@@ -211,8 +240,8 @@ print(f"confident {confident:.4f}, by hand {2 * 3.9 / 12.2:.4f}")
 print(f"hesitant  {hesitant:.4f}, by hand {2 * 3.2 / 13.6:.4f}")
 
 # %% [markdown]
-# 0.6393 against 0.4706, though the two become the same mask at 0.5. See it with hard dice, in the form
-# that Keras can use as a metric while it trains:
+# 0.64 against 0.47, though a threshold of 0.5 makes the same mask of both. Hard dice shows that.
+# Here it is in the form that Keras can use as a metric during training:
 
 
 # %% tags=["lifted"]
@@ -230,32 +259,40 @@ def hard_dice(y_true, y_pred, threshold=0.5):
 # %%
 confident, hesitant = hard_dice(batch_truth, probabilities)
 print(f"confident {confident:.4f}, hesitant {hesitant:.4f}")
+print("broken:", hard_dice(batch_truth, np.nan * probabilities).numpy())
 
 # %% [markdown]
 # Both are 2/3, as counted by hand. So a soft score that rises may mean better masks, or the same
-# masks with more confidence: it is no stand-in for the hard one, which is what the competition
-# scores.
+# masks with more confidence. The competition scores the hard one, and the soft one cannot replace
+# it.
 #
-# Why soft dice at all, then? Ask TensorFlow for the gradient of the hard one.
+# What does the last line of `hard_dice` add, zero times the probabilities? It matters when a
+# training breaks and its probabilities are NaN, as in the second line of output. A comparison with
+# NaN is false, so without that line of code the broken network would count as one that finds no
+# car, with a valid score. Zero times NaN is NaN, and the score says so.
+#
+# Why do you need soft dice at all? Ask TensorFlow for the gradients of both.
 
 # %%
-probability = tf.constant(probabilities)
-with tf.GradientTape() as tape:
-    tape.watch(probability)
-    value = hard_dice(batch_truth, probability)
-print("gradient of hard dice:", tape.gradient(value, probability))
+probability = tf.Variable(probabilities)
+for score in (hard_dice, soft_dice):
+    with tf.GradientTape() as tape:
+        value = score(batch_truth, probability)
+    largest = np.abs(tape.gradient(value, probability)).max()
+    print(f"{score.__name__}: the largest absolute gradient of 32 pixels is {largest:.4f}")
 
 # %% [markdown]
-# `None`: a threshold lets no gradient through, so hard dice cannot be trained on. Train on soft,
-# score with hard.
+# The gradient of hard dice is zero everywhere: move a probability a little, and it stays on the same
+# side of the threshold. A training on hard dice would never take a step. So train on soft dice, and
+# score with hard dice.
 #
-# (`register_keras_serializable` writes the function down in Keras's register under a name, so that
-# a saved model that uses it loads again without further help.)
+# (`register_keras_serializable` registers the function with Keras under a name. A saved model that
+# uses it then loads without `custom_objects`.)
 #
 # ### What the smoothing does
 #
-# `SMOOTH` stands above and below the fraction bar, so that 0/0 becomes 1. It has to be small. Look
-# at an image with ten pixels of car, none of them found, and make it larger:
+# `SMOOTH` stands above and below the fraction bar, so that 0/0 becomes 1. It has to be small. Take
+# an image with ten pixels of car, none of them found, and raise `SMOOTH`:
 
 # %%
 print(f"two empty masks: {float(soft_dice(empty[None, ..., None], empty[None, ..., None])[0]):.1f}")
@@ -265,20 +302,20 @@ both_empty = keras.losses.Dice()(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 4, 1)))
 print(f"keras.losses.Dice, two empty masks: loss {float(both_empty):.1f}, so dice 0.0")
 
 # %% [markdown]
-# With 1e-5 a miss is worth nothing; with 100 it scores 0.91. Smoothing that large rewards missing
-# small things. Keras's own `Dice` smooths below the bar only: two empty masks give it a dice of 0,
-# where the competition gives 1.
+# With 1e-5 a miss scores nothing; with 100 it scores 0.91. Such a large value rewards missing small
+# things. Keras's own `Dice` smooths below the bar only: it gives two empty masks a dice of 0, and
+# the competition gives them 1.
 
 # %% [markdown]
 # ## Per image and pooled
 #
 # A batch holds several images, and there are two ways to one number. *Per image*: a dice for each,
-# then the mean. *Pooled*: the whole batch as one long mask, one dice. The article pools, as does
-# much code that flattens `y_true` and `y_pred` first.
+# then the mean. *Pooled*: the whole batch as one long mask, one dice. The article pools, and so does
+# any code that flattens `y_true` and `y_pred` first.
 #
-# Make two images: a large car, 840 pixels, found to the last one, and a small car, 10 pixels,
-# missed. One image is perfect, the other a failure. What will the pooled score make of them? By
-# hand it is 2 · 840 / (850 + 840).
+# Make two images: a large car of 840 pixels, all found, and a small car of 10 pixels, missed. One
+# prediction is perfect, the other a failure. By hand, the pooled dice is 2 · 840 / (850 + 840).
+# Guess it before you run the cell.
 
 
 # %%
@@ -293,19 +330,19 @@ cars[1, 10:12, 5:10] = 1  # small: 2 x 5 = 10 pixels
 guess = cars.copy()
 guess[1] = 0  # the small one is missed
 
-figure, axes = plt.subplots(1, 2, figsize=(4, 2.1), dpi=100, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), dpi=80, layout="constrained")
 for axis, mask, predicted in zip(axes, cars, guess, strict=True):
     axis.imshow(plot.overlay(np.full((40, 40, 3), 0.9), mask, predicted))
     axis.set(xticks=[], yticks=[])
-    axis.set_title(f"per-image dice {dice(mask, predicted):.3f}", fontsize=9)
+    axis.set_title(f"per-image dice {dice(mask, predicted):.3f}", fontsize=11)
 plt.show()
 print(f"per image {float(ops.mean(soft_dice(cars, guess))):.3f}")
 print(f"pooled    {pooled_dice(cars, guess):.3f}")
 
 # %% [markdown]
-# Two frames, the large car found and the small one missed. Pooled, that is 0.994: the large car
-# hides the small one. In the competition, and wherever each image matters as much as the next, the
-# score is the mean over images: 0.500.
+# The large car is found (left) and the small one missed (right). Pooled, that is 0.994: the large
+# car hides the small one. In the competition each image matters as much as the next, so the score
+# is the mean over images: 0.500.
 #
 # Keras's loss pools too, unless you name the axes of an image:
 
@@ -317,8 +354,8 @@ for axis in (None, (1, 2, 3)):
 # %% [markdown]
 # ### The batch decides
 #
-# A pooled score of a data set is usually the mean over its batches. The function below does that.
-# Take two large cars, found, and two small ones, missed, in two orders, and watch the score.
+# A pooled score of a data set is usually the mean over its batches. `over_batches` below does that,
+# and `batch_mean` is a score for the section after this one. Score two large cars, found, and two small ones, missed, in two orders.
 
 
 # %%
@@ -329,14 +366,19 @@ def over_batches(score, truth, prediction, batch_size):
     return np.mean([score(truth[batch], prediction[batch]) for batch in batches])
 
 
+def batch_mean(y_true, y_pred):
+    """Mean hard dice of a batch, a scalar."""
+    return ops.mean(hard_dice(y_true, y_pred))
+
+
 for order in ([0, 0, 1, 1], [0, 1, 0, 1]):
     values = [over_batches(pooled_dice, cars[order], guess[order], size) for size in (1, 2, 4)]
     names = ", ".join(["large", "small"][i] for i in order)
     print(f"{names}: " + ", ".join(f"{value:.3f}" for value in values) + " in batches of 1, 2, 4")
 
 # %% [markdown]
-# The same four predictions, and anything from 0.500 to 0.994, by batch size and by order alone.
-# With one image a batch nothing is pooled, and the score is right.
+# The same four predictions score anything from 0.500 to 0.994, depending on batch size and order.
+# With one image per batch nothing is pooled, and the score is right.
 #
 # ### The short last batch
 #
@@ -347,20 +389,13 @@ for order in ([0, 0, 1, 1], [0, 1, 0, 1]):
 five = np.repeat(truth[None, ..., None], 5, axis=0).astype("float32")
 found_four = five.copy()
 found_four[4] = 0
-
-
-def batch_mean(y_true, y_pred):
-    """Mean hard dice of a batch, a scalar."""
-    return ops.mean(hard_dice(y_true, y_pred))
-
-
 print(f"mean over images  {float(batch_mean(five, found_four)):.2f}")
 print(f"mean over batches {over_batches(batch_mean, five, found_four, 4):.2f}")
 
 # %% [markdown]
-# 0.50: one image in the short batch weighs as much as four in the full one. Does Keras know better?
-# Ask it, with a model that hands its input through, and with both kinds of metric: `batch_mean`
-# returns a scalar for a batch, `hard_dice` one value an image.
+# 0.50: one image in the short batch weighs as much as four in the full one. What does Keras do? Ask
+# it, with a model that returns its input, and with both kinds of metric: `batch_mean` returns one
+# number per batch, `hard_dice` one per image.
 
 # %%
 inputs = keras.Input((4, 4, 1))
@@ -371,19 +406,19 @@ print(f"hard_dice  {result['hard_dice']:.2f}")
 print(f"batch_mean {result['batch_mean']:.2f}")
 
 # %% [markdown]
-# Keras averages whatever values a metric function returns. One value an image makes it average over
-# images, which is exact: 0.80. A scalar makes it average over batches: 0.50. That is why
+# Keras averages the values that a metric function returns. With one value per image it averages over
+# images, which is exact: 0.80. With one value per batch it averages over batches: 0.50. That is why
 # `hard_dice` returns `(B,)`.
 
 # %% [markdown]
 # ## The losses
 #
-# A loss is to be small where the score is good, so it is one minus dice. Two of the three below are
-# that: per image, and pooled as in the article, the latter to reproduce it later and not to train
-# your own model with.
+# A loss should be small where the score is good, so it is one minus dice. Two of the three losses
+# below are that: one per image, one pooled as in the article. Use the pooled one to reproduce the
+# article, not to train your own model.
 #
-# The third adds binary cross-entropy: the mean over pixels of -log p where there is car, and of
-# -log(1 - p) where there is none. It is the default of this project; the reason comes next.
+# The third loss adds binary cross-entropy: the mean over pixels of -log p where there is car, and of
+# -log(1 - p) where there is none. It is the default of this project; the next section says why.
 
 
 # %% tags=["lifted"]
@@ -421,15 +456,15 @@ cross_entropy = -(12 * np.log(0.6) + 4 * np.log(0.4)) / 16
 print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 
 # %% [markdown]
-# The losses of an image give two values, the pooled one a single value for both images. Mind the
-# last: though the confident prediction has the better dice, its sum is the larger, since
-# cross-entropy charges dearly for being sure and wrong.
+# The per-image losses give two values, the pooled one a single value for both images. In the last
+# loss the confident prediction comes out worse, although its dice is better: cross-entropy punishes
+# a network that is sure and wrong.
 #
 # ### Where the gradient vanishes
 #
 # A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of
 # 0 is 0.5, one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient.
-# Set all 16 to one value and look for the pixel that is pulled hardest.
+# `pull` sets all 16 logits to one value and returns the gradient of the pixel with the largest one.
 
 
 # %%
@@ -447,26 +482,34 @@ for logit in (0, -4, -8, -12, -20):
     print(f"{logit:5d}  {pull(dice_loss, logit):9.0e}  {pull(bce_dice_loss, logit):13.0e}")
 
 logits = np.linspace(-24, 16, 81)
-figure, axis = plt.subplots(figsize=(5.8, 2.8), dpi=100, layout="constrained")
-for loss, colour in ((bce_dice_loss, plot.TRUTH), (dice_loss, plot.MISSED)):
+late, first = 1e-7, 1e-7 / np.sqrt(1 - 0.999)  # of Keras's Adam: see below
+_, axis = plt.subplots(figsize=(7.2, 3.2), dpi=80, layout="constrained")
+for loss, style in ((bce_dice_loss, "-"), (dice_loss, "--")):
     pulls = [pull(loss, logit) for logit in logits]
-    axis.semilogy(logits, pulls, color=colour, label=loss.__name__)
-axis.axhline(1e-7, color="0.5", linestyle=":", label="Adam's epsilon in Keras")
+    axis.semilogy(logits, pulls, style, color="k", linewidth=2, label=loss.__name__)
+axis.axhspan(late, first, color="0.8", label=f"Adam: {late:.0e} (late) to {first:.1e} (step 1)")
 axis.set(xlabel="logit of every pixel", ylabel="largest gradient", ylim=(1e-11, 3))
-axis.legend(fontsize=8, loc="lower center")
+axis.set_title("Far from 0 dice has no gradient left, cross-entropy has", fontsize=10)
+axis.legend(fontsize=9, loc="lower center")
 plt.show()
 
 # %% [markdown]
-# The gradient that each loss leaves, by how far the logits are from zero, on a logarithmic scale.
+# The lines show the largest gradient of each loss, by logit, on a logarithmic scale. On the left
+# everything is predicted empty, on the right everything car. At both ends the gradient of dice falls
+# with every step out, as fast as the sigmoid flattens. The gradient of cross-entropy stays: a wrong
+# pixel pulls with 1/16 here, one over the number of pixels, however sure the network is. (Keras
+# finds the logits behind a sigmoid, so its logarithm never meets a rounded zero.)
 #
-# Where everything is predicted empty, on the left, or everything car, on the right, the gradient of
-# dice falls with every step out, as fast as the sigmoid flattens. Cross-entropy's does not fall: a
-# wrong pixel pulls with 1/16 here, one over the number of pixels, however sure the network is of
-# it. (Keras looks up the logits behind a sigmoid, so its logarithm never meets a rounded zero.)
+# Does a small gradient stop a training? A small one alone does not, because Adam divides each
+# gradient by its usual size. But Adam adds *epsilon* to that size, 1e-7 in Keras. Where the gradient
+# is as small as epsilon, steps are halved; far below it, they shrink to nothing. In the first steps
+# that limit lies higher. The size is the root of a running mean that starts from zero and keeps 0.999
+# of itself per step, and Keras adds epsilon before it makes up for that start. So in step 1 a
+# gradient of 3.2e-6 has its step halved, 32 times epsilon. The grey band is that range. A larger
+# epsilon moves the band up: notebooks 04, 05 and 07 take the article's 1e-6. They train with
+# cross-entropy in the loss, so the gradient does not vanish.
 #
-# Does a small gradient stop a training? Adam divides each gradient by its usual size, so a small
-# one alone does not. But Adam adds *epsilon* to that size, 1e-7 in Keras, and below it steps shrink
-# to nothing. Try it: give Adam the 16 logits, 150 steps, and three places to start from.
+# Try it: give Adam the 16 logits, 150 steps, and three places to start from.
 
 
 # %%
@@ -492,34 +535,35 @@ for loss in (dice_loss, bce_dice_loss):
 # From -8 both losses find the car. From -20 and from 20 dice alone stays where it is: an empty
 # mask, dice 0, or a full one, 12/22 = 0.55. With cross-entropy all three arrive. This is how a
 # training with dice alone can collapse, to empty masks or to full ones: large steps throw the
-# logits far out, and nothing brings them back. The next notebook comes back to it.
+# logits far out, and nothing brings them back. Notebook 04 shows it in a training.
 #
 # ### Why the sums are float32
 #
-# On a GPU a network often computes in 16 bits. `soft_dice` casts before it sums, and this is why: a
-# mask of 256x256 pixels, all car, and two ways of counting.
+# On a GPU a network often computes in 16 bits. `soft_dice` casts to float32 before it sums. See what
+# the sums would be without the cast, of a mask of 256x256 pixels and of a small one with 1001.
 
 # %%
-total = ops.sum(ops.ones((256, 256), "float16"))
-print(f"float16:  {256 * 256} ones sum to {float(total)}")
+for kind in ("float16", "bfloat16"):
+    large, small = (float(ops.sum(ops.ones(count, kind))) for count in (256 * 256, 1001))
+    print(f"{kind:8}: {256 * 256} ones sum to {large:.0f}, 1001 ones to {small:.0f}")
 count = ops.cast(256, "bfloat16")
-print(f"bfloat16: 256 + 1 = {float(count + ops.cast(1, 'bfloat16')):.0f}")
+print(f"bfloat16, one by one: 256 + 1 = {float(count + ops.cast(1, 'bfloat16')):.0f}")
 
 # %% [markdown]
-# float16 ends at 65504, so the sum is infinite and the loss is not a number. bfloat16 reaches far,
-# but keeps eight binary digits: past 256 it cannot tell a number from the next.
+# float16 ends at 65504, so the large sum is infinite and the loss becomes NaN. bfloat16 has the
+# range, but keeps eight binary digits: 1001 becomes 1000. TensorFlow adds up in more digits and
+# rounds the result once. Where a program adds one by one, it stops at 256, since 256 + 1 is 256.
 
 # %% [markdown]
 # ## One prediction, six scores
 #
-# Now real files. You need a prediction without a model, and there is a good one: the *constant
-# baseline*. Average the training masks, threshold at 0.5, and predict that for every image, without
-# looking at any. Cars stand in the middle of the frame, so it is not bad, and it is the score a
-# model has to beat.
+# Now use real files. You need a prediction without a model: the *constant baseline*. Average the
+# training masks, threshold at 0.5, and predict that for every image, without looking at any. Cars
+# stand in the middle of the frame, so this does quite well. A model has to beat it.
 #
-# Predictions are made at the model's size, 96x128, and the competition scores at the original one.
-# So a probability has to be enlarged first. Bilinear, and before the threshold: a thresholded mask
-# that is enlarged has stairs for edges.
+# A model predicts at its own size, here 96x128, and the competition scores at the original size. So
+# enlarge the probabilities first, bilinearly. Threshold after that: a mask enlarged after the
+# threshold has stairs for edges.
 
 
 # %% tags=["lifted"]
@@ -539,8 +583,8 @@ print("probability", ", ".join(f"{value:.3f}" for value in wide[0]))
 print("mask       ", ", ".join(f"{value:5d}" for value in (wide[0] >= 0.5).astype(int)))
 
 # %% [markdown]
-# A ramp, and the threshold cuts it in the middle. Now the score over files, one image after
-# another, and the baseline:
+# The result is a ramp, and the threshold cuts it in the middle. Next come the score over files, one
+# image after another, and the mean mask:
 
 
 # %% tags=["lifted"]
@@ -564,11 +608,11 @@ def mean_of(train, image_size):
 
 
 # %% [markdown]
-# The baseline, in short: the module's takes the best of this mask, of nothing, and of all of the
-# image, for where objects are small and stand anywhere the mean mask is empty.
+# This is the short baseline. The module's version also tries an empty and a full mask, and takes the
+# best of the three: where objects are small and stand anywhere, the mean mask is empty.
 #
-# Split by car, so that no car is on both sides. Every fifth training mask is enough for a mean, and
-# since 5 and 16 share no factor, all 16 views of a car take part.
+# Split by car, so that no car is on both sides. Every fifth training mask is enough for a mean.
+# Since 5 and 16 share no factor, all 16 views take part.
 
 
 # %%
@@ -593,7 +637,7 @@ print(f"per-image hard dice at original size: {original.mean():.3f}")
 
 # %% [markdown]
 # That is the competition's score. For the others you need truth and prediction at the model's size.
-# The mean mask is the probability, the same for every image. See how much of it is in doubt:
+# The mean mask is the probability, the same for every image:
 
 
 # %%
@@ -612,7 +656,7 @@ panels = {
     "probability": np.repeat(mean_mask, 3, axis=2),
     f"over one {origin} image": plot.overlay(image, small[0], mean_mask >= 0.5),
 }
-figure, axes = plt.subplots(1, 2, figsize=(5.8, 2.5), dpi=100, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), dpi=80, layout="constrained")
 for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
     axis.imshow(pixels)
     axis.set(xticks=[], yticks=[])
@@ -620,10 +664,11 @@ for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Left the mean mask: white where every car is, grey where some are. Right its pixels of at least
-# 0.5 over one validation image: where it meets the car, where it misses it, where it goes beyond.
+# On the left is the mean mask: white where every car is, grey where only some are. On the right are
+# its pixels of at least 0.5 over one validation image. Green meets the car, red misses it, blue goes
+# beyond it.
 #
-# Six scores for this one prediction. Guess before you run it which is the highest and which the
+# Now compute six scores for this one prediction. Guess first which is the highest and which is the
 # lowest.
 
 # %%
@@ -640,7 +685,7 @@ scores = {
 for name, value in scores.items():
     print(f"{name:41} {value:.3f} ({origin})")
 
-figure, axis = plt.subplots(figsize=(5.8, 2.4), dpi=100, layout="constrained")
+figure, axis = plt.subplots(figsize=(7.2, 2.8), dpi=80, layout="constrained")
 colours = [plot.TRUTH if "original" in name else "0.7" for name in scores]
 bars = axis.barh(list(scores), list(scores.values()), color=colours)
 axis.bar_label(bars, fmt=" %.3f", fontsize=8)
@@ -651,29 +696,21 @@ axis.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# The six scores as bars, the competition's in green. Nothing was trained, no image was looked at,
-# and yet the number can be had in many sizes. The article's way is the one with batches of 32:
-# soft, pooled, at the model's size. Here it is below the competition's, since a mean mask hesitates
-# wherever cars differ; a network that is sure of itself loses less.
-
-# %%
-values = list(scores.values())
-print("accuracy is the highest:", max(values) == scores["pixel accuracy"])
-print("IoU is the lowest:", min(values) == scores["IoU of the car, per image, 96x128"])
-print("they differ by more than 0.15:", max(values) - min(values) > 0.15)
-article = scores["soft dice, pooled, 96x128, batches of 32"]
-print("soft pooled is not the competition's:", abs(article - original.mean()) > 0.01)
-
-# %% [markdown]
+# The competition's score is the green bar. Nothing was trained, and no image was looked at; still
+# one prediction gets six numbers, from pixel accuracy at the top to IoU at the bottom. The article's
+# way is the one with batches of 32: soft, pooled, at the model's size. Here it is below the
+# competition's score, because a mean mask hesitates wherever cars differ. A network that is sure of
+# itself loses less.
+#
 # So a score without its definition says little. In this project *dice* always comes with its words:
 # per image or pooled, soft or hard, at the model's size or at the original one.
 
 # %% [markdown]
 # ## The ceiling of a resolution
 #
-# One question is left: what does a model lose by working at 96x128? Take the true masks, reduce
-# them, enlarge them as in prediction, and score. Reduce by nearest, as in training; and by area,
-# which gives a pixel on the edge the share of it that is car, as a probability should.
+# One question is left: how much does a model lose by working at 96x128? Take the true masks, reduce
+# them, enlarge them as in prediction, and score. Reduce them by nearest, as in training, and by
+# area. Area gives a pixel on the edge the share of it that is car, as a probability should.
 
 
 # %% tags=["lifted"]
@@ -694,30 +731,30 @@ print(f"{origin} data  nearest  area")
 for size in ((24, 32), (48, 64), (96, 128)):
     kept = [ceiling(parts.validation, size, resize) for resize in ("nearest", "area")]
     print(f"{size[0]:7}x{size[1]:<3}  {kept[0]:9.3f}  {kept[1]:.3f}")
-print("96x128 keeps more than 0.98:", min(kept) > 0.98)
 
 # %% [markdown]
-# A model that repeats its training masks exactly gets the column *nearest*: edges, antennas and
-# mirrors cost it something, and the more the smaller it works. One whose probabilities say where
-# within a pixel the edge runs gets the column *area*. Either way 96x128 keeps nearly all: a score
-# far below has other reasons than the resolution.
+# A model that repeats its training masks exactly reaches the column *nearest*: it loses a little at
+# edges, antennas and mirrors, more at smaller sizes. A model whose probabilities say where within a
+# pixel the edge runs reaches the column *area*. Either way 96x128 keeps nearly all of the score: a
+# model that stays far below has another problem than its resolution.
 
 # %% [markdown]
 # ## What we saw
 #
-# - You worked out dice and IoU by hand. Dice is F1; soft dice can be trained on and hard dice is
-#   scored; pooling lets a large car hide a small one, and batches must not be averaged.
-# - You wrote `dice_loss`, `pooled_dice_loss` and `bce_dice_loss`, one value an image but for the
-#   pooled one. Far from a logit of 0 the gradient of dice vanished, and cross-entropy's did not.
-# - You scored one prediction in six ways, from pixel accuracy down to IoU. The competition's is the
-#   mean over images of hard dice at original size.
+# - You worked out dice and IoU by hand. Dice is F1. You train on soft dice and score with hard dice,
+#   whose gradient is zero everywhere. Pooling let a large car hide a small one, and the mean over
+#   batches depended on their size and order.
+# - You wrote `dice_loss` and `bce_dice_loss`, one value per image, and `pooled_dice_loss`, one per
+#   batch. Far from a logit of 0 the gradient of dice vanished, and that of cross-entropy stayed.
+# - You scored one prediction in six ways, from pixel accuracy down to IoU. The competition's score is
+#   the mean over images of hard dice at original size.
 #
 # ## Exercises
 #
 # 1. Three images: 900 car pixels, all found; 90, of which 45 are found; 10, none found. Nothing is
 #    extra. Compute the per-image and the pooled dice, on paper or with `dice`. A right answer gives
 #    0.556 and 0.972.
-# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value an image, by solving
+# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image, by solving
 #    dice = 2 IoU / (1 + IoU) for IoU. For the confident and the hesitant prediction a right answer
 #    gives 0.4699 and 0.3077.
 # 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at

@@ -17,7 +17,7 @@ def soft_dice(y_true, y_pred, axis=(1, 2, 3)):
 
     With the default axes one value an image, float32 `(B,)`. Two empty masks give 1.
     """
-    # float32: a float16 sum over a 256x256 mask overflows, a bfloat16 one stops counting at 256.
+    # float32: a float16 sum over a 256x256 mask overflows, a bfloat16 one keeps 8 binary digits.
     y_true = ops.cast(y_true, "float32")
     y_pred = ops.cast(y_pred, "float32")
     overlap = ops.sum(y_true * y_pred, axis=axis)
