@@ -48,6 +48,7 @@ IGNORED = {
         "model = article_unet(BASE)",
         'networks = {"simple model": simple_fcn(filters=(BASE, 2 * BASE, 4 * BASE))}',
         "images_of = [image for image, _ in parts.test]",
+        "shallow = article_unet(BASE, levels=2)",
     ],
     "06_training": [
         "policy = set_precision()",
