@@ -129,15 +129,13 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256)):
 # %% [markdown]
 # With its default filters this is the article's network: 2,879,489 parameters. In your size, follow the shapes.
 # Height and width halve three times, to 12x16, while the channels grow; then they come back.
-#
-# <!-- figure: plot.network(model) -->
 
 # %%
 model = simple_fcn(filters=FILTERS)
 print(f"{simple_fcn().count_params():,} parameters in the article's size")
 print(f"{model.count_params():,} in yours")
-for layer in model.layers:
-    print(f"{layer.name:22} {layer.output.shape[1:]}")
+plot.network(model, "The simple model: an hourglass")
+plt.show()
 
 # %% [markdown]
 # ## The data

@@ -161,13 +161,13 @@ def article_unet(
 
 # %% [markdown]
 # Count, in the article's size. 34,550,273 belongs to 3x3 transposed convolutions, 31,068,673 to 2x2 ones.
-#
-# <!-- figure: plot.network(model) -->
 
 # %%
 full = article_unet()
 print(f"{full.count_params():,} parameters with 3x3 transposed convolutions")
 print(f"{article_unet(kernel=2).count_params():,} with 2x2")
+plot.network(full, "The article's U-Net").set_dpi(70)
+plt.show()
 
 # %% [markdown]
 # Where do they sit? Sum them by the size of each layer's output.

@@ -148,7 +148,7 @@ for momentum in (layers.BatchNormalization().momentum, 0.9):
 # %% [markdown]
 # Your small training below has 60 steps: 5 epochs of 12. With 0.99 it would end with more than half of the start
 # still in the statistics that it predicts by, and the validation dice would lag behind the training dice for no fault
-# of the network. So `conv_block` of notebook 05 takes 0.9, and PyTorch's epsilon, 1e-05, with it.
+# of the network. So the module's `conv_block` takes 0.9, and PyTorch's epsilon, 1e-05, with it.
 
 # %%
 norms = [layer for layer in full.layers if isinstance(layer, layers.BatchNormalization)]

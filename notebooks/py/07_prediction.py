@@ -57,7 +57,7 @@ folder = data.find()
 
 # %%
 FULL = False  # True: the article's size, for a GPU
-BASE, IMAGES, EPOCHS, BATCH = (64, 1000, 20, 32) if FULL else (16, 320, 8, 16)
+BASE, IMAGES, EPOCHS, BATCH = (64, 1000, 16, 32) if FULL else (16, 320, 8, 16)
 LEARNING_RATE = 3e-4 if FULL else 1e-3  # few steps need longer ones
 kind = "rendered" if is_rendered(folder) else "photographed"
 print(f"{kind} cars: {IMAGES} images, {BASE} filters, {EPOCHS} epochs, batches of {BATCH}")
