@@ -36,7 +36,10 @@ IGNORED = {
         "  # tf.data shuffles",
         'print(f"{kind} cars, dice of {len(scores)} test images: {np.mean(scores):.3f}")',
     ],
-    "02_pipeline": ["def article(calls=None):"],
+    "02_pipeline": [
+        "def timeline(buffer, seconds=0.05, count=6):",
+        "def article(calls=None):",
+    ],
     "04_simple_model": [
         "policy = set_precision()",
         "images, masks = next(iter(validation))",
