@@ -30,6 +30,16 @@ def test_reading_minutes_are_those_of_today():
         assert minutes == pytest.approx(words / 200 + lines / 15, abs=2), name
 
 
+def test_five_questions_a_chapter_each_with_its_answer():
+    text = (NOTEBOOKS / "questions.md").read_text(encoding="utf-8")
+    chapters = re.split(r"^## ", text, flags=re.M)[1:]
+    assert [chapter[:2] for chapter in chapters] == [name[:2] for name in NUMBERED]
+    for chapter in chapters:
+        assert re.findall(r"^(\d)\. \S.*\?$", chapter, re.M) == list("12345"), chapter[:20]
+        answers = re.findall(r"<details><summary>Answer</summary>\S.*</details>", chapter)
+        assert len(answers) == 5
+
+
 def test_each_term_is_of_the_chapter_that_explains_it():
     terms = rows((NOTEBOOKS / "glossary.md").read_text(encoding="utf-8"))[1:]
     assert len(terms) > 50
