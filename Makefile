@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS := -n 2 --dist loadfile
-NBVAL := --nbval-current-env --nbval-sanitize-with=tests/nbval.cfg --nbval-cell-timeout=1800
+NBVAL := --ignore=notebooks/exercises --nbval-current-env --nbval-sanitize-with=tests/nbval.cfg --nbval-cell-timeout=1800
 
 # Where this is set, as in many containers, TensorFlow would be compiled at each import: 11 s for 5.
 export PYTHONDONTWRITEBYTECODE :=

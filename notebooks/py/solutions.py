@@ -3,8 +3,8 @@
 #
 # [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/unet_tf/blob/main/notebooks/solutions.ipynb) [![Open In Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/unet_tf/blob/main/notebooks/solutions.ipynb)
 #
-# Every exercise of the notebooks, run. Try them yourself first: each states the number that a right answer
-# gives.
+# Every exercise of the notebooks, run. Try them yourself first, in [exercises/](exercises/01.ipynb), one notebook per
+# chapter. `# yours` marks what is left open there.
 
 # %%
 import sys
@@ -22,7 +22,6 @@ except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
 
 # %%
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
@@ -45,7 +44,7 @@ from unet_tf import kaggle, rendered
 zips = folder if (folder / "train_hq.zip").is_file() else rendered.write("cars")
 with zipfile.ZipFile(zips / "train_hq.zip") as opened:
     names = [Path(name).name for name in opened.namelist()]
-names = [name for name in names if name.endswith("_04.jpg")]
+names = [name for name in names if name.endswith("_04.jpg")]  # yours
 shutil.rmtree("runs/view_04", ignore_errors=True)
 target = kaggle.extract(zips / "train_hq.zip", "runs/view_04", names=names)
 print(f"{len(list(target.iterdir()))} files of view 04")
@@ -60,8 +59,8 @@ from unet_tf.data import read_mask
 
 pairs, shares = data.pair(folder), defaultdict(list)
 for image, mask in pairs[:640]:
-    shares[image.stem[-2:]].append(read_mask(mask).mean())
-views = sorted(shares, key=lambda view: np.mean(shares[view]))
+    shares[image.stem[-2:]].append(read_mask(mask).mean())  # yours
+views = sorted(shares, key=lambda view: np.mean(shares[view]))  # yours
 most = [f"{view} ({np.mean(shares[view]):.3f})" for view in sorted(views[-2:])]
 kind = "rendered" if rendered.is_rendered(folder) else "photographed"
 print(f"{kind}: most in views {' and '.join(most)}")
@@ -79,10 +78,10 @@ trained = {image.stem for image, _ in by_image.train}
 def neighbours(path):
     """The stems of the views before and after; 16 and 01 are neighbours."""
     car, view = path.stem.split("_")
-    return {f"{car}_{other % 16 + 1:02d}" for other in (int(view) - 2, int(view))}
+    return {f"{car}_{other % 16 + 1:02d}" for other in (int(view) - 2, int(view))}  # yours
 
 
-beside = sum(bool(neighbours(image) & trained) for image, _ in by_image.validation)
+beside = sum(bool(neighbours(image) & trained) for image, _ in by_image.validation)  # yours
 print(f"{kind}: {beside} of {len(by_image.validation)} have a direct neighbour in training")
 
 # %% [markdown]
@@ -96,7 +95,7 @@ from unet_tf.pipeline import dataset
 
 antennas = 255 * np.eye(480, dtype="uint8")
 for way in ("nearest", "area"):
-    left = resized(antennas, (480, 128), way).any(axis=1).sum()
+    left = resized(antennas, (480, 128), way).any(axis=1).sum()  # yours
     print(f"{way}: {left} of 480 antennas are left")
 
 # %% [markdown]
@@ -105,8 +104,8 @@ for way in ("nearest", "area"):
 # 2. In 20 epochs, how many different sets of numbers does the first batch of 32 hold, with `shuffle` after `batch` and before it?
 
 # %%
-batches_shuffled = tf.data.Dataset.range(64).batch(32).shuffle(2)
-numbers_shuffled = tf.data.Dataset.range(64).shuffle(64).batch(32)
+batches_shuffled = tf.data.Dataset.range(64).batch(32).shuffle(2)  # yours
+numbers_shuffled = tf.data.Dataset.range(64).shuffle(64).batch(32)  # yours
 for name, stream in {"after": batches_shuffled, "before": numbers_shuffled}.items():
     sets = {frozenset(next(iter(stream)).numpy().tolist()) for _ in range(20)}
     print(f"shuffle {name} batch: {len(sets)} different sets")
@@ -122,7 +121,7 @@ for name, cached in {"with": True, "without": False}.items():
     batches = dataset(pairs[:16], augment=True)
     batches = batches.cache() if cached else batches
     first, second = (np.concatenate([image for image, _ in batches]) for _ in range(2))
-    differ = (first != second).any(axis=(1, 2, 3)).sum()
+    differ = (first != second).any(axis=(1, 2, 3)).sum()  # yours
     print(f"{name} the cache behind it: {differ} of {len(first)} images differ")
 
 # %% [markdown]
@@ -139,9 +138,9 @@ masks = np.zeros((3, 1, 1000), int)
 for mask, pixels in zip(masks, (900, 90, 10), strict=True):
     mask[:, :pixels] = 1
 found = masks.copy()
-found[1, :, 45:] = 0
-found[2] = 0
-per_image = [dice(mask, prediction) for mask, prediction in zip(masks, found, strict=True)]
+found[1, :, 45:] = 0  # yours
+found[2] = 0  # yours
+per_image = [dice(mask, prediction) for mask, prediction in zip(masks, found, strict=True)]  # yours
 print(f"per image (1 + 90/135 + 0) / 3 = {np.mean(per_image):.3f}")
 print(f"pooled 2 * 945 / (1000 + 945)  = {dice(masks, found):.3f}")
 
@@ -155,7 +154,7 @@ from unet_tf.network import soft_dice
 
 def soft_iou(y_true, y_pred):
     """Soft IoU of each image, `(B,)`."""
-    return soft_dice(y_true, y_pred) / (2 - soft_dice(y_true, y_pred))
+    return soft_dice(y_true, y_pred) / (2 - soft_dice(y_true, y_pred))  # yours
 
 
 truth = np.array([[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
@@ -184,7 +183,7 @@ parts = data.split(data.pair(folder))
 scored = small_masks(parts.validation)
 probability = np.repeat(small_masks(parts.train[::5]).mean(axis=0)[None], len(scored), axis=0)
 thresholds = np.linspace(0.2, 0.7, 11)
-scores = [
+scores = [  # yours
     float(np.mean(hard_dice(scored, probability, threshold=threshold))) for threshold in thresholds
 ]
 best = int(np.argmax(scores))
@@ -204,27 +203,27 @@ print(f"per-image hard dice {scores[best]:.2f}, {scores[6]:.2f} at 0.5 ({origin}
 # 1. Parameters of `simple_fcn` with filters (32, 64, 128).
 
 # %%
-from unet_tf.network import simple_fcn, unet
+from unet_tf.network import simple_fcn
 
-half = simple_fcn(filters=(32, 64, 128)).count_params()
+half = simple_fcn(filters=(32, 64, 128)).count_params()  # yours
 print(f"{half:,} parameters, {half / simple_fcn().count_params():.4f} of the article's")
 
 # %% [markdown]
 # 2. The size to which `simple_fcn((100, 150, 3))` pads.
 
 # %%
-padded = simple_fcn((100, 150, 3), filters=(4, 4, 4)).get_layer("pad").output
+padded = simple_fcn((100, 150, 3), filters=(4, 4, 4)).get_layer("pad").output  # yours
 print("{}x{}".format(*padded.shape[1:3]))
 
 # %% [markdown]
 # 3. Every pixel called car, where a fifth is car: dice 2 x 0.2 / (0.2 + 1), accuracy 0.2.
 
 # %%
-from unet_tf.scores import bootstrap_interval, dice
+from unet_tf.scores import dice
 
 truth = np.zeros((10, 10))
 truth[:2] = 1
-everything = np.ones((10, 10))
+everything = np.ones((10, 10))  # yours
 print(f"dice {dice(truth, everything):.4f}, accuracy {np.mean(truth == everything):.4f}")
 
 # %% [markdown]
@@ -234,8 +233,10 @@ print(f"dice {dice(truth, everything):.4f}, accuracy {np.mean(truth == everythin
 #    skip and w without it: 3 x 3 x w x w weights fewer a level.
 
 # %%
+from unet_tf.network import unet
+
 full = unet().count_params()
-fewer = sum(3 * 3 * width * width for width in (64, 128, 256, 512))
+fewer = sum(3 * 3 * width * width for width in (64, 128, 256, 512))  # yours
 print(f"{full:,} - {fewer:,} = {full - fewer:,}")
 
 # %% [markdown]
@@ -243,14 +244,14 @@ print(f"{full:,} - {fewer:,} = {full - fewer:,}")
 
 # %%
 strided = unet(downsampling="strided_conv").count_params()
-by_hand = sum(3 * 3 * width * width + width for width in (64, 128, 256, 512))
+by_hand = sum(3 * 3 * width * width + width for width in (64, 128, 256, 512))  # yours
 print(f"{strided - full:,} more, by hand {by_hand:,}")
 
 # %% [markdown]
 # 3. Half of the filters.
 
 # %%
-half = unet(filters=(32, 64, 128, 256, 512)).count_params()
+half = unet(filters=(32, 64, 128, 256, 512)).count_params()  # yours
 print(f"{half:,} parameters, {half / full:.4f} of the article's")
 
 # %% [markdown]
@@ -262,7 +263,7 @@ print(f"{half:,} parameters, {half / full:.4f} of the article's")
 from unet_tf import protocol
 
 guide = protocol.guide_unet((160, 240, 3), (64, 128, 256, 512, 1024))
-means = [weight for weight in guide.weights if weight.path.endswith("moving_mean")]
+means = [weight for weight in guide.weights if weight.path.endswith("moving_mean")]  # yours
 print(f"{sum(weight.shape[0] for weight in means):,} parameters more")
 
 # %% [markdown]
@@ -270,7 +271,7 @@ print(f"{sum(weight.shape[0] for weight in means):,} parameters more")
 
 # %%
 for momentum in (0.99, 0.9):
-    steps = next(n for n in range(1, 1000) if momentum**n < 0.01)
+    steps = next(n for n in range(1, 1000) if momentum**n < 0.01)  # yours
     print(f"momentum {momentum:.2f}: {steps} steps")
 
 # %% [markdown]
@@ -279,7 +280,7 @@ for momentum in (0.99, 0.9):
 # %%
 whole = np.arange(5000)
 for dtype in ("bfloat16", "float16"):
-    held = tf.cast(tf.cast(whole, dtype), "int64").numpy() == whole
+    held = tf.cast(tf.cast(whole, dtype), "int64").numpy() == whole  # yours
     print(f"{dtype}: {whole[~held][0]:,} is the first that it cannot hold")
 
 # %% [markdown]
@@ -291,18 +292,18 @@ for dtype in ("bfloat16", "float16"):
 from unet_tf import run_lengths
 
 mask = np.array([[0, 1, 1, 1], [1, 0, 0, 1], [1, 1, 0, 0]])
-print(run_lengths.encode(mask))
+print(run_lengths.encode(mask))  # yours
 
 # %% [markdown]
 # 2. A plus, and the same one pixel to the right. Of 9 pixels each 4 lie in both: dice 8/18. The middle is no edge, so
 #    8 edge pixels each, of which 2 lie in both: F1 2/8.
 
 # %%
-from unet_tf.scores import boundary_f1
+from unet_tf.scores import bootstrap_interval, boundary_f1, dice
 
 plus = np.zeros((7, 8), bool)
 plus[3, 1:6] = plus[1:6, 3] = True
-shifted = np.roll(plus, 1, axis=1)
+shifted = np.roll(plus, 1, axis=1)  # yours
 print(f"dice {dice(plus, shifted):.4f}")
 for tolerance in (0, 1):
     print(f"boundary F1 within {tolerance} px {boundary_f1(plus, shifted, tolerance):.4f}")
@@ -314,7 +315,7 @@ for tolerance in (0, 1):
 import itertools
 
 values = (0.99, 0.98, 0.90)
-draws = list(itertools.product(values, repeat=3))
+draws = list(itertools.product(values, repeat=3))  # yours
 print(f"{len(draws)} draws, {np.mean([0.90 in draw for draw in draws]):.4f} hold the worst car")
 low, high = bootstrap_interval(np.repeat(values, 16), np.repeat(["a", "b", "c"], 16))
 print(f"{1 / len(draws):.4f} are three times one car: from {low:.4f} to {high:.4f}")
@@ -329,7 +330,7 @@ print(f"{1 / len(draws):.4f} are three times one car: from {low:.4f} to {high:.4
 each_way = 1500 - 256 + 1
 first = np.arange(each_way)  # where a crop may begin
 for name, pixel in (("middle", 750), ("corner", 0)):
-    inside = int(((first <= pixel) & (pixel < first + 256)).sum())
+    inside = int(((first <= pixel) & (pixel < first + 256)).sum())  # yours
     print(f"{name}: in {inside**2:,} of {each_way**2:,} places")
 
 # %% [markdown]
@@ -338,7 +339,7 @@ for name, pixel in (("middle", 750), ("corner", 0)):
 
 # %%
 share = 0.05
-wrong = 2 * share * (1 - 0.66) / (1 + 0.66)
+wrong = 2 * share * (1 - 0.66) / (1 + 0.66)  # yours
 print(f"pooled {(1 - wrong) / (1 + wrong):.4f}, nothing but background {0.95 / 1.05:.4f}")
 
 # %% [markdown]
@@ -353,7 +354,7 @@ corners = np.repeat(np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1), 4
 amounts = {"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0, "contrast": 0.0}
 _, drawn = augment(np.repeat(corners, 3, axis=3), corners, (0, 0), **amounts)
 found, counts = np.unique(drawn.numpy().reshape(4000, 4).astype(int), axis=0, return_counts=True)
-unchanged = counts[(found == [1, 2, 3, 4]).all(axis=1)][0] / 4000
+unchanged = counts[(found == [1, 2, 3, 4]).all(axis=1)][0] / 4000  # yours
 print(f"{len(found)} pictures in {counts.sum():,} draws")
 print(f"the unchanged one within 0.02 of {2 / 16:.3f}:", abs(unchanged - 2 / 16) < 0.02)
 
@@ -364,8 +365,16 @@ print(f"the unchanged one within 0.02 of {2 / 16:.3f}:", abs(unchanged - 2 / 16)
 #    them, and the bottom then has 1024.
 
 # %%
+from unet_tf import protocol
+from unet_tf.network import unet
+
 bilinear = protocol.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
-options = {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2", "final_conv": False}
+options = {
+    "dropout": 0.0,
+    "batch_norm": True,
+    "upsampling": "transposed_2x2",
+    "final_conv": False,
+}  # yours
 transposed = unet((128, 128, 3), num_classes=2, head="softmax", **options)
 for name, network in {"bilinear": bilinear, "transposed": transposed}.items():
     print(f"{name}: {sum(weight.numpy().size for weight in network.trainable_weights):,} trainable")
@@ -377,7 +386,7 @@ for name, network in {"bilinear": bilinear, "transposed": transposed}.items():
 from unet_tf.scores import scores_of
 
 scored = scores_of([[4, 0, 4], [0, 8, 0], [0, 0, 0]])
-as_zero = [iou or 0.0 for iou in scored["iou"]]
+as_zero = [iou or 0.0 for iou in scored["iou"]]  # yours
 print(f"mean IoU {scored['mean_iou']:.4f}, with an absent class as 0 {np.mean(as_zero):.4f}")
 
 # %% [markdown]
@@ -387,7 +396,7 @@ print(f"mean IoU {scored['mean_iou']:.4f}, with an absent class as 0 {np.mean(as
 from unet_tf.network import class_dice_loss, cross_entropy
 
 mask = np.zeros((1, 16, 16, 1))
-mask[0, :2, :2] = 1
+mask[0, :2, :2] = 1  # yours
 said = np.broadcast_to(np.array([0.99, 0.01], "float32"), (1, 16, 16, 2))
 for name, loss in {
     "cross-entropy": cross_entropy(mask, said),
@@ -395,7 +404,7 @@ for name, loss in {
     "dice of classes": class_dice_loss(mask, said),
 }.items():
     print(f"{name}: {float(loss[0]):.4f}")
-by_hand = -(252 * np.log(0.99) + 4 * np.log(0.01)) / 256
+by_hand = -(252 * np.log(0.99) + 4 * np.log(0.01)) / 256  # yours
 print(f"the first by hand: {by_hand:.4f}")
 
 # %% [markdown]
@@ -410,7 +419,7 @@ base, changed = [0.950, 0.958, 0.946, 0.961, 0.955], [0.953, 0.960, 0.951, 0.962
 for before, after in zip(base, changed, strict=True):
     print(f"{before:.3f} -> {after:.3f}: {after - before:+.3f}")
 differences = np.subtract(changed, base)
-half = stats.t.ppf(0.975, 4) * np.std(differences, ddof=1) / 5**0.5
+half = stats.t.ppf(0.975, 4) * np.std(differences, ddof=1) / 5**0.5  # yours
 low, high = differences.mean() - half, differences.mean() + half
 print(f"paired {differences.mean():+.4f} ({low:+.4f} to {high:+.4f})")
 loose = stats.ttest_ind(changed, base).confidence_interval()
@@ -424,7 +433,7 @@ print(f"loose ({loose.low:+.4f} to {loose.high:+.4f})")
 # %%
 spread, difference = 0.003, 0.002
 halves = {n: stats.t.ppf(0.975, n - 1) * spread / n**0.5 for n in range(2, 31)}
-fewest = min(n for n, half in halves.items() if half < difference)
+fewest = min(n for n, half in halves.items() if half < difference)  # yours
 print(f"spread {spread:.3f}, difference {difference:.3f}: {fewest} seeds")
 print(
     f"half of the interval {halves[fewest]:.5f}, with {fewest - 1} seeds {halves[fewest - 1]:.5f}"
@@ -438,7 +447,7 @@ print(
 from math import comb
 
 for views in (16, 2):
-    none, every = comb(1000 - views, 200), comb(1000 - views, 200 - views)
+    none, every = comb(1000 - views, 200), comb(1000 - views, 200 - views)  # yours
     print(f"{views} views: on both sides with {1 - (none + every) / comb(1000, 200):.3f}")
 
 # %% [markdown]
@@ -452,7 +461,7 @@ from collections import Counter
 from unet_tf.plan import Found
 
 line = np.zeros((96, 96), "uint8")
-line[:, 48] = 1
+line[:, 48] = 1  # yours
 one = Found(data.Labels.foreground(), {"all": 1}, Counter([(96, 96)]), {}, [line])
 for share in (1.0, 0.5):
     print(f"{share:g} of the size: {one.kept(share):.0f}")
@@ -461,10 +470,10 @@ for share in (1.0, 0.5):
 # 2. Steps in ten minutes, of which 85% train, whatever the number of images.
 
 # %%
-print(f"{0.85 * 10 * 60 / 0.2:.0f} steps")
+print(f"{0.85 * 10 * 60 / 0.2:.0f} steps")  # yours
 
 # %% [markdown]
 # 3. Two empty masks have a dice of 1, so nothing as a prediction is right on nine of ten images.
 
 # %%
-print(f"{np.mean([1.0] * 9 + [0.0]):.1f}")
+print(f"{np.mean([1.0] * 9 + [0.0]):.1f}")  # yours

@@ -1,0 +1,148 @@
+"""Make the exercise notebooks from the solutions: `python notebooks/exercises.py [--check]`.
+
+Each exercise is a cell of `solutions.ipynb` in which the statements marked `# yours` are left open.
+`%%check` runs it, and says whether it prints what the solution prints: by a hash, which does not
+give the answer away.
+"""
+
+import ast
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import refresh
+
+FOLDER = Path(__file__).parent
+OPEN = "...  # your code"
+CHECK = '''\
+import hashlib
+
+from IPython import get_ipython
+from IPython.core.magic import register_cell_magic
+from IPython.utils.capture import capture_output
+
+
+@register_cell_magic
+def check(line, cell):
+    """Run a cell, and say whether it prints what the solution prints."""
+    with capture_output() as shown:
+        get_ipython().run_cell(cell)
+    shown.show()
+    right = hashlib.sha256(shown.stdout.strip().encode()).hexdigest()[:12] == line.strip()
+    print("-> right" if right else "-> not yet")'''
+HEAD = """\
+# {number} · Exercises
+
+{badges}
+
+Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
+cell. It says whether it prints what the solution prints, on the rendered cars: other data give
+other numbers. The answers are in [solutions](../solutions.ipynb)."""
+
+
+def opened(source):
+    """The source of a solution with the marked statements left open."""
+    lines = source.splitlines()
+    marked = [number for number, line in enumerate(lines, 1) if line.endswith("# yours")]
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    for number in reversed(marked):
+        around = [node for node in nodes if node.lineno <= number <= node.end_lineno]
+        node = max(around, key=lambda node: node.lineno)  # the innermost
+        indent = " " * node.col_offset
+        lines[node.lineno - 1 : node.end_lineno] = [f"{indent}{place_of(node)}"]
+    return "\n".join(lines)
+
+
+def place_of(node):
+    """What stands in the place of a statement."""
+    if isinstance(node, ast.Return):
+        return f"return {OPEN}"
+    if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Subscript):
+        return f"{ast.unparse(node.targets[0]).strip('()')} = {OPEN}"
+    return OPEN
+
+
+def questions(chapter):
+    """The exercises of a chapter, by number, without the answers in italics."""
+    text = chapter.cells[-1].source.partition("## Exercises")[2]
+    found = re.split(r"^(\d)\. ", text.partition("\nNext:")[0], flags=re.M)[1:]
+    return {
+        number: re.sub(r"(`[^`]*`)|\*[^*]+\*", r"\1", body.partition("\n\n")[0]).strip()
+        for number, body in zip(found[::2], found[1::2], strict=True)
+    }
+
+
+def solved(solutions):
+    """The cells of each exercise: `{(chapter, number): [code cells]}`; and the two of the setup."""
+    chapter, number, setup, found = None, None, [], {}
+    for cell in solutions.cells:
+        if cell.cell_type == "markdown":
+            chapter = next(iter(re.findall(r"^## Notebook (\d\d)", cell.source, re.M)), chapter)
+            number = next(iter(re.findall(r"^(?:\*\*)?(\d)\. ?", cell.source, re.M)), number)
+        elif chapter is None:
+            setup.append(cell)
+        else:
+            found.setdefault((chapter, number), []).append(cell)
+    return setup, found
+
+
+def printed(cell):
+    """The hash of what a cell of the solutions prints."""
+    texts = [output.text for output in cell.outputs if output.get("name") == "stdout"]
+    return hashlib.sha256("".join(texts).strip().encode()).hexdigest()[:12]
+
+
+def code(source):
+    return {"cell_type": "code", "metadata": {}, "source": source} | {
+        "execution_count": None,
+        "outputs": [],
+    }
+
+
+def made(left_open=opened):
+    """`{file name: notebook}` of the chapters with solutions, whose cells `left_open` opens."""
+    setup, exercises = solved(refresh.read(FOLDER / "solutions.ipynb"))
+    notebooks = {}
+    for path in sorted(FOLDER.glob("[0-9]*.ipynb")):
+        number = path.name[:2]
+        own = {n: cells for (chapter, n), cells in exercises.items() if chapter == number}
+        if not own:
+            continue
+        chapter = refresh.read(path)
+        first = chapter.cells[0].source
+        badges = next(line for line in first.splitlines() if line.startswith("[!["))
+        title = first.splitlines()[0].removeprefix("# ")
+        words = {"number": number, "title": title, "name": path.name}
+        badges = badges.replace(f"/{path.name}", f"/exercises/{number}.ipynb")
+        cells = [{"cell_type": "markdown", "source": HEAD.format(**words, badges=badges)}]
+        deeper = [cell.source.replace('append("..")', 'append("../..")') for cell in setup]
+        cells += [code(source) for source in (*deeper, CHECK)]
+        asked = questions(chapter)
+        for n, solutions in own.items():
+            cells.append({"cell_type": "markdown", "source": f"**{n}.** {asked[n]}"})
+            for cell in solutions:
+                cells.append(code(f"%%check {printed(cell)}\n{left_open(cell.source)}"))
+        cells = [{"metadata": {}, **cell} for cell in cells]
+        notebooks[f"{number}.ipynb"] = refresh.plain(nbformat.from_dict({"cells": cells}))
+    return notebooks
+
+
+def main(arguments):
+    """The exit status: 1 where a notebook is not what the solutions make of it, with `--check`."""
+    folder, stale = FOLDER / "exercises", []
+    folder.mkdir(exist_ok=True)
+    for name, notebook in made().items():
+        path = folder / name
+        if not path.exists() or refresh.read(path) != notebook:
+            stale.append(name)
+            if "--check" not in arguments:
+                refresh.write(notebook, path)
+    if stale:
+        print(("differ: " if "--check" in arguments else "written: ") + ", ".join(stale))
+    return int("--check" in arguments and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""The exercise notebooks: made from the solutions, open where they should be, right when filled."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from test_notebooks import ROOT, refresh
+
+FOLDER = ROOT / "notebooks" / "exercises"
+sys.modules.setdefault("refresh", refresh)
+_spec = importlib.util.spec_from_file_location("exercises", ROOT / "notebooks" / "exercises.py")
+exercises = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(exercises)
+MADE = exercises.made()
+
+
+def sources(notebook):
+    """The sources of the exercises' cells, without the line of `%%check`."""
+    cells = [cell.source for cell in notebook.cells if cell.source.startswith("%%check")]
+    return [source.partition("\n")[2] for source in cells]
+
+
+def test_they_are_what_the_solutions_make_of_them():
+    assert exercises.main(["--check"]) == 0, "run notebooks/exercises.py"
+    assert sorted(MADE) == sorted(path.name for path in FOLDER.glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_each_has_three_open_exercises_and_no_answer(name):
+    notebook = MADE[name]
+    cells = sources(notebook)
+    assert len(cells) >= 3
+    for source in cells:
+        assert exercises.OPEN in source and "# yours" not in source
+        ast.parse(source)
+    asked = [c.source for c in notebook.cells[1:] if c.cell_type == "markdown"]
+    assert [text[:4] for text in asked] == ["**1.", "**2.", "**3."]
+    words = [re.sub(r"`[^`]*`|\*\*", "", text) for text in asked]
+    assert not any("*" in text for text in words)  # answers are in italics
+
+
+def test_each_chapter_s_solutions_need_no_other_chapter(tmp_path):
+    """Every name is defined in the setup or in the chapter, and what is open was marked."""
+    for name, notebook in exercises.made(lambda source: source).items():
+        code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+        text = "\n".join(["from pathlib import Path", code[1], *sources(notebook)])
+        (tmp_path / f"chapter{name[:2]}.py").write_text(text)
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+def test_statements_are_left_open_by_hand():
+    source = (
+        "def f(x):\n    return x + 1  # yours\n\n\na, b = f(1), f(\n    2\n)  # yours\n"
+        "c[0] = 3  # yours\nfor n in range(3):\n    print(n)  # yours\nd = 4"
+    )
+    assert exercises.opened(source) == (
+        "def f(x):\n    return ...  # your code\n\n\na, b = ...  # your code\n"
+        "...  # your code\nfor n in range(3):\n    ...  # your code\nd = 4"
+    )
+
+
+@pytest.mark.slow
+def test_a_filled_one_is_right_and_an_open_one_is_not(tmp_path):
+    for left_open, word in ((lambda source: source, "-> right"), (exercises.opened, "-> not yet")):
+        notebook = exercises.made(left_open)["03.ipynb"]
+        notebook.cells[1].source = f"import sys\nsys.path.append({str(ROOT)!r})"
+        keep = (
+            notebook.cells[:4] + [c for c in notebook.cells if "soft_iou(y_true" in c.source][-1:]
+        )
+        notebook = nbformat.from_dict({**notebook, "cells": keep})
+        NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        printed = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
+        assert word in printed, printed
