@@ -211,3 +211,29 @@ def test_a_record_tells_how_it_came_about(path):
     assert {"hardware", "versions", "commit", "date"} <= set(record)
     assert "dirty" not in record["commit"]
     assert str(ROOT) not in path.read_text() and sys.prefix not in path.read_text()
+
+
+# --- on a GPU
+
+
+def test_a_part_that_cannot_run_says_why_and_the_rest_goes_on(tmp_path, monkeypatch):
+    import gpu
+
+    monkeypatch.setitem(gpu.PARTS, "JAX", (0.01, "saving"))
+    monkeypatch.setitem(gpu.PARTS, "input", (60, "steps:no_such_model"))
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--small", "--to", str(tmp_path), "--parts"])
+    sys.argv += ["JAX", "input"]
+    gpu.main()
+    record = json.loads((tmp_path / "gpu.json").read_text())
+    assert record["parts"]["JAX"]["nothing"] == "it took more than 0.01 s"
+    assert "missing 2 required positional arguments" in record["parts"]["input"]["nothing"]
+
+
+def test_every_part_of_the_gpu_s_measurement_has_its_function():
+    import gpu
+
+    for _, one in gpu.PARTS.values():
+        assert one.split(":")[0] in gpu.ONE
+    assert (
+        sum(seconds for seconds, _ in gpu.PARTS.values()) > 60 * 8
+    )  # a limit each, and one of all
