@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
+
+from unet_tf import training
 
 # Logical devices have to be set up before TensorFlow starts: a process of its own.
 SCRIPT = """
@@ -43,6 +46,7 @@ for kind, own, off in (("plain", recipe, 2e-4), ("batch norm", guide, 2e-3)):
     copies.clear()
     one = trained(f"one {kind}", None, own)
     two = trained(f"two {kind}", mirrored, own)
+    assert one[0].get("devices") is None and two[0]["devices"] == 2
     assert copies == [{1}, {2}], copies
     assert one[2][0] == two[2][0]
     for left, right in zip(one[2][1:], two[2][1:], strict=True):
@@ -79,3 +83,16 @@ def test_two_devices_train_as_one_and_resume(tmp_path):
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert "same" in run.stdout
+
+
+def test_all_gpus_are_used_or_so_many(monkeypatch, capsys):
+    there = []
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: there)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda names: names)
+    assert training.devices() is None and training.devices(1) is None
+    with pytest.raises(ValueError, match="--devices 2: there are 0 GPUs"):
+        training.devices(2)
+    there += [tf.config.LogicalDevice(f"GPU:{n}", "GPU") for n in range(3)]
+    assert training.devices() == ["GPU:0", "GPU:1", "GPU:2"]
+    assert "Devices: 3 GPUs" in capsys.readouterr().out
+    assert training.devices(2) == ["GPU:0", "GPU:1"] and training.devices(1) is None

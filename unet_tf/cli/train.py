@@ -207,7 +207,10 @@ def run_folds(recipe, folder, report, to, arguments, how):
 
 def how_to_train(arguments):
     """Arguments of `unet_tf.protocol.run` that no recipe sets, from the command line."""
+    from unet_tf import training
+
     return {
+        "strategy": training.devices(arguments.devices),
         "precision": arguments.precision,
         "xla": {"on": True, "off": False}.get(arguments.xla, "auto"),
         "deterministic": arguments.deterministic == "on",

@@ -116,7 +116,7 @@ def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     names = ["recipe", "variant", "seed", "split", "files", "precision", "classes"]
     names += [] if identity.get("deterministic", True) else ["deterministic"]
-    names += [name for name in ("regions",) if name in identity]
+    names += [name for name in ("regions", "devices") if name in identity]
     settings = dict(identity.get("settings", {}))
     if settings.get("schedule", "constant") == "constant":
         settings = {k: v for k, v in settings.items() if k not in ("epochs", "schedule")}

@@ -100,6 +100,8 @@ def run(
         identity = identity_of(recipe, folder, parts, labels, seed, policy)
         if not deterministic:
             identity["deterministic"] = False
+        if strategy:  # dropout draws on each device by itself
+            identity["devices"] = strategy.num_replicas_in_sync
         there, done, goes_on = found_in(to, identity, resume, again, other_code)
         if done:
             untracked = "; it is not tracked anew" if mlflow else ""
