@@ -34,6 +34,12 @@ def test_what_is_given_stays_and_the_rest_follows(folder, at_once):
     assert made.settings["crops"] > 1
 
 
+@pytest.mark.parametrize(("epochs", "every"), [(30, 5), (3, 1), (1, 1)])
+def test_epochs_of_two_seconds_are_written_every_fifth_time(folder, at_once, epochs, every):
+    made = plan.plan(doctor.check(folder), 1, {"epochs": epochs})
+    assert made.save_every == every
+
+
 def test_a_plan_is_read_as_it_was_written(folder, at_once, tmp_path):
     made = plan.plan(doctor.check(folder), 1)
     (tmp_path / "plan.json").write_text(json.dumps(made.record()))

@@ -59,7 +59,7 @@ def checked(arguments, folder):
 
 def planned(report, arguments, to):
     """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
-    and kept in the run's folder. Gives the recipe that it makes."""
+    and kept in the run's folder. Gives the recipe that it makes, and the epochs between writes."""
     from unet_tf import plan, protocol
     from unet_tf.files import write_json
 
@@ -77,7 +77,7 @@ def planned(report, arguments, to):
     recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
     Path(to).mkdir(parents=True, exist_ok=True)
     write_json(own, made.record())
-    return recipe
+    return recipe, made.save_every
 
 
 def announced(recipe, to):
@@ -165,7 +165,7 @@ def run_train(arguments):
     unseen = not (arguments.no_check or kept) and (arguments.data or not name)
     if arguments.leave_out or unseen or patterns:  # what goes on was checked when it began
         report = checked(arguments, folder)
-    recipe = None
+    recipe, between = None, 1
     if not plans:
         recipe = recipe_of([name or plan.recipe_for(report, named_classes)], variant, arguments)
         many = report.classes.names if report and report.classes else ()
@@ -176,10 +176,12 @@ def run_train(arguments):
             )
     to = to or Path("runs") / folder.name
     refuse_run_in(to, arguments)
-    recipe = recipe or planned(report, arguments, to)
+    if recipe is None:
+        recipe, between = planned(report, arguments, to)
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
     how |= how_to_train(arguments)
+    how["save_every"] = arguments.save_every or between
     if arguments.folds:
         return run_folds(recipe, folder, report, to, arguments, how)
     how |= {"pairs": report.whole_pairs() if arguments.leave_out or patterns else None}
@@ -214,7 +216,7 @@ def how_to_train(arguments):
         "precision": arguments.precision,
         "xla": {"on": True, "off": False}.get(arguments.xla, "auto"),
         "deterministic": arguments.deterministic == "on",
-        "save_every": arguments.save_every,
+        "save_every": arguments.save_every or 1,
         "verbose": verbosity(),
     }
 

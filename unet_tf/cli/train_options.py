@@ -42,8 +42,8 @@ def common_options():
     common.add_argument("--deterministic", default="on", choices=("on", "off"), help=words)
     words = "GPUs to train on (all)"
     common.add_argument("--devices", type=whole(1), metavar="N", help=words)
-    words = "epochs between writes (1)"
-    common.add_argument("--save-every", type=whole(1), default=1, metavar="N", help=words)
+    words = "epochs between writes (1; in a plan 10 seconds or more)"
+    common.add_argument("--save-every", type=whole(1), metavar="N", help=words)
     settings = common.add_argument_group("settings of the recipe, where they are to differ")
     for name, kind, metavar, text in SETTINGS:
         unless = argparse.SUPPRESS  # things stay as they are

@@ -16,6 +16,8 @@ from unet_tf.plan.found import found_in
 from unet_tf.plan.timed import timed
 
 MINUTES = 10.0
+BETWEEN = 10  # seconds at least from one write of the training's state to the next: a write takes
+# one, of which an epoch of two seconds would be slowed by a third
 
 
 class Plan(NamedTuple):
@@ -29,6 +31,11 @@ class Plan(NamedTuple):
     def settings(self):
         """{name: value}, for `unet_tf.protocol.changed`."""
         return {choice.setting: choice.value for choice in self.choices}
+
+    @property
+    def save_every(self):
+        """Epochs between writes: at least `BETWEEN` seconds, as the plan counts them."""
+        return max(1, round(BETWEEN * self.settings["epochs"] / (60 * self.minutes)))
 
     def record(self):
         """The plan ready for JSON."""
