@@ -84,6 +84,8 @@ def test_training_and_score_leave_out_what_does_not_count(folder, tmp_path, caps
     assert result["scores"]["baseline"] == 1  # the mask is the same in all of them
     assert commands.main(["score", str(to / "best.keras"), str(folder), "--region", "fov"]) == 0
     assert f"{result['scores']['dice']:.4f}" in capsys.readouterr().out
+    assert commands.main(["score", str(to / "best.keras"), str(folder)]) == 0
+    assert "trained within fov alone" in capsys.readouterr().out
     # Another region is another training.
     Image.fromarray(np.full((32, 32), 255, "uint8")).save(folder / "fov/0_fov.png")
     assert commands.main([*command, "--to", str(to), "--region", "fov", "--resume"]) == 1

@@ -29,6 +29,11 @@ def scored(model, folder, part=None, seen=False, region=None, batch_size=None):
         As `held_out` and `reader`; for a mask that the model's labels cannot mean.
     """
     card = model.card
+    if region is None and "region" in card.trained_on:
+        print(
+            f"This model was trained within {card.trained_on['region']} alone: what it says "
+            "outside means nothing, so score it by --region, too"
+        )
     pairs, train = data.held_out(folder, part, card, seen)
     read = data.reader(card.labels, pairs, folder, region)
     batch_size = batch_size or card.trained_on.get("batch_size", 16)

@@ -32,6 +32,7 @@ def trained(recipe, parts, identity, labels, read, strategy, tracker, folder, re
     whole = None if None in size else size  # crops are of no size of the whole image
     facts = ("recipe", "variant", "data", "seed", "code", "versions", "date")
     trained_on = {"images": len(parts.train), **{name: identity[name] for name in facts}}
+    trained_on |= {"region": recipe.region} if recipe.region else {}
     trained_on |= {"batch_size": recipe.batch_size, "seen": data.digests(parts)}
 
     def begin(logs):
