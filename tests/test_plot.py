@@ -122,3 +122,8 @@ def test_a_padded_model_is_drawn_too():
     figure = plot.network(simple_fcn((31, 47, 3), (4, 4, 4)))
     assert "32x48" in [text.get_text() for text in figure.axes[0].texts]
     plt.close(figure)
+
+
+def test_a_model_of_any_size_has_none_to_draw():
+    with pytest.raises(ValueError, match="build it for one to draw it"):
+        plot.network(simple_fcn((None, None, 3), (4, 4, 4)))

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from unet_tf.files import UserError
+
 MAP, SKIP, EDGE = "#9ecae1", "#fdd0a2", "0.25"
 GAP, BETWEEN = 0.5, 0.12  # between stages, and between the maps of a stage, in inches
 
@@ -37,8 +39,13 @@ def network(model, title=None):
     Parameters
     ----------
     model : keras.Model
-        One of `unet_tf.network`, or built like them; its input has a height and width.
+        One of `unet_tf.network`, or built like them.
     title : str, optional
+
+    Raises
+    ------
+    UserError
+        The model is for images of any size, so its layers have none.
     """
     stages = stages_of(model)
     depths = depths_of(stages)
@@ -92,6 +99,11 @@ def depths_of(stages):
 
 def stages_of(model):
     """The stages of a model, in order."""
+    if None in model.input_shape[1:3]:
+        raise UserError(
+            f"{model.name} is for images of any size: build it for one to draw it, such as "
+            "(96, 128, 3)"
+        )
     stages, where = [], {}
     for layer in model.layers:
         name, shape = type(layer).__name__, layer.output.shape
