@@ -172,3 +172,17 @@ def test_archives_that_the_user_brought_are_taken(served, tmp_path):
         (folder / name).write_bytes((place / name).read_bytes())
     pets.download_pets(folder, page="http://127.0.0.1:9/")
     assert len(data.pair(folder)) == 7 and not asked
+
+
+def test_a_torn_archive_is_not_remembered(served, tmp_path):
+    """Delete it and run this again, says the message; that has to do."""
+    place, page, _ = served
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    whole = (place / "images.tar.gz").read_bytes()
+    (folder / "images.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"images.tar.gz: is damaged .*Delete it and run"):
+        pets.download_pets(folder, page=page)
+    (folder / "images.tar.gz").unlink()
+    pets.download_pets(folder, page=page)
+    assert len(data.pair(folder)) == 7

@@ -58,7 +58,11 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
         print(f"{folder}: there already")
     else:
         archives = [fetched(folder, name, page) for name in FILES]
-        laid_out(folder, *archives)
+        try:
+            laid_out(folder, *archives)
+        except UserError:  # what is to be deleted is not what the next one is compared with
+            (folder / RECORD).unlink(missing_ok=True)
+            raise
         for archive in archives:
             archive.unlink()
     write_text(folder / TABLE, TABLES[not border_counts])
