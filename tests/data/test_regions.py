@@ -57,5 +57,16 @@ def test_regions_that_do_not_fit(pairs, tmp_path):
     with pytest.raises(UserError, match=r"a\.png and .*a_roi\.png would both be the region of a"):
         read()
     twice = [*pairs, Pair(tmp_path / "other/a.tif", tmp_path / "other/a_m.png")]
-    with pytest.raises(UserError, match="two images have this name"):
+    with pytest.raises(UserError, match=r"a\.png: could be the region of .*a\.tif and .*a\.tif"):
         data.reader(Labels.foreground(), twice, tmp_path, "fov")
+
+
+def test_parts_with_one_name_have_the_regions_beside_them(tmp_path):
+    pairs = []
+    for part, shown in (("train", [255, 0]), ("test", [0, 255])):
+        place = tmp_path / part
+        save(place / "masks/7.png", [[255, 255]])
+        save(place / "fov/7_fov.png", [shown])
+        pairs.append(Pair(place / "images/7.tif", place / "masks/7.png"))
+    read = data.reader(Labels.foreground(), pairs, tmp_path, "*/fov/*.png")
+    assert [read(mask).tolist() for _, mask in pairs] == [[[1, 255]], [[255, 1]]]

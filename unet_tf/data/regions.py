@@ -63,16 +63,15 @@ def regions_of(pairs, folder, pattern):
     if not files:
         raise UserError(f"{place}: there are no images of regions (--region)")
     stems, regions = {}, {}
-    for image, mask in pairs:
-        if stems.setdefault(image.stem, mask) != mask:
-            raise UserError(f"{image}: two images have this name: score a part (--part) by itself")
+    for pair in pairs:
+        stems.setdefault(pair[0].stem, []).append(pair)
     for file in files:
         ends = [
             end for end in range(1, len(file.stem) + 1) if not file.stem[end : end + 1].isalnum()
         ]
         fitting = [file.stem[:end] for end in ends if file.stem[:end] in stems]
         if fitting:  # the longest: `a_1_region` is of `a_1`, not of `a`
-            there = regions.setdefault(stems[fitting[-1]], file)
+            there = regions.setdefault(nearest_to(file, stems[fitting[-1]])[1], file)
             if there != file:
                 raise UserError(
                     f"{there} and {file} would both be the region of {fitting[-1]}: give a "
@@ -86,3 +85,14 @@ def regions_of(pairs, folder, pattern):
             "or so with something behind, such as 01_mask.gif for 01.tif"
         )
     return regions
+
+
+def nearest_to(file, pairs):
+    """Of pairs whose images have one name that whose folder is nearest to a file's, as parts have
+    `train/mask/7.png` for `train/images/7.png`; a UserError where two are."""
+    places = [[os.path.abspath(path) for path in (file, image)] for image, _ in pairs]
+    depths = [len(Path(os.path.commonpath(two)).parts) for two in places]
+    if depths.count(max(depths)) > 1:
+        names = " and ".join(str(image) for image, _ in pairs[:2])
+        raise UserError(f"{file}: could be the region of {names}: give them names of their own")
+    return pairs[depths.index(max(depths))]
