@@ -88,7 +88,7 @@ print(f"effects: {len(effects)} trainings")
 # %% [markdown]
 # ## Which cars stand on both sides?
 #
-# The article splits its files at random. Each car has 16 views, so most cars end up in training *and* in
+# The article splits its files at random. Each car has 16 views, so nearly every car ends up in training *and* in
 # validation: the model is examined on cars that it has seen. Here are the first 320 pairs, split in both ways. The
 # test cars are the same, and stay out of both.
 
@@ -145,7 +145,7 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", 
 plt.show()
 
 # %% [markdown]
-# A column is a car, a mark an image. On the left nearly every column outside the test mixes squares and circles. In the
+# A column is a car, a mark an image. On the left every column outside the test mixes squares and circles. In the
 # middle each column has one mark. On the right stands what this changed: the mean leak and its 95% interval, in dice.
 # The interval holds zero. So the split is wrong, and these small trainings on rendered cars cannot show a price for it.
 # How an interval is made, and why a leak may hide, comes below.
@@ -438,13 +438,8 @@ for count in (2, 3, 4, 5, 10, 20):
 #
 # ## Does a split by image flatter the score?
 #
-# Back to the two splits of the beginning. In numbers:
-
-# %%
-print("By car:  ", data.described(by_car))
-print("By image:", data.described(by_image))
-
-# %% [markdown]
+# Back to the two splits of the beginning.
+#
 # What does a validation image find in training? By image, the same car from a step further round the
 # turntable. By car, at best another car in the same pose: take the one whose thumbnail of 24x32 is most
 # like it.
@@ -500,7 +495,6 @@ mean, low, high = interval(leak)
 print(f"{len(seeds)} seeds, rendered cars: leak {mean:+.4f} ({low:+.4f} to {high:+.4f})")
 print(f"an interval from {low:+.4f} to {high:+.4f}:", "a leak" if low > 0 else "no leak shown")
 
-# %%
 figure, axis = plt.subplots(figsize=(7.4, 2.0), dpi=80, layout="constrained")
 for row, (found, colour) in enumerate(zip(meter.values(), (plot.MISSED, plot.TRUTH), strict=True)):
     values = [found[seed] for seed in seeds]
