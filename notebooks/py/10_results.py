@@ -98,10 +98,7 @@ by_car = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
 rest = [pair for pair in pairs if pair not in by_car.test]
 by_image = data.Split(*data.divide(rest, "image", len(by_car.validation), 42), by_car.test)
 splits = {"split by image": by_image, "split by car": by_car}
-for name, parts in splits.items():
-    both = {data.group_of(p.image) for p in parts.train}
-    both &= {data.group_of(p.image) for p in parts.validation}
-    print(f"{name}: {len(both)} cars in training and in validation")
+print("Split by image:", data.described(by_image))
 
 # %% [markdown]
 # What did this cost in real trainings? Each of the two splits has a training per seed in the records. Take the
@@ -620,12 +617,12 @@ plt.show()
 # effect that shows.
 
 # %%
-half = np.median([high - mean for mean, _, high in moved.values()])
+half, alone = np.median([h - m for m, _, h in moved.values()]), np.std(list(base.values()), ddof=1)
 coloured = sum(verdict(low, high) != "within the noise" for _, low, high in moved.values())
-print(f"{coloured} of {len(moved)} show; by chance alone {len(moved) / 20:.1f} would")
-print(f"smallest effect that shows, typically: {half:.4f}")
+print(
+    f"{coloured} of {len(moved)} show, {len(moved) / 20:.1f} by chance; smallest effect {half:.4f}"
+)
 spreads = {name: np.std(list(found.values()), ddof=1) for name, found in dices.items()}
-alone = np.std(list(base.values()), ddof=1)
 kept = [np.std(differences[name], ddof=1) / np.hypot(spreads[name], alone) for name in moved]
 print(f"spread of the differences, as a share of what it is unpaired: {np.median(kept):.2f}")
 
@@ -745,15 +742,10 @@ for question, answer in answers(record).items():
 # Now the same list for the article's U-Net. Count what is missing.
 
 # %%
-article = {
-    "data": "Carvana, the first 1000 images",
-    "split": "by image, seed 42",
-    "scored on": "validation, which also stopped the training",
-    "score": "dice pooled over a batch, soft, 96x128",
-    "result": "0.9416",
-    "model": "96x128, 16 epochs",
-    "made by": "a P100",
-}
+article = {"data": "Carvana, the first 1000 images", "split": "by image, seed 42"}
+article |= {"scored on": "validation, which also stopped the training", "result": "0.9416"}
+article |= {"score": "dice pooled over a batch, soft, 96x128"}
+article |= {"model": "96x128, 16 epochs", "made by": "a P100"}
 missing = [question for question in answers(record) if question not in article]
 print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(missing)}")
 
