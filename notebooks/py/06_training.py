@@ -61,8 +61,8 @@ keras.utils.set_random_seed(42)
 folder = data.find()
 
 # %% [markdown]
-# On two CPU cores you train a U-Net of three levels at a quarter of the guide's pixels; with a GPU, a T4 or better, set
-# `FULL` to `True` for the guide's own filters and size. Every training here takes a part of the images and a few
+# On two CPU cores you train a U-Net of three levels at a quarter of the guide's pixels; with a GPU, a T4 or better,
+# set `FULL` to `True` for the guide's own filters and size. Every training here takes a part of the images and a few
 # epochs.
 
 # %%
@@ -137,8 +137,8 @@ print(f"3x3 convolutions with a bias: {sum(layer.use_bias for layer in threes)} 
 # %% [markdown]
 # ### How fast it remembers
 #
-# PyTorch's layer, the guide's, keeps 0.9 of the old statistics at each step unless told otherwise; Keras's keeps 0.99.
-# How much of the start, mean 0 and variance 1, is then left after 12, 60 and 600 steps?
+# PyTorch's layer, the guide's, keeps 0.9 of the old statistics at each step unless told otherwise; Keras's keeps
+# 0.99. How much of the start, mean 0 and variance 1, is then left after 12, 60 and 600 steps?
 
 # %%
 for momentum in (layers.BatchNormalization().momentum, 0.9):
@@ -159,8 +159,8 @@ del full
 # ### Logits and a sigmoid
 #
 # The guide's network ends with *logits*, numbers of any size, and its loss takes those. Ours ends with a sigmoid, so
-# that what is saved gives probabilities. Is something lost? Take a pixel that is no car, and is called car with a logit
-# of 20: its cross-entropy is 20. Give Keras the sigmoid's output as it is, then as a bare number.
+# that what is saved gives probabilities. Is something lost? Take a pixel that is no car, and is called car with a
+# logit of 20: its cross-entropy is 20. Give Keras the sigmoid's output as it is, then as a bare number.
 
 # %%
 probability = layers.Activation("sigmoid", dtype="float32")(tf.constant([[20.0]]))
@@ -175,10 +175,10 @@ for value in (probability, probability.numpy()):
 #
 # ## One geometry for image and mask
 #
-# The guide augments its pairs rightly: image and mask by one geometry, as `augment` of notebook 02 does. By how much is
-# another matter. It turns every image by up to 35 degrees and stands every tenth car on its roof, while Carvana's cars
-# stand upright on a turntable, in front of a camera that does not move. Compare the first two rows; then look for the
-# amber corners of the third.
+# The guide augments its pairs rightly: image and mask by one geometry, as `augment` of notebook 02 does. By how much
+# is another matter. It turns every image by up to 35 degrees and stands every tenth car on its roof, while Carvana's
+# cars stand upright on a turntable, in front of a camera that does not move. Compare the first two rows; then look
+# for the amber corners of the third.
 
 # %%
 first = pipeline.decoded(data.pair(folder)[3:4], (160, 240)).batch(1).map(pipeline.to_float)
@@ -221,8 +221,8 @@ print("epoch 4, the same bits:", np.array_equal(drawn[0], drawn[2]))
 # %% [markdown]
 # ## Settings by name
 #
-# A *recipe* holds all that makes a published training. `recipes.get` hands one out, with other settings where you name
-# them; `recipes.quick` makes one small, `recipes.changed` changes any. The last one here is yours.
+# A *recipe* holds all that makes a published training. `recipes.get` hands one out, with other settings where you
+# name them; `recipes.quick` makes one small, `recipes.changed` changes any. The last one here is yours.
 
 # %%
 guide = protocol.get("guide_unet")
@@ -274,8 +274,8 @@ print("only the weight kept:", moved(saved, keras.optimizers.Adam(0.1), [-1.0]))
 #
 # `fit(..., folder=...)` writes it after each epoch, in a thread beside the training: the best model, without its
 # optimizer, as `best.keras`, a row of `log.csv` to read, all the rest as `state.npz`. With `resume=True` it goes on
-# from there; where nothing lies yet it starts, so that one
-# command does both. (The guide's loads a checkpoint that its first run does not have.) This is a whole training:
+# from there; where nothing lies yet it starts, so that one command does both. (The guide's loads a checkpoint that
+# its first run does not have.) This is a whole training:
 
 
 # %%
@@ -307,8 +307,8 @@ def training(recipe, folder, to, resume=False, callbacks=()):
 # %% [markdown]
 # ## Stopped by force
 #
-# Now the accident. A second process trains the same recipe and is killed in the middle of its third epoch, by signal 9:
-# no program can catch it, so nothing is tidied up. The process sends it to itself after so many steps, so that the
+# Now the accident. A second process trains the same recipe and is killed in the middle of its third epoch, by signal
+# 9: no program can catch it, so nothing is tidied up. The process sends it to itself after so many steps, so that the
 # moment is the same on every machine.
 
 
@@ -373,8 +373,8 @@ seeds = [v for v in network.unet(filters=(2, 4)).variables if "seed" in v.path]
 print(f"the U-Net of notebook 05 has {len(seeds)} more, the state of its two dropouts")
 
 # %% [markdown]
-# The half epoch is lost, the two before it are not. Resume, in this process; then train once more without any stop, to
-# compare.
+# The half epoch is lost, the two before it are not. Resume, in this process; then train once more without any stop,
+# to compare.
 
 # %%
 resumed, history = training(recipe, folder, "runs/stopped", resume=True)
@@ -408,8 +408,8 @@ figure.suptitle(f"guide_unet, {kind} cars", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# The dots lie on the grey line. One kill proves little: `experiments/kill_and_resume.py` kills a training with dropout
-# 20 times at random moments, and compares every bit.
+# The dots lie on the grey line. One kill proves little: `experiments/kill_and_resume.py` kills a training with
+# dropout 20 times at random moments, and compares every bit.
 #
 # To go on under another setting would be neither the old training nor a new one. It is refused, and you are told what
 # differs.
@@ -439,9 +439,9 @@ except ValueError as error:
 #
 # ## Precision
 #
-# The guide trains in *mixed precision*: it computes in 16 bits and keeps the weights in 32. Which 16? `float16` spends
-# them on digits, `bfloat16` on range. Look at 256 + 1, at 70,000, and at a gradient of 1e-08. The last line then
-# multiplies that gradient by a *loss scale* before it becomes a `float16`, and divides it again afterwards.
+# The guide trains in *mixed precision*: it computes in 16 bits and keeps the weights in 32. Which 16? `float16`
+# spends them on digits, `bfloat16` on range. Look at 256 + 1, at 70,000, and at a gradient of 1e-08. The last line
+# then multiplies that gradient by a *loss scale* before it becomes a `float16`, and divides it again afterwards.
 
 # %%
 for dtype in ("float32", "bfloat16", "float16"):
@@ -452,8 +452,8 @@ scaled = ops.cast(1e-8 * scale, "float16")
 print(f"scaled by {scale:.0f}: {float(scaled):.1e}, and back: {float(scaled) / scale:.1e}")
 
 # %% [markdown]
-# `bfloat16` cannot count to 257: sums and weights stay in `float32`. `float16` has no 70,000, and the small gradient is
-# gone, unless the loss is multiplied before its gradients are computed. Keras does so by itself under
+# `bfloat16` cannot count to 257: sums and weights stay in `float32`. `float16` has no 70,000, and the small gradient
+# is gone, unless the loss is multiplied before its gradients are computed. Keras does so by itself under
 # `mixed_float16`.
 #
 # Now time it: the same steps on one batch, in `float32` and in your machine's policy, with four times the filters, so
@@ -525,8 +525,8 @@ experiment = fresh("unet_tf")
 
 # %% [markdown]
 # `runs.run` carries a recipe out: `training` from above, then the scores of notebook 03 on test cars, pictures and a
-# record. With `mlflow=` it is tracked: after each epoch the new row of `log.csv` is copied to the store, at the end all
-# the rest. Track the guide's augmentation as written and as corrected.
+# record. With `mlflow=` it is tracked: after each epoch the new row of `log.csv` is copied to the store, at the end
+# all the rest. Track the guide's augmentation as written and as corrected.
 
 # %% tags=["nbval-ignore-output"]
 from unet_tf import protocol
@@ -539,7 +539,8 @@ for variant in ("as written", "corrected"):
 
 # %% [markdown]
 # Compare them from code. `search_runs` gives a table with a row for each run and a column for each setting and score.
-# Here are some; `test_dice` is hard, per image, at original size, and the baseline is the constant one of notebook 03.
+# Here are some; `test_dice` is hard, per image, at original size, and the baseline is the constant one of notebook
+# 03.
 
 # %% tags=["nbval-ignore-output"]
 found = mlflow.search_runs([experiment], order_by=["params.variant"])

@@ -12,8 +12,8 @@
 # **You need** no data and no account: a car studio is rendered where Carvana is not at hand. About a
 # minute on 2 CPU cores; on a GPU: not measured.
 #
-# The way from a trained model to a score that you can trust has a few steps, and each can flatter you. This
-# notebook walks it once, with the U-Net of [notebook 05](05_unet.ipynb).
+# The way from a trained model to a score that you can trust has a few steps, and each can flatter you. This notebook
+# walks it once, with the U-Net of [notebook 05](05_unet.ipynb).
 
 # %% [markdown]
 # ## Setup
@@ -52,8 +52,8 @@ keras.utils.set_random_seed(42)
 folder = data.find()
 
 # %% [markdown]
-# On two CPU cores you train a U-Net with 16 filters in its first level; with a GPU, a T4 or better, set
-# `FULL` to `True` for the article's 64.
+# On two CPU cores you train a U-Net with 16 filters in its first level; with a GPU, a T4 or better, set `FULL` to
+# `True` for the article's 64.
 
 # %%
 FULL = False  # True: the article's size, for a GPU
@@ -65,8 +65,8 @@ print(f"{kind} cars: {IMAGES} images, {BASE} filters, {EPOCHS} epochs, batches o
 # %% [markdown]
 # ## A model to score
 #
-# Data, split and training are those of notebook 05. Three parts, no car in two of them: one to learn from, one
-# to choose by, one to score.
+# Data, split and training are those of notebook 05. Three parts, no car in two of them: one to learn from, one to
+# choose by, one to score.
 
 # %%
 parts = data.split(data.pair(folder)[:IMAGES], by="group", validation_size=0.2, test_size=0.2)
@@ -82,8 +82,8 @@ adam = keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-6)
 history = fit(model, training, validation, epochs=EPOCHS, optimizer=adam, verbose=2)
 
 # %% [markdown]
-# From here on nothing is trained. You compute each image's probabilities once; what you do with them is
-# arithmetic, and a score of them needs no model.
+# From here on nothing is trained. You compute each image's probabilities once; what you do with them is arithmetic,
+# and a score of them needs no model.
 
 
 # %%
@@ -106,8 +106,8 @@ print("validation dice above 0.85:", dices_of(parts.validation, on_validation).m
 # %% [markdown]
 # ## A threshold, and where to choose it
 #
-# A mask is all pixels whose probability is at least a threshold. Four pixels, the first two of them car: look
-# for the threshold that parts them.
+# A mask is all pixels whose probability is at least a threshold. Four pixels, the first two of them car: look for the
+# threshold that parts them.
 
 # %%
 truth = np.array([[1, 1, 0, 0]])
@@ -118,8 +118,8 @@ for threshold in (0.20, 0.35, 0.50):
 
 # %% [markdown]
 # Dice is highest at 0.35, not at 0.5. `scores.best_threshold` does the same over files, for 19 thresholds: the mean
-# dice of the images at each, and the best. Ask it on the validation cars. The test cars' curve stands beside
-# it in grey, for this lesson alone: as a rule you never see it.
+# dice of the images at each, and the best. Ask it on the validation cars. The test cars' curve stands beside it in
+# grey, for this lesson alone: as a rule you never see it.
 
 # %%
 threshold, validation_curve = scores.best_threshold(parts.validation, on_validation)
@@ -136,8 +136,8 @@ axis.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# Both curves are flat in the middle and fall at the ends, and their tops need not stand at the same place. What
-# if you chose on the test cars, then? Or on each of them, one at a time?
+# Both curves are flat in the middle and fall at the ends, and their tops need not stand at the same place. What if
+# you chose on the test cars, then? Or on each of them, one at a time?
 
 # %% tags=["nbval-ignore-output"]
 honest = test_curve[scores.THRESHOLDS.index(threshold)]
@@ -156,17 +156,17 @@ print("chosen on the test cars, never lower:", test_curve.max() >= honest)
 print("on each of them, never lower still:", each >= test_curve.max() - 1e-9)
 
 # %% [markdown]
-# The model is the same in all three lines, and so are its probabilities. Each choice picks, out of 19, the one
-# that these very images like best, luck included, and the fewer they are, the more luck there is. On cars to come
-# the luck is gone. The first line is a score; the other two are flattery. It is small here, because one number was
-# chosen; choose epoch, filters and learning rate like that, and it adds up.
+# The model is the same in all three lines, and so are its probabilities. Each choice picks, out of 19, the one that
+# these very images like best, luck included, and the fewer they are, the more luck there is. On cars to come the luck
+# is gone. The first line is a score; the other two are flattery. It is small here, because one number was chosen;
+# choose epoch, filters and learning rate like that, and it adds up.
 #
 # So from here on: **what is chosen is chosen on the validation cars.** The test cars come back once, in the report.
 #
 # ## The original size
 #
-# Notebook 04 had it: first enlarge the probability, then cut. Look at what the other order does to an outline, at
-# one end of a car.
+# Notebook 04 had it: first enlarge the probability, then cut. Look at what the other order does to an outline, at one
+# end of a car.
 
 # %%
 pair, found = parts.validation[3], on_validation[3]
@@ -187,13 +187,13 @@ for axis, (title, prediction) in zip(axes, shown.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Green was found, red missed, blue is too much. On the left the outline goes in stairs, a step a pixel of the
-# model; on the right the enlarged probability knows how far between two pixels the edge lies.
+# Green was found, red missed, blue is too much. On the left the outline goes in stairs, a step a pixel of the model;
+# on the right the enlarged probability knows how far between two pixels the edge lies.
 #
 # ## Mirror images
 #
-# A car in the mirror is a car. A network that has learned this imperfectly gives two opinions, of an image and of
-# its mirror image, and their mean may be better than either. `flipped` makes such a model of a model.
+# A car in the mirror is a car. A network that has learned this imperfectly gives two opinions, of an image and of its
+# mirror image, and their mean may be better than either. `flipped` makes such a model of a model.
 
 # %% tags=["lifted"]
 AXES = {"vertical": 1, "horizontal": 2}
@@ -219,8 +219,8 @@ def flipped(model, flips=("horizontal",)):
 
 
 # %% [markdown]
-# Try it on a "model" that knows its left from its right: it answers every pixel with the number of its column. In
-# the mirror, and back, column 0 is answered 3. Look for the mean.
+# Try it on a "model" that knows its left from its right: it answers every pixel with the number of its column. In the
+# mirror, and back, column 0 is answered 3. Look for the mean.
 
 
 # %%
@@ -250,15 +250,15 @@ for name, asked in {"alone": model, "flipped": flipped(model)}.items():
 print("flips move the dice by less than 0.02:", abs(with_flips - alone) < 0.02)
 
 # %% [markdown]
-# The network alone has sides, the flipped one has none. The gain, if there is one, is small: training has shown
-# it mirrored cars already. Vertical flips are there for aerial images; cars do not stand on their roofs.
+# The network alone has sides, the flipped one has none. The gain, if there is one, is small: training has shown it
+# mirrored cars already. Vertical flips are there for aerial images; cars do not stand on their roofs.
 #
 # ## Tiles
 #
-# Large images can also go through a model in pieces of the size it was trained at. At the edge of a piece the
-# network sees least of what is around, so pieces overlap, and where they do, the mean counts, with a weight that
-# falls from the middle of a tile to its edges: a pyramid. Look for the least weight, in the corners: it is above 0.
-# Then two tiles of width 4 over a width of 6; the first answers 0, the second 1.
+# Large images can also go through a model in pieces of the size it was trained at. At the edge of a piece the network
+# sees least of what is around, so pieces overlap, and where they do, the mean counts, with a weight that falls from
+# the middle of a tile to its edges: a pyramid. Look for the least weight, in the corners: it is above 0. Then two
+# tiles of width 4 over a width of 6; the first answers 0, the second 1.
 
 # %%
 slope = 1 - np.abs((np.arange(4) + 0.5) * 2 / 4 - 1)
@@ -267,9 +267,9 @@ first, second = np.pad(slope, (0, 2)), np.pad(slope, (2, 0))
 print("blended:", (0 * first + 1 * second) / (first + second))
 
 # %% [markdown]
-# In the two columns that both tiles see, the answer goes over from 0 to 1 by way of 1/4 and 3/4: no seam.
-# `tiled` does this in two dimensions, and fills up images smaller than a tile. A model that looks at each pixel
-# alone, as a 1x1 convolution does, must then give the same in tiles as on the whole image.
+# In the two columns that both tiles see, the answer goes over from 0 to 1 by way of 1/4 and 3/4: no seam. `tiled`
+# does this in two dimensions, and fills up images smaller than a tile. A model that looks at each pixel alone, as a
+# 1x1 convolution does, must then give the same in tiles as on the whole image.
 
 # %%
 from unet_tf.predict import tiled
@@ -316,8 +316,8 @@ plt.show()
 # ## Run lengths
 #
 # The competition takes its masks as text: for each run of car pixels its first pixel and its length, counted from 1,
-# row by row. Read them off by hand first. Then look at the places where the flattened mask changes, which is the
-# way that comes to mind for code.
+# row by row. Read them off by hand first. Then look at the places where the flattened mask changes, which is the way
+# that comes to mind for code.
 
 # %%
 mask = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 1, 1]])
@@ -326,8 +326,8 @@ print("by hand: 1 2, 6 2, 15 2")
 print("changes:", np.flatnonzero(np.diff(mask.ravel())) + 2)
 
 # %% [markdown]
-# Four changes for three runs: 3 and 8 *end* runs, 6 and 15 start them. A run that touches the first or the last
-# pixel has no change there, and from then on starts and ends are confused. The remedy is a zero at either end:
+# Four changes for three runs: 3 and 8 *end* runs, 6 and 15 start them. A run that touches the first or the last pixel
+# has no change there, and from then on starts and ends are confused. The remedy is a zero at either end:
 
 
 # %% tags=["lifted"]
@@ -379,8 +379,8 @@ for text in (encode(mask), encode(mask | 1), encode(mask * 0), "1 2 6", "6 2 1 2
 
 # %% [markdown]
 # A full mask is one run, an empty one an empty string, and text that fits no 4x4 mask is rejected, with the reason.
-# Is this the competition's
-# own encoding? Its training masks come twice, as pictures and as `train_masks.csv`. Encode the pictures and compare.
+# Is this the competition's own encoding? Its training masks come twice, as pictures and as `train_masks.csv`. Encode
+# the pictures and compare.
 
 # %%
 table = next(iter(sorted(folder.glob("train_masks.csv*"))), None)
@@ -393,9 +393,9 @@ print(f"{equal} of {len(ours)} equal" if table else "no train_masks.csv lies bes
 # %% [markdown]
 # ### A submission that survives a stop
 #
-# Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each
-# row to a partial file as soon as it has it, under a line of settings, and makes the submission of that at the end.
-# It is a generator, an image a step. Take half of the images here, then close it, as an interruption would.
+# Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each row
+# to a partial file as soon as it has it, under a line of settings, and makes the submission of that at the end. It is
+# a generator, an image a step. Take half of the images here, then close it, as an interruption would.
 
 # %%
 paths = (data.unlabelled(folder) or [image for image, _ in parts.test])[:64]
@@ -465,8 +465,8 @@ def boundary_f1(truth, prediction, tolerance=None, counts=True):
 
 # %% [markdown]
 # `thickened` makes an edge wider by the tolerance on every side, and `default_tolerance` is 0.2% of the image's
-# diagonal, at least a pixel. Take a square of 4x4, predicted one pixel too far to the right. By hand: dice
-# 2 x 12 / (16 + 16) = 0.75; of 12 edge pixels 6 lie in both edges. Then larger squares, as much beside the mark.
+# diagonal, at least a pixel. Take a square of 4x4, predicted one pixel too far to the right. By hand: dice 2 x 12 /
+# (16 + 16) = 0.75; of 12 edge pixels 6 lie in both edges. Then larger squares, as much beside the mark.
 
 # %%
 from unet_tf.scores import default_tolerance, thickened
@@ -514,9 +514,9 @@ for name, groups in {"cars": np.repeat(["a", "b"], 16), "images": np.arange(32)}
 #
 # ## The report
 #
-# One set of predictions, the test cars', at the threshold that the validation cars chose, and every score of it.
-# Read the table from the top: the first line is the competition's score with its interval over cars, the second what
-# you get without looking at an image.
+# One set of predictions, the test cars', at the threshold that the validation cars chose, and every score of it. Read
+# the table from the top: the first line is the competition's score with its interval over cars, the second what you
+# get without looking at an image.
 
 # %% tags=["nbval-ignore-output"]
 report = scores.report(parts.test, on_test, threshold)
@@ -539,10 +539,10 @@ print("another batch size, another mean over batches:", differ)
 
 # %% [markdown]
 # No line of the table is wrong, but each may only stand beside the same line of another model. Several mistakes of
-# tutorials need no other training to be seen, they are other ways to score: soft dice at the model's size in the place
-# of hard dice at the images' own; dice pooled over batches, which changes with the batch size; a short last batch that
-# counts as a whole one (of 64 images in batches of 60, the last 4 make up half of the mean). Here they stand side by
-# side, read off the same predictions.
+# tutorials need no other training to be seen, they are other ways to score: soft dice at the model's size in the
+# place of hard dice at the images' own; dice pooled over batches, which changes with the batch size; a short last
+# batch that counts as a whole one (of 64 images in batches of 60, the last 4 make up half of the mean). Here they
+# stand side by side, read off the same predictions.
 #
 # And the boundary F1 says what dice hides: much of the outline is off by more than the tolerance, as it must be where
 # a pixel of the model is several of the image.
@@ -564,11 +564,11 @@ axis.set_xticks(range(len(report["dice_by_view"])), report["dice_by_view"])
 plt.show()
 
 # %% [markdown]
-# Compare the spread of the grey cars within a view with the way that green goes from view to view: while the
-# first is the larger, so few cars cannot tell which view is hard.
+# Compare the spread of the grey cars within a view with the way that green goes from view to view: while the first is
+# the larger, so few cars cannot tell which view is hard.
 #
-# Then the pictures, each with the first digits of its car, its view and its dice: above the three worst images of
-# the report, below the worst one of each of three other cars.
+# Then the pictures, each with the first digits of its car, its view and its dice: above the three worst images of the
+# report, below the worst one of each of three other cars.
 
 # %%
 worst = [names.index(row["image"]) for row in report["worst"][:3]]
@@ -584,9 +584,9 @@ for axis, i in zip(axes.flat, [*worst, *others], strict=True):
 plt.show()
 
 # %% [markdown]
-# Look for red where a car has the colour of the wall behind it, and at the tyres, dark in their own shadow. Then at the
-# digits above, and at the count below the report: ten worst images may be ten views of one car. That is one finding,
-# not ten: this car makes the interval wide, and it is the next thing to look into.
+# Look for red where a car has the colour of the wall behind it, and at the tyres, dark in their own shadow. Then at
+# the digits above, and at the count below the report: ten worst images may be ten views of one car. That is one
+# finding, not ten: this car makes the interval wide, and it is the next thing to look into.
 #
 # ## What we saw
 #

@@ -11,8 +11,8 @@
 # - measure IoU soft and hard, for one class and pooled, and see why a building IoU of 0.66 reads as 0.88.
 #
 # **You need** no data and no account: a town is rendered where the photographs are not at hand, within a
-# minute, the first time. Then about a minute on 2 CPU cores; with the photographs several minutes; on a GPU:
-# not measured.
+# minute, the first time. Then about a minute on 2 CPU cores; with the photographs several minutes; on a GPU: not
+# measured.
 #
 # *The source* is "U-Net for Image Segmentation: Architecture, Implementation and Code Example" (Piotr Rudzki,
 # Asper Brothers, 2023): PyTorch, on the Massachusetts Buildings of Volodymyr Mnih's thesis ("Machine Learning for
@@ -80,8 +80,8 @@ LEARNING_RATE = 5e-5 if FULL else 3e-3  # few steps need longer ones
 #
 # The real data set is 151 photographs of Boston, 1500x1500 pixels, a metre each. Kaggle has it as a *data set*, so
 # there are no rules to accept; a token as in [notebook 01](01_data.ipynb) is needed all the same, except on Kaggle
-# itself, where you press *Add Input*. Set the switch to `True` to download it. Its address there is as other
-# projects name it and was not checked: should it have moved, the error says where to look.
+# itself, where you press *Add Input*. Set the switch to `True` to download it. Its address there is as other projects
+# name it and was not checked: should it have moved, the error says where to look.
 
 # %%
 DOWNLOAD = False
@@ -102,8 +102,8 @@ parts = data.parts(folder, images=IMAGES)
 kind = "rendered" if rendered.is_rendered(folder) else "photographed"
 
 # %% [markdown]
-# The source makes the mask's name by cutting the last letter off the image's. That works for one spelling;
-# pairing by the name before the ending, as in notebook 01, works for any.
+# The source makes the mask's name by cutting the last letter off the image's. That works for one spelling; pairing by
+# the name before the ending, as in notebook 01, works for any.
 #
 # ## From colours to class ids
 #
@@ -129,8 +129,8 @@ def packed(colours):
 
 
 # %% [markdown]
-# Paint a mask of 4x4 by hand: black, with a white house of four pixels. Then spoil one pixel, (0, 3), with grey,
-# as a smoothing brush would. Look for its 255.
+# Paint a mask of 4x4 by hand: black, with a white house of four pixels. Then spoil one pixel, (0, 3), with grey, as a
+# smoothing brush would. Look for its 255.
 
 # %%
 painted = np.zeros((4, 4, 3), "uint8")
@@ -142,8 +142,8 @@ print(ids)
 
 # %% [markdown]
 # The house is 1, the ground 0, and the grey pixel is neither. What does the source make of it? It compares the mask
-# with each class's colour, and the answers are the channels of its *one-hot* mask: 1 for the pixel's own class, 0
-# for the others. Add up the channels:
+# with each class's colour, and the answers are the channels of its *one-hot* mask: 1 for the pixel's own class, 0 for
+# the others. Add up the channels:
 
 # %%
 one_hot_mask = (painted[..., None, :] == np.array(table.colours)).all(axis=-1)
@@ -151,9 +151,9 @@ print("channels:", one_hot_mask.shape)
 print(one_hot_mask.sum(axis=-1))
 
 # %% [markdown]
-# A 0 at the grey pixel: it has no class, so no prediction can be right there, and nothing says so. A single
-# pixel does no harm. A mask that was once saved as JPEG, or enlarged with smoothing, has them all along the walls.
-# So the module's reader stops, and names the file, the colour, how many pixels have it, and the nearest class.
+# A 0 at the grey pixel: it has no class, so no prediction can be right there, and nothing says so. A single pixel
+# does no harm. A mask that was once saved as JPEG, or enlarged with smoothing, has them all along the walls. So the
+# module's reader stops, and names the file, the colour, how many pixels have it, and the nearest class.
 
 # %%
 Image.fromarray(painted).save("runs/painted.png")
@@ -217,8 +217,8 @@ def random_crop(image, mask, crop, seed):
 
 
 # %% [markdown]
-# Number the pixels of a 4x4 image and give the mask the same numbers. Crops of 2x2 have nine places. Look whether image
-# and mask agree, and whether a seed repeats its place.
+# Number the pixels of a 4x4 image and give the mask the same numbers. Crops of 2x2 have nine places. Look whether
+# image and mask agree, and whether a seed repeats its place.
 
 # %%
 numbered = np.arange(16).reshape(4, 4, 1)
@@ -259,10 +259,10 @@ plt.show()
 #
 # ### Drawn afresh each epoch
 #
-# `crop_dataset` keeps the whole images in memory, since decoding a large TIFF takes longer than cutting it, and
-# draws places, order and augmentation anew for each epoch. All of them follow from the seed and the epoch's number,
-# as in notebook 02. (The module's `crop_dataset` gives the same crops. It also names an image that is smaller than a
-# crop, and keeps the images in a file where memory is short.)
+# `crop_dataset` keeps the whole images in memory, since decoding a large TIFF takes longer than cutting it, and draws
+# places, order and augmentation anew for each epoch. All of them follow from the seed and the epoch's number, as in
+# notebook 02. (The module's `crop_dataset` gives the same crops. It also names an image that is smaller than a crop,
+# and keeps the images in a file where memory is short.)
 
 
 # %%
@@ -291,9 +291,8 @@ def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, rea
 # ### Flips and quarter turns
 #
 # A car stands on its wheels, so notebook 02 mirrors it left and right and no more. A photograph from above has no
-# upright.
-# Mirrored both ways and turned by quarters, it is as good a photograph, and no pixel has to be made up. Look at a
-# 2x2 mask, turned always and mirrored never, beside NumPy's own turns.
+# upright. Mirrored both ways and turned by quarters, it is as good a photograph, and no pixel has to be made up. Look
+# at a 2x2 mask, turned always and mirrored never, beside NumPy's own turns.
 
 # %%
 corners = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
@@ -330,15 +329,14 @@ print(f"a pixel is seen {seen_by:.2f} times an epoch, on average")
 print(f"{updates} updates an epoch, {EPOCHS * updates} in {EPOCHS} epochs")
 
 # %% [markdown]
-# Three crops of the first batch, buildings in green: each of another image, some mirrored, some turned, and image
-# and mask
-# still fit.
+# Three crops of the first batch, buildings in green: each of another image, some mirrored, some turned, and image and
+# mask still fit.
 #
 # ## Whole images, padded where nothing counts
 #
-# Validation takes whole images: no luck with places, and every pixel once. But four halvings ask for a size
-# that divides by 16, and 1500 does not. Our models pad inside themselves and crop their own output (notebook 04). Look
-# for the size in between, and for the one that comes out.
+# Validation takes whole images: no luck with places, and every pixel once. But four halvings ask for a size that
+# divides by 16, and 1500 does not. Our models pad inside themselves and crop their own output (notebook 04). Look for
+# the size in between, and for the one that comes out.
 
 # %% tags=["nbval-ignore-output"]
 policy = set_precision()
@@ -367,8 +365,8 @@ print(f"of 100x150: {odd.shape}, the classes sum to one: {np.allclose(odd.sum(ax
 #
 # ## A dice of logits is no dice
 #
-# The source's network ends without a softmax, and its dice takes what comes, logits. Try it by hand: two pixels,
-# the first one background, the second building, and four networks. The first three have both pixels right. Look for
+# The source's network ends without a softmax, and its dice takes what comes, logits. Try it by hand: two pixels, the
+# first one background, the second building, and four networks. The first three have both pixels right. Look for
 # scores outside of [0, 1].
 
 # %%
@@ -385,10 +383,10 @@ for name, logits in answers.items():
     print(f"{name:9}  of logits {float(raw):12.2f}   of probabilities {float(proper):.3f}")
 
 # %% [markdown]
-# 6, 60, a million, and less than nothing. The overlap 3 + 3 is doubled to 12, and the total is the truth's 2
-# plus the logits' sum, 0; where that sum is -2 nothing is left to divide by but the
-# smoothing, 1e-5 here and 1 in the source's library. Training can raise
-# such a "dice" for ever by larger logits alone, without a better mask. Of probabilities it stays in [0, 1].
+# 6, 60, a million, and less than nothing. The overlap 3 + 3 is doubled to 12, and the total is the truth's 2 plus the
+# logits' sum, 0; where that sum is -2 nothing is left to divide by but the smoothing, 1e-5 here and 1 in the source's
+# library. Training can raise such a "dice" for ever by larger logits alone, without a better mask. Of probabilities
+# it stays in [0, 1].
 #
 # The source's IoU cuts the same logits at 0.5, each channel by itself. Logits of (0.3, 0.1) then are no class, (2, 1)
 # both; their softmax says background, twice.
@@ -396,9 +394,8 @@ for name, logits in answers.items():
 # ## Two losses
 #
 # On probabilities, then. Labels come as ids, so they are made one-hot first; an id beyond the classes is *void* and
-# counts
-# nowhere, which the next notebook needs. The source's dice sums over both classes at once, ours takes a dice for each
-# class of each image. Cross-entropy is added for its gradients (notebook 03).
+# counts nowhere, which the next notebook needs. The source's dice sums over both classes at once, ours takes a dice
+# for each class of each image. Cross-entropy is added for its gradients (notebook 03).
 
 
 # %% tags=["lifted"]
@@ -442,8 +439,7 @@ print(
 
 # %% [markdown]
 # No house found, and the pooled loss is nearly content. By class, the missed houses alone cost a half. The loss you
-# train with
-# adds the mean cross-entropy; class weights wait for the next notebook.
+# train with adds the mean cross-entropy; class weights wait for the next notebook.
 
 
 # %% tags=["lifted"]
@@ -488,10 +484,8 @@ history = fit(
 # ## One IoU, from counts
 #
 # Score whole images, at their own size. Each pixel of the test images falls into one of four cells: background or
-# building in
-# truth, by row, and in the prediction, by column. That is the *confusion matrix*. Try it on a 4x4 mask of four
-# building pixels, of which
-# two are found, with one pixel too much.
+# building in truth, by row, and in the prediction, by column. That is the *confusion matrix*. Try it on a 4x4 mask of
+# four building pixels, of which two are found, with one pixel too much.
 
 
 # %% tags=["lifted"]
@@ -551,10 +545,8 @@ print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10
 
 # %% [markdown]
 # The mask is perfect and the soft score 0.6: it rises with confidence, so report the hard one. Averaged, both images
-# count the same;
-# summed, the second hardly counts. For buildings summed counts are the custom: the map is one, its cut into images
-# an accident, and an
-# image without buildings has no IoU to average, 0/0.
+# count the same; summed, the second hardly counts. For buildings summed counts are the custom: the map is one, its
+# cut into images an accident, and an image without buildings has no IoU to average, 0/0.
 #
 # Now the test images, in all these ways.
 
@@ -579,15 +571,15 @@ print("building IoU above 0.2:", by_class[1] > 0.2)
 print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
-# One set of probabilities, five numbers. A network that was trained so briefly hesitates, so its soft IoU lies
-# below its hard one. The pooled one is far above all, and pooled is how the source's
-# IoU counts: image by image, on logits, padding included.
+# One set of probabilities, five numbers. A network that was trained so briefly hesitates, so its soft IoU lies below
+# its hard one. The pooled one is far above all, and pooled is how the source's IoU counts: image by image, on logits,
+# padding included.
 #
 # ### Why 0.66 reads as 0.88
 #
-# Let a share *p* of the pixels be building, and as many missed as extra: *m* each. Then the building's IoU is
-# (p - m) / (p + m), which fixes *m*; pooled, 1 - 2m of all pixels are hits, and IoU is (1 - 2m) / (1 + 2m). Padding
-# that is called background, and is, adds hits for nothing. Work it out for a building IoU of 0.66.
+# Let a share *p* of the pixels be building, and as many missed as extra: *m* each. Then the building's IoU is (p - m)
+# / (p + m), which fixes *m*; pooled, 1 - 2m of all pixels are hits, and IoU is (1 - 2m) / (1 + 2m). Padding that is
+# called background, and is, adds hits for nothing. Work it out for a building IoU of 0.66.
 
 # %%
 padding = 1536**2 / 1500**2 - 1  # pixels of it, for each pixel of an image
@@ -598,9 +590,9 @@ for share in (0.05, 0.10, 0.15, 0.20):
 
 # %% [markdown]
 # Find the share nearest to that of your test images above. At 15% building 0.66 becomes 0.88, and 0.89 with the
-# padding. The rarer the buildings, the
-# better it looks: at 5% it is 0.96, for the very same quality. Such a score measures mostly how empty
-# the land is. Now your own prediction, padded as the source pads, beside one that says background everywhere.
+# padding. The rarer the buildings, the better it looks: at 5% it is 0.96, for the very same quality. Such a score
+# measures mostly how empty the land is. Now your own prediction, padded as the source pads, beside one that says
+# background everywhere.
 
 # %%
 more = np.diag([round(padding * counts.sum()), 0])  # background, found
@@ -611,8 +603,8 @@ print("padding raises yours, too:", ious(counts + more)[1] > pooled)
 
 # %% [markdown]
 # A prediction that finds no building at all has an IoU of 0 for buildings, and pooled a score that others would
-# publish. That is where a pooled scale begins: state the constant baseline beside it, or better, the IoU of the
-# class that you want.
+# publish. That is where a pooled scale begins: state the constant baseline beside it, or better, the IoU of the class
+# that you want.
 #
 # For comparison, published elsewhere, on the real photographs and as the IoU of buildings: a U-Net reaches 0.66
 # (Sariturk, 2022), BuildFormer
@@ -635,11 +627,9 @@ for axis, i in zip(axes, (per_image.argmin(), per_image.argmax()), strict=True):
 plt.show()
 
 # %% [markdown]
-# Look along the walls first: small networks draw houses as blobs, and a house of 10x10 pixels that is drawn one
-# pixel too
-# small on every side has an IoU of 64/100 already. Then look for whole roofs in red, and for blue far from any
-# house: what
-# did the network take for a roof there?
+# Look along the walls first: small networks draw houses as blobs, and a house of 10x10 pixels that is drawn one pixel
+# too small on every side has an IoU of 64/100 already. Then look for whole roofs in red, and for blue far from any
+# house: what did the network take for a roof there?
 #
 # ## What we saw
 #

@@ -14,8 +14,8 @@
 # measured.
 #
 # The protocol is that of "Building a semantic segmentation model with U-Net" (ApX Machine Learning, 2025), which
-# publishes no score: a folder of images, a folder of masks whose pixels are class ids, a U-Net, cross-entropy,
-# IoU. Its listing has mistakes that cost nothing but the result; you meet them on the way, each in a few lines.
+# publishes no score: a folder of images, a folder of masks whose pixels are class ids, a U-Net, cross-entropy, IoU.
+# Its listing has mistakes that cost nothing but the result; you meet them on the way, each in a few lines.
 
 # %% [markdown]
 # ## Setup
@@ -55,8 +55,8 @@ keras.utils.set_random_seed(42)
 folder = data.find(None, "parts")
 
 # %% [markdown]
-# For images and masks of your own give their folder: `data.find("my/folder", "parts")`. With a GPU, a T4 or
-# better, set `FULL` to `True` for the source's 64 filters at 128x128.
+# For images and masks of your own give their folder: `data.find("my/folder", "parts")`. With a GPU, a T4 or better,
+# set `FULL` to `True` for the source's 64 filters at 128x128.
 
 # %%
 FULL = False  # True: the source's size, for a GPU
@@ -67,9 +67,9 @@ print(f"{BASE} filters in the first level, {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs"
 # %% [markdown]
 # ## A mask of class ids
 #
-# In a mask of many classes each pixel holds a whole number, the *id* of its class. The names stand in a table
-# beside the folders, `classes.csv`: name, red, green, blue, a row a class, and the row's place is the id. One row
-# may be called void. Split as always: by car, with a test part that nothing has touched.
+# In a mask of many classes each pixel holds a whole number, the *id* of its class. The names stand in a table beside
+# the folders, `classes.csv`: name, red, green, blue, a row a class, and the row's place is the id. One row may be
+# called void. Split as always: by car, with a test part that nothing has touched.
 
 # %%
 parts = data.parts(folder, validation_size=1 / 6, test_size=1 / 4)
@@ -89,9 +89,9 @@ for value in np.unique(ids):
     print(f"  {value:3} is shown as {colours[ids == value][0].tolist()}")
 
 # %% [markdown]
-# Mode P is a *palette* PNG: one byte a pixel, and a list of colours for viewers. The values are the ids; the
-# colours are for your eyes only. 255 is *void*, the label for pixels that nobody wants judged. Here it marks the
-# borders between two parts, where the right answer is a matter of taste.
+# Mode P is a *palette* PNG: one byte a pixel, and a list of colours for viewers. The values are the ids; the colours
+# are for your eyes only. 255 is *void*, the label for pixels that nobody wants judged. Here it marks the borders
+# between two parts, where the right answer is a matter of taste.
 #
 # Many data sets save the same ids without a palette. Look at what is left of them.
 
@@ -110,8 +110,7 @@ plt.show()
 
 # %% [markdown]
 # In the middle the classes 0 to 4 look black: they are the five darkest of 256 levels of grey; only void is bright.
-# Nothing is wrong with
-# that file, as the third picture shows.
+# Nothing is wrong with that file, as the third picture shows.
 #
 # Two things must never happen to ids. They are names, not amounts: no division, and no averaging. PyTorch's
 # `ToTensor`, which the source applies to masks, divides by 255; then come whole numbers again. And where a mask is
@@ -152,9 +151,9 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
 # %% [markdown]
 # Three are refused, with their values or colours, how many pixels have them, and the class that comes nearest. The
 # black and white one passes: 0 and 255 are an id and void, as they should be. A model trained on such masks sees
-# background and nothing else. No single file tells, so look at all of them first: `python -m unet_tf check DIR`
-# does, and names the share of each class and of void. (Images and masks are paired by name, as in notebook 01; the
-# source pairs them by their order, and one missing file shifts all that follow.)
+# background and nothing else. No single file tells, so look at all of them first: `python -m unet_tf check DIR` does,
+# and names the share of each class and of void. (Images and masks are paired by name, as in notebook 01; the source
+# pairs them by their order, and one missing file shifts all that follow.)
 
 # %% [markdown]
 # ## Probabilities that share
@@ -220,8 +219,8 @@ for weights in ([1, 1, 1], [1, 2, 5]):
     print(f"weights {weights}: by hand {by_hand:.4f}, loss {loss:.4f}")
 
 # %% [markdown]
-# The third pixel, where the three classes are level, costs the most; with a weight of 5 it makes up most of the
-# loss. An image that is all void costs nothing: its weights add up to 0, and then 1 is divided by.
+# The third pixel, where the three classes are level, costs the most; with a weight of 5 it makes up most of the loss.
+# An image that is all void costs nothing: its weights add up to 0, and then 1 is divided by.
 #
 # Dice has a version for classes, too: the dice of each class that the mask holds, as if it were the only one, then
 # their mean. *One-hot* makes a map of 0 and 1 for each class; void is 0 in all of them, and in the prediction.
@@ -260,9 +259,9 @@ print(f"{1 - np.mean(dices):.4f}, loss {float(class_dice_loss(batch_truth, batch
 #
 # ## Class weights
 #
-# Count the training masks. *Inverse* weights are one over the share; *median* weights (Eigen and Fergus, 2015)
-# take each share in the images that hold the class, and divide their median by it. Work out the inverse ones, and
-# look for the class that almost does not exist.
+# Count the training masks. *Inverse* weights are one over the share; *median* weights (Eigen and Fergus, 2015) take
+# each share in the images that hold the class, and divide their median by it. Work out the inverse ones, and look for
+# the class that almost does not exist.
 
 # %%
 counts = sum(
@@ -302,8 +301,8 @@ def confusion_matrix(truth, prediction, num_classes):
 
 
 # %% [markdown]
-# The trick is in the last two lines: row and column make one number, and `bincount` counts numbers. Fill in the
-# table by hand before you run the cell, 4x4 pixels with three classes and two void ones.
+# The trick is in the last two lines: row and column make one number, and `bincount` counts numbers. Fill in the table
+# by hand before you run the cell, 4x4 pixels with three classes and two void ones.
 
 # %%
 truth = np.array([[0, 0, 0, 0], [0, 1, 1, 255], [0, 1, 1, 2], [0, 0, 255, 2]])
@@ -314,9 +313,8 @@ theirs = sklearn_metrics.confusion_matrix(truth[truth != 255], prediction[truth 
 print("as scikit-learn:", np.array_equal(confusion, theirs))
 
 # %% [markdown]
-# Everything else follows from the table. IoU of a class: its hits on the diagonal, divided by its row and its
-# column together, the hits counted once. A class that no truth holds is *absent*: it has no IoU, and no mean
-# counts it.
+# Everything else follows from the table. IoU of a class: its hits on the diagonal, divided by its row and its column
+# together, the hits counted once. A class that no truth holds is *absent*: it has no IoU, and no mean counts it.
 
 
 # %% tags=["lifted"]
@@ -354,15 +352,15 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
     print(f"{name:22} {scored[name]:.4f}")
 
 # %% [markdown]
-# Four numbers for one prediction, from 0.66 to 0.86. Mean IoU is what PASCAL VOC and Cityscapes rank by: every
-# class counts the same. The last one pools all classes, so the large ones decide.
+# Four numbers for one prediction, from 0.66 to 0.86. Mean IoU is what PASCAL VOC and Cityscapes rank by: every class
+# counts the same. The last one pools all classes, so the large ones decide.
 #
 # ### Counts are summed, scores are not averaged
 #
 # A set is scored in batches. Add up the tables, then divide once. The source divides in each batch, drops classes
 # that the batch does not hold, adds what is left to a list *from its start*, and divides by the number of batches.
-# Three images of 4x4, each with background and one other class; found are 2, 3 and 4 of its 4 pixels, and in the
-# last image 2 are extra.
+# Three images of 4x4, each with background and one other class; found are 2, 3 and 4 of its 4 pixels, and in the last
+# image 2 are extra.
 
 
 # %%
@@ -442,8 +440,8 @@ def trained(loss):
 
 
 # %% [markdown]
-# First plain cross-entropy, as in the source; then the same with the median weights. Watch `val_mean_iou`, an
-# epoch a line.
+# First plain cross-entropy, as in the source; then the same with the median weights. Watch `val_mean_iou`, an epoch a
+# line.
 
 # %% tags=["nbval-ignore-output"]
 policy = set_precision()
@@ -483,8 +481,8 @@ reports = {name: scores.class_report(parts.test, ids, classes) for name, ids in 
 reports["constant"] = scores.class_baseline(parts.train, parts.test, classes, SIZE)
 
 # %% [markdown]
-# `report` adds up the confusion matrices of the test images. Beside both models stands the constant baseline: at
-# each place the class that is most frequent there in the training masks. Look at the last class.
+# `report` adds up the confusion matrices of the test images. Beside both models stands the constant baseline: at each
+# place the class that is most frequent there in the training masks. Look at the last class.
 
 # %% tags=["nbval-ignore-output"]
 print(f"IoU, rendered cars, {len(parts.test)} test images, original size")
@@ -504,8 +502,8 @@ print("weights find more of the light:", found["weighted"] > found["plain"] + 0.
 
 # %% [markdown]
 # All but the light stand well above the constant in both columns. The light comes last: when these few epochs end,
-# plain cross-entropy has found little of it or nothing, since hardly any pixels ask for it. What do the weights
-# cost? Look at the last row and at the last column.
+# plain cross-entropy has found little of it or nothing, since hardly any pixels ask for it. What do the weights cost?
+# Look at the last row and at the last column.
 
 # %%
 for name in ("plain", "weighted"):
@@ -514,13 +512,13 @@ for name in ("plain", "weighted"):
     plt.show()
 
 # %% [markdown]
-# Each row is a true class and adds up to 100%: the diagonal is what was found of it. Without weights most lights
-# are called body; with them most are found, and a little of the body is called light. The body is many times as
-# large, so that little costs the IoU of the light dearly.
+# Each row is a true class and adds up to 100%: the diagonal is what was found of it. Without weights most lights are
+# called body; with them most are found, and a little of the body is called light. The body is many times as large, so
+# that little costs the IoU of the light dearly.
 #
 # Weights say which errors are dear, and nothing else. One training of each is no comparison to publish, either:
-# notebook 10 does that with several seeds. The recipe `multiclass_unet` of this project adds the dice of classes
-# to cross-entropy, for the same lights.
+# notebook 10 does that with several seeds. The recipe `multiclass_unet` of this project adds the dice of classes to
+# cross-entropy, for the same lights.
 
 # %%
 shown = [0, 19, 38]
@@ -533,15 +531,14 @@ plot.class_masks(
 plt.show()
 
 # %% [markdown]
-# Three test images with the weighted model. Red is wrong; void is not counted, so the borders between parts are
-# grey.
+# Three test images with the weighted model. Red is wrong; void is not counted, so the borders between parts are grey.
 #
 # ## My prediction makes no sense
 #
-# It comes out black, all of one class, or as coloured patches. About a dozen causes are usual, and each leaves
-# traces in the numbers. `explain` asks a model
-# about one image in several ways and goes through them, one by one. Here the division by 255 was forgotten in
-# front of a trained model, so that the image comes in values of 0 to 255. Read the verdicts.
+# It comes out black, all of one class, or as coloured patches. About a dozen causes are usual, and each leaves traces
+# in the numbers. `explain` asks a model about one image in several ways and goes through them, one by one. Here the
+# division by 255 was forgotten in front of a trained model, so that the image comes in values of 0 to 255. Read the
+# verdicts.
 
 # %% tags=["nbval-ignore-output"]
 pair = parts.train[0]
@@ -558,8 +555,8 @@ plt.show()
 # shares of the classes. The first verdict says what to do: the same image, divided by 255, gives a far better mean
 # IoU. Wrong inputs make the training impossible to judge, so nothing is said about it.
 #
-# Two more cases, both common: a model that has not been trained, or hardly; and ids saved as grey, the "black"
-# mask from the beginning of this notebook.
+# Two more cases, both common: a model that has not been trained, or hardly; and ids saved as grey, the "black" mask
+# from the beginning of this notebook.
 
 # %%
 Image.fromarray(ids).save(wrong / "grey.png")
@@ -576,8 +573,8 @@ for what, one in cases.items():
     print(f"{cause.verdict}: {what}")
 
 # %% [markdown]
-# For black and white models `explain` also goes through the thresholds: of a model that was trained too briefly,
-# all probabilities may lie below 0.5 and still be in the right order.
+# For black and white models `explain` also goes through the thresholds: of a model that was trained too briefly, all
+# probabilities may lie below 0.5 and still be in the right order.
 #
 # ## What we saw
 #

@@ -618,10 +618,8 @@ plt.show()
 
 # %%
 half, alone = np.median([h - m for m, _, h in moved.values()]), np.std(list(base.values()), ddof=1)
-coloured = sum(verdict(low, high) != "within the noise" for _, low, high in moved.values())
-print(
-    f"{coloured} of {len(moved)} show, {len(moved) / 20:.1f} by chance; smallest effect {half:.4f}"
-)
+seen = sum(verdict(low, high) != "within the noise" for _, low, high in moved.values())
+print(f"{seen} of {len(moved)} show, {len(moved) / 20:.1f} by chance; smallest effect {half:.4f}")
 spreads = {name: np.std(list(found.values()), ddof=1) for name, found in dices.items()}
 kept = [np.std(differences[name], ddof=1) / np.hypot(spreads[name], alone) for name in moved]
 print(f"spread of the differences, as a share of what it is unpaired: {np.median(kept):.2f}")
