@@ -53,6 +53,24 @@ def strided_unet(input_shape, filters):
     return network.unet(input_shape, filters, downsampling="strided_conv")
 
 
+class Below(keras.layers.Layer):
+    """What comes up from the level below, without the skip that stands beside it."""
+
+    def call(self, inputs):
+        return inputs[0]
+
+
+def unet_without_skips(input_shape, filters):
+    """The article's U-Net, in which every concatenation keeps its first tensor alone."""
+
+    def without(layer):
+        if isinstance(layer, keras.layers.Concatenate):
+            return Below(name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    return keras.models.clone_model(network.unet(input_shape, filters), clone_function=without)
+
+
 def widths(first, levels=5):
     """Filters of each level, doubling."""
     return tuple(first * 2**level for level in range(levels))
@@ -88,6 +106,7 @@ VARIANTS = {
     "epsilon_1e-7": Variant("Adam's epsilon 1e-7, Keras's default", {"epsilon": 1e-7}),
     "epsilon_1e-3": Variant("Adam's epsilon 1e-3", {"epsilon": 1e-3}),
     "strided_conv": Variant("strided convolution for max pooling", {"build": strided_unet}),
+    "no_skips": Variant("no skips", {"build": unet_without_skips}),
     "float32": Variant("float32 throughout", {}, precision="float32"),
 }
 

@@ -169,6 +169,14 @@ def test_strided_convolutions_replace_every_pooling():
     assert strided.count_params() - base.count_params() == (9 * 4 + 2) + (9 * 16 + 4)
 
 
+def test_without_skips_each_decoder_level_sees_half_of_its_channels():
+    without = effects.unet_without_skips((32, 32, 3), (2, 4, 8))
+    base = network.unet((32, 32, 3), (2, 4, 8))
+    assert without.output_shape == base.output_shape
+    # 3x3 kernels from the skips: 4 -> 4 and 2 -> 2 channels
+    assert base.count_params() - without.count_params() == 9 * 4 * 4 + 9 * 2 * 2
+
+
 def test_a_run_with_a_record_is_not_done_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(effects, "RESULTS", tmp_path)
     commands = []
