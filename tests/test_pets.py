@@ -109,6 +109,21 @@ def test_it_is_laid_out_with_its_lists_and_read(served, tmp_path, monkeypatch, c
     assert np.unique(classes.read(data.pair(folder)[0].mask)).tolist() == [0, 1, 2]
 
 
+def test_some_of_them_in_carvanas_layout(served, tmp_path, monkeypatch):
+    monkeypatch.setattr(pets.download_pets, "__defaults__", ("x", False, served[1]))
+    folder = pets.like_carvana(4, tmp_path / "pets")
+    assert folder == tmp_path / "pets-4" and doctor.check(folder).status == 0
+    pairs = data.pair(folder)
+    assert [pair.image.stem for pair in pairs] == [*NAMES[:4]]  # each a group of its own
+    assert len({data.group_of(pair.image) for pair in pairs}) == 4
+    np.testing.assert_array_equal(data.read_mask(pairs[0].mask), trimap() != 2)
+    before = len(served[2])
+    assert pets.like_carvana(4, tmp_path / "pets") == folder and len(served[2]) == before
+    # Evenly: of seven, every third.
+    some = data.pair(pets.like_carvana(2, tmp_path / "pets"))
+    assert [pair.image.stem for pair in some] == [NAMES[0], NAMES[3]]
+
+
 def test_a_cut_download_leaves_no_file_that_passes_for_whole(served, tmp_path):
     place, page, asked = served
     whole = (place / "annotations.tar.gz").read_bytes()
@@ -124,6 +139,13 @@ def test_a_cut_download_leaves_no_file_that_passes_for_whole(served, tmp_path):
     pets.download_pets(folder, page=page)
     assert [path for path in asked[before:] if "images" in path] == []  # that one was whole
     assert len(data.pair(folder)) == 7
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path):
+    (tmp_path / "pets").write_text("mine")
+    with pytest.raises(UserError, match="pets: is a file"):
+        pets.download_pets(tmp_path / "pets")
+    assert (tmp_path / "pets").read_text() == "mine"
 
 
 def test_another_file_than_the_first_time_is_refused(served, tmp_path):

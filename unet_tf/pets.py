@@ -14,6 +14,9 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from PIL import Image
+
 from unet_tf.files import UserError, write_json, write_text
 
 PAGE = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
@@ -53,6 +56,8 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
         leave the folder, lists that name no image.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file. Give a folder by --to")
     folder.mkdir(parents=True, exist_ok=True)
     if all((folder / name).is_dir() for name in (IMAGES, MASKS, LISTS)):
         print(f"{folder}: there already")
@@ -67,6 +72,32 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
             archive.unlink()
     write_text(folder / TABLE, TABLES[not border_counts])
     return folder
+
+
+def like_carvana(count=320, folder="data/pets"):
+    """Some of the pets, evenly over the breeds, in Carvana's layout: for the notebooks.
+
+    A mask is 255 where the trimap has pet or border, else 0. Downloads the data set to `folder`
+    where it is not there; returns the path of `<folder>-<count>`.
+    """
+    folder = download_pets(folder)
+    target = folder.with_name(f"{folder.name}-{count}")
+    if target.is_dir():
+        return target
+    part = target.with_name(f".partial-{target.name}")
+    shutil.rmtree(part, ignore_errors=True)
+    for place in ("train", "train_masks"):
+        (part / place).mkdir(parents=True)
+    listed = (folder / LISTS / f"{name}.txt" for name in ("train", "test"))
+    names = sorted(name for path in listed for name in path.read_text().split())
+    for name in names[:: max(1, len(names) // count)][:count]:
+        trimap = np.asarray(Image.open(folder / MASKS / f"{name}.png"))
+        mask = Image.fromarray(np.where(trimap == 2, 0, 255).astype("uint8"))
+        mask.save(part / "train_masks" / f"{name}_mask.gif")
+        image = Image.open(folder / IMAGES / f"{name}.jpg").convert("RGB")  # some are no JPEG
+        image.save(part / "train" / f"{name}.jpg", quality=95)
+    os.replace(part, target)
+    return target
 
 
 def fetched(folder, name, page):

@@ -35,6 +35,16 @@ LAYOUTS = {
         "train": ("images/training/{}.jpg", "annotations/training/{}.png"),
         "val": ("images/validation/{}.jpg", "annotations/validation/{}.png"),
     },
+    "ISIC": {
+        "train": (
+            "ISIC2018_Task1-2_Training_Input/ISIC_{}.jpg",
+            "ISIC2018_Task1_Training_GroundTruth/ISIC_{}_segmentation.png",
+        ),
+        "val": (
+            "ISIC2018_Task1-2_Validation_Input/ISIC_{}.jpg",
+            "ISIC2018_Task1_Validation_GroundTruth/ISIC_{}_segmentation.png",
+        ),
+    },
     "CamVid": {
         "train": ("train/s_{}.png", "trainannot/s_{}.png"),
         "val": ("val/s_{}.png", "valannot/s_{}.png"),

@@ -64,3 +64,30 @@ def test_masks_that_are_all_void_count_as_such(tmp_path):
     report = doctor.check(tmp_path)
     assert report.status == 0
     assert report.classes.names == ("0", "1", "2") and report.pixels["all"][255] == 81
+
+
+def test_objects_in_files_of_their_own_are_joined(tmp_path, capsys):
+    """The Data Science Bowl's layout: a folder for each image, a mask for each cell."""
+    place, expected = tmp_path / "stage1_train", {}
+    for number in range(4):
+        (place / f"i{number}/images").mkdir(parents=True)
+        (place / f"i{number}/masks").mkdir()
+        pixels = np.full((20, 24), 60 + number, "uint8")
+        Image.fromarray(pixels).save(place / f"i{number}/images/i{number}.png")
+        cells = np.zeros((3, 20, 24), "uint8")
+        cells[0, 2:5, 3 : 6 + number], cells[1, 9:12, 9:14], cells[2, 15:18, 0:9] = 255, 255, 255
+        for cell, mask in enumerate(cells):
+            Image.fromarray(mask).save(place / f"i{number}/masks/{cell}.png")
+        expected[f"i{number}"] = cells.any(axis=0)
+    assert commands.main(["check", str(place)]) == 1
+    assert "a mask for each object" in capsys.readouterr().err
+    out = tmp_path / "joined"
+    assert commands.main(["check", str(place), "--write-masks", str(out)]) == 0
+    assert doctor.check(out).status == 0
+    for image, mask in data.pair(out):
+        np.testing.assert_array_equal(data.read_mask(mask), expected[image.stem])
+    assert commands.main(["check", str(place), "--write-masks", str(out)]) == 1
+    assert "give a new folder" in capsys.readouterr().err
+    Image.new("L", (3, 3)).save(place / "i0/masks/0.png")
+    with pytest.raises(UserError, match="masks of several sizes"):
+        doctor.join_objects(data.objects_apart(place), tmp_path / "other")

@@ -122,5 +122,7 @@ def test_heads():
 def test_unknown_switches_are_refused():
     with pytest.raises(ValueError, match="transposed_2x2"):
         network.unet(filters=(4, 8), upsampling="transposed")
+    with pytest.raises(ValueError, match="two or more"):
+        network.unet((64, 96, 3), (4,))
     with pytest.raises(ValueError, match="strided_conv"):
         network.unet(filters=(4, 8), downsampling="average")

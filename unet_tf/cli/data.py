@@ -32,8 +32,14 @@ def run_data(arguments):
 
 
 def run_check(arguments):
-    from unet_tf import doctor
+    from unet_tf import data, doctor
 
+    folder = Path(arguments.folder)
+    apart = data.objects_apart(folder) if arguments.write_masks and folder.is_dir() else []
+    if apart:
+        doctor.join_objects(apart, arguments.write_masks)
+        print(f"{len(apart)} images and their joined masks written to {arguments.write_masks}")
+        return 0
     report = doctor.check(arguments.folder, arguments.classes, patterns_of(arguments))
     print(report.text())
     if arguments.picture:

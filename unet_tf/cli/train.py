@@ -45,7 +45,7 @@ def checked(arguments, folder):
     from unet_tf import doctor
 
     names, patterns = getattr(arguments, "class_names", None), patterns_of(arguments)
-    report = doctor.check(folder, names, patterns)
+    report = doctor.check(folder, names, patterns, getattr(arguments, "region", None))
     print(report.text(), end="\n\n")
     if arguments.leave_out:
         left_out = report.left_out()

@@ -13,11 +13,12 @@ from unet_tf.data.labels import Labels
 from unet_tf.data.masks import VOID, as_keys, drawn, ids_of, nearest, read_mask, save_ids, values_of
 from unet_tf.data.checked_pairs import pair
 from unet_tf.data.choice import part_folders, without_pairs
+from unet_tf.data.layouts import objects_apart
 from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
 from unet_tf.data.pairs import unlabelled, unzipped
 from unet_tf.data.places import find
-from unet_tf.data.regions import reader, regions_of
+from unet_tf.data.regions import reader, region_at, regions_of
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split
 from unet_tf.data.splits import word_of
 from unet_tf.data.tables import TABLES, VOID_NAMES, palette_of, read_table, table_of, write_table

@@ -5,10 +5,12 @@ import re
 from pathlib import Path, PurePosixPath
 
 from unet_tf.data.layouts import (
+    by_endings,
     given_parts,
     holding,
     in_one_folder,
     listed_parts,
+    objects_apart,
     own_parts,
     sources,
 )
@@ -80,6 +82,7 @@ def fitting(folder):
         # Folders of folders: images/day1/7.png
         deeper = any(images for place, images, _ in contents(folder) if place != folder)
         return [] if deeper else fits
+    fits = fits or list(own_parts(by_endings(there)))[:1]
     return fits or list(in_one_folder(folder, there))
 
 
@@ -138,6 +141,11 @@ def without_pairs(folder):
     )
     if parts:
         remedy = f"There is {parts_in_words(parts)}, and no training part: call one train."
+    elif apart := objects_apart(folder):
+        remedy = (
+            f"Each of its {len(apart)} images has a folder of its own, with a mask for each "
+            "object: check DIR --write-masks OUT joins them, and writes images and masks to OUT."
+        )
     elif inner:
         give = "give one of them, or" if inner[1:] else "give that folder, or"
         remedy = f"Such are in {' and in '.join(inner[:3])}: {give} {EXAMPLE}."

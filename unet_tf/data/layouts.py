@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from unet_tf.data.listings import Source, contents, listing
+from unet_tf.data.names import is_image
 from unet_tf.data.pairs import GIVEN
 
 # The names of folders, in small letters and without `_`, `-` and spaces.
@@ -70,6 +71,30 @@ def own_parts(there, needed="train"):
             # `train` and `train_masks` alone are Carvana's: all of it, to be split.
             if needed in one and one != {"train": Source("train", "train_masks")}:
                 yield one
+
+
+def by_endings(there):
+    """Folders (`holding`) by the end of their names, where it is of one alone: a part and a word
+    for images or masks. So ISIC's `ISIC2018_Task1-2_Training_Input` is called `traininginput`."""
+    ends = [
+        alias + word for aliases in PARTS.values() for alias in aliases for word in IMAGES + MASKS
+    ]
+    found = {end: [name for name in there if name.endswith(end)] for end in ends}
+    return {end: there[names[0]] for end, names in found.items() if len(names) == 1}
+
+
+def objects_apart(folder):
+    """[(image, [the mask of each of its objects])] where each image has a folder of its own, with
+    `images` and `masks`, as in the Data Science Bowl 2018; else nothing."""
+    found = []
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        image, masks = (
+            sorted(filter(is_image, (place / name).glob("*"))) for name in ("images", "masks")
+        )
+        if len(image) != 1 or not masks:
+            return []
+        found.append((image[0], masks))
+    return found if any(len(masks) > 1 for _, masks in found) else []
 
 
 def given_parts(place):

@@ -81,10 +81,10 @@ def listed(path, images):
     return {name: path for name, path in images.items() if name in wanted}, absent
 
 
-def unused(folder, listings, sources):
+def unused(folder, listings, sources, regions=()):
     """What lies in a folder, and is no part of the data: folders with the images there that are not
     used, or with their files of other kinds, such as `["mask (20 images)", "boxes.json"]`."""
-    used = {path for found in listings for path in [*found.images, *found.masks]}
+    used = {path for found in listings for path in [*found.images, *found.masks]} | {*regions}
     known = {*TABLES, *(f"{Path(name).name}.zip" for source in sources for name in source[:2])}
     known |= {Path(source.names).name for source in sources if source.names}
     return [

@@ -36,22 +36,27 @@ def reader(labels, pairs, folder, pattern=None):
     regions = regions_of(pairs, folder, pattern)
 
     def read(path):
-        file = regions[Path(path)]
-        mask, region = labels.read(path), read_mask(file)
-        if region.shape != mask.shape:
-            sizes = " and ".join("x".join(map(str, one.shape)) for one in (region, mask))
-            raise UserError(
-                f"{file}: this region and its mask differ in size ({sizes}, height x "
-                "width): give one of the mask's size"
-            )
-        if not region.any():
-            raise UserError(
-                f"{file}: this region is all black, so nothing of its image counts: mend "
-                "it, or remove the image and its mask"
-            )
-        return np.where(region > 0, mask, np.uint8(VOID))
+        mask = labels.read(path)
+        return np.where(region_at(regions[Path(path)], mask.shape), mask, np.uint8(VOID))
 
     return read
+
+
+def region_at(file, shape):
+    """A region, bool (height, width); raises as `reader`."""
+    region = read_mask(file) > 0
+    if region.shape != shape:
+        sizes = " and ".join("x".join(map(str, one)) for one in (region.shape, shape))
+        raise UserError(
+            f"{file}: this region and its mask differ in size ({sizes}, height x width): give one "
+            "of the mask's size"
+        )
+    if not region.any():
+        raise UserError(
+            f"{file}: this region is all black, so nothing of its image counts: mend it, or remove "
+            "the image and its mask"
+        )
+    return region
 
 
 def regions_of(pairs, folder, pattern):

@@ -1,7 +1,9 @@
 """Clean black and white masks, made of soft, saved-as-JPEG or numbered ones."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
@@ -48,6 +50,36 @@ def write_masks(report, to, foreground="half"):
         with atomically(target) as partial:
             Image.fromarray(255 * white.astype("uint8")).save(partial)
     return list(named)
+
+
+def join_objects(apart, to):
+    """Copy images, and write for each one mask, 255 where any of its objects is.
+
+    Parameters
+    ----------
+    apart : list of (image, masks), as of `unet_tf.data.objects_apart`
+    to : path of a folder, which gets `images` and `masks`
+
+    Raises
+    ------
+    UserError
+        Two images of one name, a file that is there already, masks of several sizes.
+    """
+    to = Path(to)
+    for image, masks in tqdm(apart, desc="joining", unit=" images", disable=None):
+        copy, target = to / "images" / image.name, to / "masks" / f"{image.stem}.png"
+        if copy.exists() or target.exists():
+            raise UserError(f"{image}: {to} has an image of that name: give a new folder")
+        objects = [one_channel(mask) > 0 for mask in masks]
+        if len({mask.shape for mask in objects}) > 1:
+            raise UserError(f"{masks[0].parent}: holds masks of several sizes")
+        for path in (copy, target):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with atomically(target) as partial:
+            Image.fromarray(255 * np.any(objects, axis=0).astype("uint8")).save(partial)
+        with atomically(copy) as partial:
+            shutil.copyfile(image, partial)
+    return to
 
 
 def one_channel(mask):

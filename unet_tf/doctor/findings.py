@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from unet_tf import data
+from unet_tf.files import UserError
 
 LEVELS = ("error", "warning", "note")
 FEW = 20  # pairs: with fewer the score is a matter of luck
@@ -71,6 +72,17 @@ def of_unused(folders):
     remedy = "leave them, where they are meant for something else; what says which pixels count: "
     remedy += "--region PATTERN; else choose by --image-files PATTERN --mask-files PATTERN"
     return Finding("note", "not used", folders, remedy)
+
+
+def of_regions(facts, regions):
+    """The finding on regions that do not fit their masks; `regions`: {mask file: region file}."""
+    faults = []
+    for fact in facts if regions else ():
+        try:
+            data.region_at(regions[fact.pair.mask], fact.mask.size) if fact.mask else None
+        except UserError as error:
+            faults.append(str(error))
+    yield Finding("error", "regions", faults, "mend them, or train without --region")
 
 
 def of_images(facts):

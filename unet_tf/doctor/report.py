@@ -17,12 +17,21 @@ from unet_tf import data, rendered
 from unet_tf.data import VOID, Labels, as_keys
 from unet_tf.doctor import mask_findings as of_labels
 from unet_tf.doctor.facts import facts_of
-from unet_tf.doctor.findings import LEVELS, by, first, of_groups, of_images, of_names, of_unused
+from unet_tf.doctor.findings import (
+    LEVELS,
+    by,
+    first,
+    of_groups,
+    of_images,
+    of_names,
+    of_regions,
+    of_unused,
+)
 from unet_tf.doctor.pictures import first_pairs
 from unet_tf.files import atomically
 
 
-def check(folder, classes=None, patterns=None):
+def check(folder, classes=None, patterns=None, region=None):
     """Look at every file of a folder of images and masks.
 
     Parameters
@@ -32,6 +41,8 @@ def check(folder, classes=None, patterns=None):
         The classes, or their names by id. None: the folder's table, else what the masks hold.
     patterns : (str, str), optional
         Of image files and of mask files, as in `unet_tf.data.pair`.
+    region : str, optional
+        Of the files that say which pixels count, as in `unet_tf.data.reader`.
 
     Returns
     -------
@@ -40,10 +51,11 @@ def check(folder, classes=None, patterns=None):
     Raises
     ------
     UserError
-        No images and masks in this folder, or a class table that cannot be read.
+        No images and masks in this folder, a class table that cannot be read, an image without a
+        region.
     """
     folder = Path(folder).expanduser()
-    counts, pairs, findings = listed(folder, patterns)
+    counts, pairs, findings, regions = listed(folder, patterns, region)
     if not isinstance(classes, Labels):
         table = data.table_of(folder, classes)
         classes = table or (None if classes is None else Labels(tuple(classes)))
@@ -56,7 +68,7 @@ def check(folder, classes=None, patterns=None):
     if classes:
         grey = [f.mask for f in clean if f.mask.values.ndim == 1 and f.mask.palette is None]
         classes = data.with_greys(classes, [mask.values.tolist() for mask in grey])
-    findings += [*of_images(facts), *of_groups(facts)]
+    findings += [*of_images(facts), *of_groups(facts), *of_regions(facts, regions)]
     findings += of_labels.of_masks(clean, blurred, classes)
     taken, more = of_labels.classes_of(clean, classes)
     pixels, strangers = of_labels.pixels_of(clean, taken, counts)
@@ -68,17 +80,19 @@ def check(folder, classes=None, patterns=None):
     return Report(folder, counts, facts, taken, pixels, findings)
 
 
-def listed(folder, patterns):
-    """What lies there, by name: ({part: (images, masks, pairs)}, [(part, Pair)], findings)."""
+def listed(folder, patterns, region=None):
+    """What lies there, by name: ({part: (images, masks, pairs)}, [(part, Pair)], findings,
+    {mask file: region file})."""
     place, parts = data.part_folders(folder, patterns)
     lists = {part: data.listing(place, source) for part, source in parts.items()}
-    counts, pairs = {}, []
-    findings = [of_unused(data.unused(folder, lists.values(), parts.values()))]
+    counts, pairs, findings = {}, [], []
     for part, found in lists.items():
         findings += of_names(found, parts[part])
         pairs += [(part, pair) for pair in found.pairs]
         counts[part] = tuple(map(len, (found.images, found.masks, found.pairs)))
-    return counts, pairs, findings
+    regions = data.regions_of([pair for _, pair in pairs], folder, region) if region else {}
+    unused = data.unused(folder, lists.values(), parts.values(), regions.values())
+    return counts, pairs, [of_unused(unused), *findings], regions
 
 
 class Report(NamedTuple):

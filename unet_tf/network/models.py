@@ -211,15 +211,16 @@ def unet(
     -------
     keras.Model
         34,550,273 parameters with the defaults, 31,068,673 with `transposed_2x2`.
-        Output: float32 `(B, H, W, num_classes)`.
-
-    Raises `ValueError` for an unknown downsampling or upsampling.
+        Output float32 `(B, H, W, num_classes)`. ValueError for an unknown downsampling or
+        upsampling, or fewer than two filters.
 
     Sources: "U-Net: Convolutional Networks for Biomedical Image Segmentation", Ronneberger et al.,
     2015, https://arxiv.org/abs/1505.04597; "Image Segmentation: An In-Depth Guide", Ed Izaguirre,
     2023.
     """
     *encoder, bottleneck = filters
+    if not encoder:
+        raise ValueError(f"filters are {tuple(filters)}: give two or more, the bottleneck's last")
 
     def network(x):
         skips = []
