@@ -4,7 +4,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS := -n 2 --dist loadfile
+# Whole files for each worker, the longest first, so that both end at one time.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
+TESTS := tests/protocol tests/training tests/cli notebooks tests
 NBVAL := --ignore=notebooks/exercises --nbval-current-env --nbval-sanitize-with=tests/nbval.cfg --nbval-cell-timeout=1800
 
 # Where this is set, as in many containers, TensorFlow would be compiled at each import: 11 s for 5.
@@ -23,7 +25,7 @@ RENDERED = UNET_DATA="$$($(1)/python -c 'from unet_tf import rendered; print(ren
 test: .venv/installed
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(call RENDERED,$(BIN)) $(BIN)/python -m pytest -q $(WORKERS) --nbval $(NBVAL) tests notebooks
+	$(call RENDERED,$(BIN)) $(BIN)/python -m pytest -q $(WORKERS) --nbval $(NBVAL) $(TESTS)
 
 # The exact tested versions, and this project in editable mode. Python compiles what is imported,
 # when it is: pip would compile all 15,000 files.
@@ -38,7 +40,7 @@ test: .venv/installed
 # What Colab and Kaggle ship (August 2026): Python 3.12 or 3.13, these versions.
 PLATFORMS := tensorflow==2.20.0 keras==3.13.2 numpy==2.0.2 kaggle==2.0.2
 test-platforms: .venv-platforms/installed
-	$(call RENDERED,.venv-platforms/bin) .venv-platforms/bin/python -m pytest -q $(WORKERS) --nbval-lax $(NBVAL) tests notebooks
+	$(call RENDERED,.venv-platforms/bin) .venv-platforms/bin/python -m pytest -q $(WORKERS) --nbval-lax $(NBVAL) $(TESTS)
 
 .venv-platforms/installed: requirements.txt
 	$(PYTHON) -m venv .venv-platforms

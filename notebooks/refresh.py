@@ -105,12 +105,10 @@ def set_address(path):
         path.write_text(current, encoding="utf-8", newline="\n")
 
 
-def build(path):
-    """Run the text in a kernel of its own, as nbval will, and write the notebook."""
-    set_address(text_of(path))
-    notebook = from_text(text_of(path).read_text(encoding="utf-8"))
+def run(notebook, folder):
+    """Run a notebook in a kernel of its own, as nbval will; its outputs stand in it then."""
     environment = {key: value for key, value in os.environ.items() if key not in TO_HIDE}
-    root = str(path.parent.parent.resolve())
+    root = str(folder.parent.resolve())
     environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).strip(
         os.pathsep
     )
@@ -124,10 +122,17 @@ def build(path):
         timeout=TIMEOUT,
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute(env=environment, stderr=subprocess.DEVNULL)
-    write(plain(notebook), path)
+    return notebook
+
+
+def build(path):
+    """Run the text, and write the notebook."""
+    set_address(text_of(path))
+    notebook = from_text(text_of(path).read_text(encoding="utf-8"))
+    write(plain(run(notebook, path.parent)), path)
 
 
 def main(arguments=None, folder=Path(__file__).parent):

@@ -38,7 +38,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from unet_tf import data, plot
+from unet_tf import data, pets, plot
 from unet_tf.rendered import is_rendered
 
 keras.utils.set_random_seed(42)
@@ -50,10 +50,11 @@ keras.utils.set_random_seed(42)
 # elsewhere. Names tell which mask belongs to which image ([chapter 01](01_data.ipynb)).
 
 # %%
-folder = data.find()
+DATA = "cars"  # "pets": photographs of cats and dogs, a download of 0.8 GB, no account
+folder = data.find() if DATA == "cars" else pets.like_carvana()
 pairs = data.pair(folder)[:320]
 kind = "rendered" if is_rendered(folder) else "photographed"
-print(f"{len(pairs)} pairs of {kind} cars, such as")
+print(f"{len(pairs)} pairs of {kind} {DATA}, such as")
 print(pairs[0].image.name, "and", pairs[0].mask.name)
 
 # %% [markdown]
@@ -77,28 +78,26 @@ scene = np.concatenate(images, axis=1).mean(axis=-1)  # in grey
 first = np.concatenate([masks[0], 0 * masks[1]], axis=1)
 second = np.concatenate([0 * masks[0], masks[1]], axis=1)
 
+
+# %%
+def corners(mask):
+    """The left, top, width and height of a mask's box."""
+    (top, left), (bottom, right) = np.argwhere(mask).min(axis=0), np.argwhere(mask).max(axis=0)
+    return (left, top), right - left, bottom - top
+
+
 # %%
 figure, axes = plt.subplots(2, 2, figsize=(7.4, 3.1), dpi=60, layout="constrained")
-for axis in axes.flat:
+titles = ["Classification: is there a car? Yes.", "Detection: a box around each car"]
+titles += ["Semantic segmentation: all car pixels", "Instance segmentation: each car's own"]
+for axis, title in zip(axes.flat, titles, strict=True):
     axis.imshow(scene, cmap="gray")
-    axis.set(xticks=[], yticks=[])
-axes[0, 0].set_title("Classification: is there a car? Yes.")
-axes[0, 1].set_title("Detection: a box around each car")
-axes[1, 0].set_title("Semantic segmentation: all car pixels")
-axes[1, 1].set_title("Instance segmentation: each car's own")
-semantic, instance = axes[1]
-marks = (
-    (semantic, first, "//"),
-    (semantic, second, "//"),
-    (instance, first, "//"),
-    (instance, second, ".."),
-)
-for axis, mask, hatch in marks:
-    axis.contourf(mask, [0.5, 1], colors=["white"], hatches=[hatch], alpha=0.7)
-for mask in (first, second):
-    (top, left), (bottom, right) = np.argwhere(mask).min(axis=0), np.argwhere(mask).max(axis=0)
-    box = plt.Rectangle((left, top), right - left, bottom - top, fill=False, lw=2)
-    axes[0, 1].add_patch(box)
+    axis.set(title=title, xticks=[], yticks=[])
+white = {"levels": [0.5, 1], "colors": ["white"], "alpha": 0.7}
+for mask, hatch in ((first, "//"), (second, "..")):
+    axes[0, 1].add_patch(plt.Rectangle(*corners(mask), fill=False, lw=2))
+    axes[1, 0].contourf(mask, hatches=["//"], **white)
+    axes[1, 1].contourf(mask, hatches=[hatch], **white)
 plt.show()
 
 # %% [markdown]
@@ -112,13 +111,13 @@ plt.show()
 # watches the training ([chapter 01](01_data.ipynb) and [10](10_results.ipynb)).
 
 # %%
-cars = sorted({pair.image.stem[:-3] for pair in pairs})
+cars = sorted({data.group_of(pair.image) for pair in pairs})
 part_of = {
     car: ("test", "validation", "train", "train", "train")[n % 5] for n, car in enumerate(cars)
 }
 parts = {"train": [], "validation": [], "test": []}
 for pair in pairs:
-    parts[part_of[pair.image.stem[:-3]]].append(pair)
+    parts[part_of[data.group_of(pair.image)]].append(pair)
 
 # %%
 print({part: len(own) for part, own in parts.items()}, "images of", len(cars), "cars")
@@ -275,7 +274,7 @@ plt.show()
 # after it work on the outline.
 
 # %%
-plot.curves(history.history, ["loss", "dice"], f"{kind} cars: training grey, validation green")
+plot.curves(history.history, ["loss", "dice"], f"{kind} {DATA}: training grey, validation green")
 plt.show()
 
 # %% [markdown]
@@ -310,12 +309,13 @@ def score(truth, mask):
 
 
 # %%
-average = np.mean([data.read_mask(pair.mask) for pair in parts["train"]], axis=0) >= 0.5
+average = np.mean([mask for _, mask in dataset(parts["train"]).unbatch()], axis=0)
+averages = [tf.image.resize(average, one.shape).numpy()[..., 0] >= 0.5 for one in true]
 scores = [score(*two) for two in zip(true, found, strict=True)]
-constant = [score(one, average) for one in true]
+constant = [score(*two) for two in zip(true, averages, strict=True)]
 
 # %% tags=["nbval-ignore-output"]
-print(f"{kind} cars, dice of {len(scores)} test images: {np.mean(scores):.3f}")
+print(f"{kind} {DATA}, dice of {len(scores)} test images: {np.mean(scores):.3f}")
 print(f"the same of a prediction that looks at no image: {np.mean(constant):.3f}")
 
 # %%
@@ -325,8 +325,8 @@ print("dice above 0.85:", np.mean(scores) > 0.85)
 order = np.argsort(scores)
 chosen = [order[0], order[-1]]
 photographs = [data.read_resized(parts["test"][i].image, (160, 240))[0] for i in chosen]
-trues, founds = ([masks[i][::2, ::2] for i in chosen] for masks in (true, found))
-plot.triplets(photographs, trues, founds, ["worst", "best"])
+masks = [[data.resized(m[i], (160, 240), "nearest") for i in chosen] for m in (true, found)]
+plot.triplets(photographs, *masks, ["worst", "best"])
 plt.show()
 
 # %% [markdown]

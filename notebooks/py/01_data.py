@@ -53,12 +53,13 @@ import numpy as np
 from PIL import Image, ImageFilter
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from unet_tf import data, kaggle, rendered
+from unet_tf import data, kaggle, pets, rendered
 from unet_tf.data import Pair
 from unet_tf.rendered import car_pictures, car_shapes
 
 keras.utils.set_random_seed(42)
-folder = data.find()
+DATA = "cars"  # "pets": photographs of cats and dogs, a download of 0.8 GB, no account
+folder = data.find() if DATA == "cars" else pets.like_carvana()
 
 # %% [markdown]
 # The line of output tells you which data you work on. `data.find()` looks in `$UNET_DATA`, in
@@ -412,7 +413,7 @@ for _, path in some:
     mask = read_mask(path)
     shares.append(mask.mean())
     mean_mask = mean_mask + mask / np.float32(len(some))
-print(f"car share of a frame, {kind} cars: mean {np.mean(shares):.2f}")
+print(f"car share of a frame, {kind} {DATA}: mean {np.mean(shares):.2f}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.5), dpi=80, layout="constrained")
 left.hist(shares, bins=24, color=TRUTH)

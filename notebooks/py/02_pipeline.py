@@ -49,6 +49,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from keras import layers
 from PIL import Image
 
 from unet_tf import data, pipeline
@@ -211,65 +212,59 @@ print("cache, shuffle: ", *passes(numbers.cache().shuffle(8, seed=1)))
 #
 # Your GPU should not wait for the disk. `prefetch` runs the stages before it in the background: while a training step is under way, the next elements are read. Its *buffer* says how many at most; `prefetch(0)` means none.
 #
-# First the order of events, without a clock: `trace` notes each reading and each step as it ends. A step here is as slow as a reading: it ends only when the next element has been read. Follow who waits for whom in the first two lines.
+# First the order of events, without a clock: `trace` notes each reading and each step as it ends. A step here is as slow as a reading: it ends only when the next element has been read. Follow who waits for whom.
 
 
 # %%
-def trace(buffer=None, calls=None, count=4, after=None):
+def trace(buffer, calls=None, count=4, after=None):
     """Readings and steps of one pass, in the order in which they end; `after`: {one: another}."""
-    names = [f"{what} {number}" for what in ("read", "step") for number in range(count)]
-    events, ended = [], {name: threading.Event() for name in names}
+    events, ended = [], defaultdict(threading.Event)
 
-    def end(name):  # not before the other has ended, or, if that never comes, ten minutes later
+    def end(what, number):  # not before the other has ended, or ten minutes later
+        name = f"{what} {number}"
         if name in (after or {}):
             ended[after[name]].wait(600)
         events.append(name)
         ended[name].set()
+        return number
 
     def read(number):
-        end(f"read {number}")
-        return number
+        return tf.numpy_function(lambda number: end("read", number), [number], tf.int64)
 
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2  # two readers, on any machine
-    stream = tf.data.Dataset.range(count).with_options(options)
-    stream = stream.map(lambda n: tf.numpy_function(read, [n], tf.int64), num_parallel_calls=calls)
-    for number in stream if buffer is None else stream.prefetch(buffer):
-        end(f"step {number}")
+    stream = tf.data.Dataset.range(count).with_options(options).map(read, calls)
+    for number in stream.prefetch(buffer):
+        end("step", number)
     return events
 
 
-slow = {f"step {number}": f"read {number + 1}" for number in range(3)}
-print("prefetch(0):", ", ".join(trace(buffer=0)))
-print("prefetch(1):", ", ".join(trace(buffer=1, after=slow)))
-print("says nothing:", ", ".join(trace(count=2, after={"step 0": "read 1"})))
+print("prefetch(0):", ", ".join(trace(0)))
+print("prefetch(1):", ", ".join(trace(1, after={f"step {n}": f"read {n + 1}" for n in range(3)})))
 
 # %% [markdown]
-# Without prefetch reading and training take turns. With `prefetch(1)` each step ends after the reading of the next element: both ran at the same time. The last line may surprise you: today's tf.data adds a `prefetch` at the end by itself. Write it anyway, so that a reader sees it.
+# Without prefetch reading and training take turns. With `prefetch(1)` each step ends after the reading of the next element: both ran at the same time.
 #
 # Now the same with a clock. Each of six readings and six steps takes 50 ms, in which the CPU is free, as it is while a file comes from a disk or a GPU computes. The bars show when each began and ended.
 
 
 # %% tags=["nbval-ignore-output"]
-def timeline(buffer, seconds=0.05, count=6):
-    """(what, start, stop) of each reading and each step of one pass, in seconds."""
-    spans = []
+def timeline(buffer):
+    """(what, start, stop) of six readings and six steps, in seconds."""
+    spans, begin = [], time.perf_counter()
 
     def work(what, number):
-        start = time.perf_counter()
-        time.sleep(seconds)
-        spans.append((what, start, time.perf_counter()))
+        start = time.perf_counter() - begin
+        time.sleep(0.05)
+        spans.append((what, start, time.perf_counter() - begin))
         return number
 
     def read(number):
-        return work("read", number)
+        return tf.numpy_function(lambda number: work("read", number), [number], tf.int64)
 
-    stream = tf.data.Dataset.range(count)
-    stream = stream.map(lambda number: tf.numpy_function(read, [number], tf.int64))
-    for number in stream.prefetch(buffer):
+    for number in tf.data.Dataset.range(6).map(read).prefetch(buffer):
         work("step", number)
-    begin = min(start for _, start, _ in spans)
-    return [(what, start - begin, stop - begin) for what, start, stop in spans]
+    return spans
 
 
 lines = {buffer: timeline(buffer) for buffer in (0, 1)}
@@ -278,8 +273,7 @@ for axis, (buffer, spans) in zip(axes, lines.items(), strict=True):
     for what, start, stop in spans:
         look = {"color": "0.8", "hatch": "//"} if what == "read" else {"color": TRUTH}
         axis.barh(what, stop - start, left=start, edgecolor="k", **look)
-    axis.set_title(f"prefetch({buffer}): {spans[-1][2]:.2f} s", fontsize=10)
-axes[1].set_xlabel("seconds")
+    axis.set_title(f"prefetch({buffer}): {spans[-1][2]:.2f} seconds in all", fontsize=10)
 plt.show()
 
 # %%
@@ -301,32 +295,26 @@ for buffer, spans in lines.items():
 
 # %%
 def resized(pixels, image_size, resize="area", box=None):
-    """uint8 (H, W) or (H, W, 3), resized to (height, width)."""
-    if image_size is None or tuple(pixels.shape[:2]) == tuple(image_size):
-        return pixels
+    """uint8 (H, W) or (H, W, 3), resized to (height, width) by "area" or "nearest"."""
     height, width = image_size
     if resize == "area":
         area = Image.Resampling.BOX
         return np.asarray(Image.fromarray(pixels).resize((width, height), area, box))
-    if resize == "nearest":  # float32, as in tf.image.resize: the article's pixels to the bit
-        rows, columns = (
-            ((np.arange(new, dtype="float32") + 0.5) * np.float32(old / new)).astype(int)
-            for new, old in zip(image_size, pixels.shape, strict=False)
-        )
-        return pixels[rows[:, None], columns]
-    raise ValueError(f'resize is "area" or "nearest", not {resize!r}')
+    rows, columns = (  # float32, as in tf.image.resize: the article's pixels to the bit
+        ((np.arange(new, dtype="float32") + 0.5) * np.float32(old / new)).astype(int)
+        for new, old in zip(image_size, pixels.shape, strict=False)
+    )
+    return pixels[rows[:, None], columns]
 
 
-def read_resized(path, image_size, resize="area"):
+def read_resized(path, image_size):
     """A photograph at `image_size`, and the size that it has in the file."""
-    by_area = image_size is not None and resize == "area"
-    image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
+    image = open_image(path, at_least=[3 * side for side in image_size])
     width, height = image.info["size"]
     drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
     scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
-    # The last pixel may be a part of one.
-    box = None if scale == 1 else (0, 0, width / scale, height / scale)
-    return resized(to_rgb(image), image_size, resize, box), (height, width)
+    box = (0, 0, width / scale, height / scale)  # the last pixel may be a part of one
+    return resized(to_rgb(image), image_size, box=box), (height, width)
 
 
 # %% [markdown]
@@ -376,7 +364,7 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 #
 # ### Small from the start
 #
-# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area. (The module's also takes shares of an image's own size, and turned files.)
+# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area. (The module's also reads by nearest, takes shares of an image's own size, and turned files.)
 #
 # Carvana's photographs are 1918x1280. Enlarge the one from above to that, save it, and read it in three ways. The cell prints the mean difference of each from exact areas, which `tf.image.resize` computes from all the pixels.
 
@@ -411,19 +399,18 @@ AUTOTUNE = tf.data.AUTOTUNE
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
-def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
+def decoded(pairs, image_size=(96, 128), read=read_mask):
     """Pairs of files, read and resized in parallel, in order: uint8 (H, W, 3) and (H, W, 1)."""
-    height, width = image_size or (None, None)
     keep_freed_memory()
 
     def load(image_path, mask_path):
-        image, _ = read_resized(image_path.decode(), image_size, resize)
+        image, _ = read_resized(image_path.decode(), image_size)
         mask = resized(read(mask_path.decode()), image_size, "nearest")
         return image, mask[..., None]
 
     def load_in_graph(*paths):
         image, mask = tf.numpy_function(load, paths, [tf.uint8, tf.uint8], stateful=False)
-        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(mask, (height, width, 1))
+        return tf.ensure_shape(image, (*image_size, 3)), tf.ensure_shape(mask, (*image_size, 1))
 
     images, masks = zip(*[(str(image), str(mask)) for image, mask in pairs], strict=True)
     files = tf.data.Dataset.from_tensor_slices((list(images), list(masks)))
@@ -438,99 +425,80 @@ def to_float(image, mask):
 # %% [markdown]
 # ## One geometry for image and mask
 #
-# *Augmentation* changes training images at random, so that the network does not see the same image twice: here a horizontal flip, a turn by up to 3.6 degrees, and contrast. If the image turns, its mask must turn with it. So draw the random numbers once, make one matrix of them, and apply it to both. The same matrix can also magnify and shift, which later notebooks need.
+# *Augmentation* changes training images at random, so that the network does not see the same image twice: here a horizontal flip, a turn by up to 3.6 degrees, and contrast. If the image turns, its mask must turn with it.
 #
-# The matrix says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `_transform` then reads there: a weighted mean of the pixels around (`BILINEAR`), or the closest pixel (`NEAREST`). Beyond the edge it sees the image mirrored, or one value. `_quarters` is for images without an up and a down, such as aerial ones (notebook 08): it turns some of them by a quarter, a half or three quarters.
+# Keras has layers for this. Give one a dictionary with `images` and `segmentation_masks`, and it moves both alike. Take each mask as its own image, so that you can count: after a turn, how many pixels of image and mask differ? Then flip twice, as in two epochs, and once more with a layer made anew, as after a restart.
+
+# %%
+(_, truths), *_ = decoded(parts.train[:64]).batch(64).map(to_float)
+flip = layers.RandomFlip("horizontal", seed=1)
+turn = layers.RandomRotation(0.01, fill_mode="reflect", seed=2)
+moved = turn({"images": truths, "segmentation_masks": truths}, training=True)
+image_moved, mask_moved = (np.array(moved[name]) for name in ("images", "segmentation_masks"))
+print(f"pixels that differ: {((image_moved > 0.5) != mask_moved).mean():.2%}")
+print("values of the masks:", np.unique(mask_moved))
+
+first, second = (np.array(flip(truths, training=True)) for _ in range(2))
+restarted = np.array(layers.RandomFlip("horizontal", seed=1)(truths, training=True))
+print("a second epoch repeats the first:", np.array_equal(first, second))
+print("after a restart it does:", np.array_equal(first, restarted))
+
+# %% [markdown]
+# Image and mask agree but for a few pixels on the edge; the mask is read by nearest, so it stays 0 and 1. For a training that you never stop, those two layers are all you need.
+#
+# The last line shows what they lack. A layer draws its numbers one after another and remembers where it is. Made anew, as in a restarted program, it begins at the first draw: a training that was stopped would see the images of the first epochs again. And where several threads augment at once, chance decides which image gets which draw. So draw by hand: the numbers of an image shall follow from the seed, the epoch and its place, and from nothing else.
+#
+# With those numbers you make one matrix for image and mask. It says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `transformed` then reads there: a weighted mean of the pixels around (`BILINEAR`), or the closest pixel (`NEAREST`). Beyond the edge it sees the image mirrored.
+#
+# Below the two functions stands a case by hand: the 4x4 staircase from above, wide on the left. A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3, and the staircase becomes wide on the right.
 
 
-# %% tags=["lifted"]
-def _about_centre(mirror_x, mirror_y, angle, scale, shift, size):
-    """`(B, 8)` matrices, output pixel -> input: mirrored where -1, turned, magnified, moved."""
+# %%
+def about_centre(mirror, angle, size):
+    """`(B, 8)` matrices, output pixel -> input: mirrored where -1, turned about the centre."""
     height, width = tf.unstack(tf.cast(size, tf.float32))
-    y, x = (height - 1) / 2, (width - 1) / 2  # the centre, in pixel indices
-    to_x, to_y = x + shift[0] * width, y + shift[1] * height  # where the centre moves
-    cos, sin = tf.cos(angle) / scale, tf.sin(angle) / scale
-    a, b, d, e = mirror_x * cos, -mirror_x * sin, mirror_y * sin, mirror_y * cos
+    x, y = (width - 1) / 2, (height - 1) / 2  # the centre, in pixel indices
+    a, b, d, e = mirror * tf.cos(angle), -mirror * tf.sin(angle), tf.sin(angle), tf.cos(angle)
     zero = tf.zeros_like(angle)
-    rows = [a, b, x - a * to_x - b * to_y, d, e, y - d * to_x - e * to_y, zero, zero]
+    rows = [a, b, x - a * x - b * y, d, e, y - d * x - e * y, zero, zero]
     return tf.stack(rows, axis=1)
 
 
-def _transform(pixels, transforms, interpolation, outside=None):
+def transformed(pixels, matrices, interpolation):
+    """`(B, H, W, C)`, each image read where its matrix says."""
+    size, edge = tf.shape(pixels)[1:3], {"fill_value": 0.0, "fill_mode": "REFLECT"}
     result = tf.raw_ops.ImageProjectiveTransformV3(
-        images=pixels,
-        transforms=transforms,
-        output_shape=tf.shape(pixels)[1:3],
-        fill_value=0.0 if outside is None else outside,
-        interpolation=interpolation,
-        fill_mode="REFLECT" if outside is None else "CONSTANT",
+        images=pixels, transforms=matrices, output_shape=size, interpolation=interpolation, **edge
     )
     return tf.ensure_shape(result, pixels.shape)
 
 
-def _quarters(number, probability):
-    """Shares of a full turn: 0, or, with that probability, 1/4, 1/2 or 3/4; numbers in [-1, 1)."""
-    share = (number + 1) / 2 / max(probability, 1e-9)  # in [0, 1) where it is turned
-    return tf.where(number < 2 * probability - 1, tf.floor(3 * share) + 1, 0.0) / 4
-
+matrix = about_centre(tf.constant([-1.0]), tf.constant([0.0]), size=(4, 4))
+print(f"a, b, c, d, e, f: {matrix[0, :6].numpy().astype(int).tolist()}")
+print(transformed(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().astype(int))
 
 # %% [markdown]
-# By hand: take the 4x4 staircase from above, wide on the left. A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3, and the staircase becomes wide on the right.
+# The staircase is mirrored. Colour changes apply only to the image. `recoloured` scales the distance of each pixel from the image's mean, by one number per image: that is contrast.
+
 
 # %%
-one, zero = tf.constant([1.0]), tf.constant([0.0])
-matrix = _about_centre(-one, one, angle=zero, scale=one, shift=(zero, zero), size=(4, 4))
-print(f"a, b, c, d, e, f: {matrix[0, :6].numpy().astype(int).tolist()}")
-print(_transform(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().astype(int))
-
-# %% [markdown]
-# It is mirrored. Colour changes apply only to the image. `_recolour` gets three numbers per image: it scales the distance of each pixel from the mean (contrast), adds light, and scales the distance from grey (saturation).
-
-
-# %% tags=["lifted"]
-def _recolour(images, contrast, light, saturation):
-    """Scale the distance from the mean, add light, scale the distance from grey."""
+def recoloured(images, contrast):
+    """Float32 images, paler or stronger, still in [0, 1]."""
     mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
-    images = mean + contrast * (images - mean) + light
-    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
-    return tf.clip_by_value(grey + saturation * (images - grey), 0.0, 1.0)
+    return tf.clip_by_value(mean + contrast * (images - mean), 0.0, 1.0)
 
 
 # %% [markdown]
-# Now put them together: `augment` draws ten numbers per image. They follow from `seed` alone, because `stateless_uniform` keeps no state. Image and mask share one matrix; the mask is read by nearest, so it stays 0 and 1. By default an image is flipped or not, turned a little, and changed in contrast.
+# Now put them together: `augment` draws ten numbers per image and uses three. They follow from `seed` alone, because `stateless_uniform` keeps no state. Half of the images are flipped; all are turned a little, and changed in contrast. (The module's version uses all ten: it can also flip upside down, magnify, shift, turn by quarters, and change light and saturation. Later notebooks need that.)
 
 
-# %% tags=["lifted"]
-def augment(
-    images,
-    masks,
-    seed,
-    horizontal_flip=0.5,
-    vertical_flip=0.0,
-    rotation=0.01,
-    scale=0.0,
-    shift=0.0,
-    brightness=0.0,
-    contrast=0.2,
-    saturation=0.0,
-    quarter_turn=0.0,
-    outside=None,
-):
-    """A batch, each image and its mask moved by one geometry, its colours changed."""
+# %%
+def augment(images, masks, seed):  # a batch, image and mask moved by one geometry
     numbers = tf.random.stateless_uniform((10, tf.shape(images)[0]), seed, -1.0, 1.0)
-    left_right, up_down, turn, zoom, right, down, *colours, quarter = tf.unstack(numbers)
-    light, gain, tint = (number[:, None, None, None] for number in colours)
-    transforms = _about_centre(
-        tf.where(left_right < 2 * horizontal_flip - 1, -1.0, 1.0),
-        tf.where(up_down < 2 * vertical_flip - 1, -1.0, 1.0),
-        2 * math.pi * (rotation * turn + _quarters(quarter, quarter_turn)),
-        1 + scale * zoom,
-        (shift * right, shift * down),
-        tf.shape(images)[1:3],
-    )
-    images = _transform(images, transforms, "BILINEAR", None if outside is None else 0.0)
-    masks = _transform(masks, transforms, "NEAREST", outside)
-    return _recolour(images, 1 + contrast * gain, brightness * light, 1 + saturation * tint), masks
+    mirror, angle = tf.where(numbers[0] < 0, -1.0, 1.0), 2 * math.pi * (0.01 * numbers[2])
+    matrices, contrast = about_centre(mirror, angle, tf.shape(images)[1:3]), 1 + 0.2 * numbers[7]
+    images = recoloured(transformed(images, matrices, "BILINEAR"), contrast[:, None, None, None])
+    return images, transformed(masks, matrices, "NEAREST")
 
 
 # %% [markdown]
@@ -550,8 +518,7 @@ show(*augment(*copies, seed=(0, 7)), [f"draw {number}" for number in range(4)])
 # How well do image and mask agree, in numbers? Use masks as images: then you can compare pixel by pixel. What if the mask stays behind? The article's first model does that: it augments inside the model, and the mask does not go through the model.
 
 # %%
-(_, truths), *_ = decoded(parts.train[:64]).batch(64).map(to_float)
-turned, turned_truths = augment(tf.repeat(truths, 3, axis=-1), truths, (1, 2), contrast=0.0)
+turned, turned_truths = augment(tf.repeat(truths, 3, axis=-1), truths, (1, 2))
 for name, masks_used in {"with its mask": turned_truths, "mask left behind": truths}.items():
     agree = ((turned[..., :1].numpy() > 0.5) == (masks_used.numpy() > 0.5)).mean(axis=(1, 2, 3))
     bad = int((agree < 0.97).sum())
@@ -599,7 +566,7 @@ print([int(number) for number in counted], "and the next is", counted.epoch.nump
 # %% [markdown]
 # Now `dataset`, from files to batches. Its stages stand in the order that you found: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. `fold_in` gives each batch its own seed.
 #
-# The module's version gives the same batches. It also takes an image size, checks what a killed run left half written in a cache, and chooses between memory and file by the size of the images (`cache="auto"`).
+# The module's version gives the same batches, up to rounding: it has more steps for colours, which change nothing here. It also takes an image size, checks what a killed run left half written in a cache, and chooses between memory and file by the size of the images (`cache="auto"`).
 
 
 # %%
@@ -647,8 +614,8 @@ first, second = epochs(seed=1)
 same = (first == second).all(axis=(1, 2, 3)).sum()
 print(f"images that the second epoch repeats in their place: {same} of {len(first)}")
 print("the same seed repeats both:", np.array_equal([first, second], epochs(seed=1)))
-modules = epochs(seed=1, dataset=pipeline.dataset)
-print("so does the module:", np.array_equal([first, second], modules))
+off = np.abs(np.subtract([first, second], epochs(seed=1, dataset=pipeline.dataset))).max()
+print(f"largest difference from the module's images: {off:.5f}")
 
 # %% [markdown]
 # Nothing is dropped, each epoch is new, and the whole can be repeated.
@@ -690,12 +657,10 @@ for name, cache in caches.items():
 # %% tags=["nbval-ignore-output"]
 def article(calls=None):
     """The article's stages; `calls`: files read at once."""
-    photographs = tf.data.Dataset.from_tensor_slices([str(image) for image, _ in large])
-    truths = tf.data.Dataset.from_tensor_slices([str(mask) for _, mask in large])
-    zipped = tf.data.Dataset.zip(
-        photographs.map(article_image, calls), truths.map(article_mask, calls)
-    )
-    return zipped.batch(32).prefetch(AUTOTUNE)
+    images, masks = ([str(pair[side]) for pair in large] for side in (0, 1))
+    photographs = tf.data.Dataset.from_tensor_slices(images).map(article_image, calls)
+    truths = tf.data.Dataset.from_tensor_slices(masks).map(article_mask, calls)
+    return tf.data.Dataset.zip(photographs, truths).batch(32).prefetch(AUTOTUNE)
 
 
 def rate(batches):
@@ -711,8 +676,7 @@ rates = {way: max(rate(batches), rate(batches)) for way, batches in ways.items()
 _, axis = plt.subplots(figsize=(7.2, 2.4), dpi=80, layout="constrained")
 bars = axis.barh([*rates], [*rates.values()], color="0.6", log=True)
 axis.bar_label(bars, fmt="%.0f", padding=3)
-axis.set(xlim=(1, 4 * max(rates.values())), title="images per second (logarithmic)")
-axis.invert_yaxis()
+axis.set(xlim=(1, 4 * max(rates.values())), xlabel="images per second", ylim=(4.6, -0.6))
 plt.show()
 
 # %%

@@ -100,6 +100,31 @@ up = layers.Conv2DTranspose(
 print(up(tiny).numpy()[0, ..., 0])
 
 # %% [markdown]
+# The same on the grid, beside a plain 3x3 convolution. The upper row goes in, the lower row comes out. Solid squares
+# belong to one step of the kernel, dashed ones to the next.
+
+# %%
+plain = layers.Conv2D(1, 3, padding="same", kernel_initializer="ones", dtype="float32")
+grids = [small, plain(small), small, down(small), tiny, up(tiny)]
+squares = [[(0, 0, 3), (1, 0, 3)], [(1, 1, 1), (2, 1, 1)], [(0, 0, 3), (2, 0, 3)]]
+squares += [[(0, 0, 1), (1, 0, 1)], [(0, 0, 1), (1, 0, 1)], [(0, 0, 3), (2, 0, 3)]]
+figure, axes = plt.subplots(2, 3, figsize=(7.4, 4.8), dpi=80, layout="constrained")
+for axis, grid, steps in zip(axes.T.flat, grids, squares, strict=True):
+    numbers = np.asarray(grid)[0, ..., 0]
+    axis.pcolormesh(0 * numbers, cmap="gray_r", edgecolors="0.8", linewidth=0.5)
+    for (row, column), number in np.ndenumerate(numbers):
+        axis.text(column + 0.5, row + 0.5, f"{number:.0f}", ha="center", va="center")
+    for (left, top, side), style, colour in zip(steps, ("-", "--"), ("k", plot.EXTRA), strict=True):
+        place = (left, top), side, side
+        axis.add_patch(plt.Rectangle(*place, fill=False, ls=style, lw=3, color=colour))
+    axis.set(xlim=(-0.1, 5.1), ylim=(5.1, -0.1), aspect="equal")
+    axis.axis("off")
+for axis, title in zip(axes[0], ("3x3", "3x3, stride 2", "transposed, stride 2"), strict=True):
+    axis.set_title(title)
+plt.show()
+
+# %% [markdown]
+# Stride 1 keeps the size; stride 2 skips every other place; transposed, each number going in is spread over 3x3 places.
 # Such sums of one, two and four kernels side by side cause the checkerboard patterns of transposed convolutions. A
 # trained kernel learns to even them out.
 #

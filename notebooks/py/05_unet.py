@@ -41,15 +41,13 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from unet_tf import data, pipeline, plot, scores
+from unet_tf import data, pets, pipeline, plot, scores
 from unet_tf.network import simple_fcn, unet
 from unet_tf.predict import predict
 from unet_tf.rendered import is_rendered
 from unet_tf.training import fit, set_precision
 
 keras.utils.set_random_seed(42)
-folder = data.find()
-kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
 # On two CPU cores you train U-Nets with 16 filters in their first level. With a GPU, a T4 or better, set
@@ -60,6 +58,11 @@ FULL = False  # True: the article's size, for a GPU
 BASE, IMAGES, EPOCHS, BATCH = (64, 1000, 16, 32) if FULL else (16, 320, 8, 16)
 LEARNING_RATE = 3e-4 if FULL else 1e-3  # few steps need longer ones
 print(f"{BASE} filters in the first level, {IMAGES} images, {EPOCHS} epochs, batches of {BATCH}")
+
+# %%
+DATA = "cars"  # "pets": photographs of cats and dogs, a download of 0.8 GB, no account
+folder = data.find() if DATA == "cars" else pets.like_carvana(IMAGES)
+kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
 # Precision follows the hardware (notebook 04), so the next line depends on yours.
@@ -203,7 +206,7 @@ print(f"{BASE} filters: {model.count_params():,} parameters")
 history = fit(model, training, validation, EPOCHS, optimizer=adam, folder="runs/unet", verbose=2)
 
 # %%
-plot.curves(history.history, title=f"U-Net with {BASE} filters, {kind} cars")
+plot.curves(history.history, title=f"U-Net with {BASE} filters, {kind} {DATA}")
 plt.show()
 
 # %% [markdown]
@@ -232,7 +235,7 @@ networks["U-Net"] = model
 images_of = [image for image, _ in parts.test]
 predictions, dices = {}, {}
 baseline = scores.constant_baseline(parts.train, parts.test)
-print(f"{kind + ' test cars':19}     parameters    dice   worst")
+print(f"{f'{kind} test {DATA}':19}     parameters    dice   worst")
 print(f"{'constant baseline':33}  {baseline.mean():.4f}")
 for name, network in networks.items():
     predictions[name] = list(predict(network, images_of, batch_size=BATCH))

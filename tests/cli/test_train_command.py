@@ -26,6 +26,7 @@ def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
 @pytest.mark.slow
 def test_train_and_reproduce(folder, tmp_path, capsys):
     settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"
+    settings += " --set filters=4,8"
     assert commands.main(f"train --recipe article_simple --quick {settings} --to one".split()) == 0
     assert "best.keras" in os.listdir("one")
     assert commands.main(f"reproduce {settings} --seeds 2 --to two".split()) == 0
