@@ -608,16 +608,17 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 #
 # ## Exercises
 #
-# 1. Extract view 04 of every car from `train_hq.zip`, and nothing else, into `runs/view_04`
-#    (`kaggle.extract` takes `names`: file names, without the folder). How many files lie there?
-#    *As many as there are cars: 40 rendered, or 318 of Carvana's.*
-# 2. In which view do cars fill most of the frame, and in which least? Take the mean share of each
-#    view over `pairs[:640]`. *Rendered: most in views 05 and 13, from the side, with 0.231; least
-#    in view 09, from behind, with 0.163.*
-# 3. Of the validation images of `by_image`, how many have a direct neighbour of the same car in
-#    training, that is, one view before or after (16 and 01 are neighbours too)? *Rendered: 122 of
-#    128.*
+# Three experiments: guess, change one thing, run, and explain what you see. [exercises/01](exercises/01.ipynb) has the
+# code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# The answers are in [solutions.ipynb](solutions.ipynb).
+# 1. Pair files wrongly. Take the first 160 pairs, lose the mask of image 20, and pair what is left by order. How many
+#    pairs are wrong? Then ask the score: which dice has the wrong mask with the right one, on average over the wrong pairs?
+#    And if each image gets the mask of the same view of the *next car*? What would you notice in a training?
+# 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32 pixels, the
+#    smallest squared difference), and hand in its mask. Do it with a split by image and with a split by car. How much does
+#    the split by image flatter this "model", which has learned nothing about cars?
+# 3. Save a mask as a JPEG and read it again, at quality 95, 75 and 25. How many different values does it hold? Make a mask
+#    of it once by "above 0" and once by "128 and more". Which of the two readings suffers, and why does a look at the
+#    picture not show it?
 #
 # Next: [02 · The pipeline](02_pipeline.ipynb), which turns these pairs into batches.

@@ -712,8 +712,10 @@ for paths in (unseen[:32], unseen[32:]):
 #
 # ## Exercises
 #
-# 1. Make `antennas = 255 * np.eye(480, dtype="uint8")`: row `i` is an antenna in column `i`. Resize it to 480x128 by nearest. In how many rows is any antenna left? And by area? *128 of 480, and all 480.*
-# 2. Shuffle after `batch` instead of before: `tf.data.Dataset.range(64).batch(32).shuffle(2)`. In 20 epochs, how many different sets of numbers does the first batch hold? How many if you shuffle first, with a buffer of 64? *2, and 20.*
-# 3. Put a `.cache()` behind `dataset(parts.train[:16], augment=True)` and compare two epochs. How many of the 16 images differ? How many without your cache? *0, and 16.*
+# Three experiments: guess, change one thing, run, and explain what you see. [exercises/02](exercises/02.ipynb) has the code with gaps, [solutions.ipynb](solutions.ipynb) has the answers.
 #
-# The answers are in [solutions.ipynb](solutions.ipynb). Next: [03 · Dice](03_dice.ipynb), which measures how well two masks agree.
+# 1. Draw an antenna in each of 480 rows, each in another column: `255 * np.eye(480, dtype="uint8")`. Resize to 128 columns, by nearest and by area, and count the rows in which any antenna is left. Then make the antennas 2, 3 and 4 pixels wide. From which width on does nearest lose none, and how could you have known?
+# 2. The files are sorted by car, 16 views each. Shuffle 640 of them with a buffer of 1, of 16, of 160 and of all, in batches of 16: how many cars does a batch hold, on average? Then shuffle the *batches* with a full buffer. What would each training step see?
+# 3. Put the cache in the wrong place: behind the augmentation instead of before it. Look at the same image in two epochs, and count how many of 16 images differ between them. What has training lost, and which error message tells you?
+#
+# Next: [03 · Dice](03_dice.ipynb), which measures how well two masks agree.

@@ -751,14 +751,17 @@ for size in ((24, 32), (48, 64), (96, 128)):
 #
 # ## Exercises
 #
-# 1. Three images: 900 car pixels, all found; 90, of which 45 are found; 10, none found. Nothing is
-#    extra. Compute the per-image and the pooled dice, on paper or with `dice`. A right answer gives
-#    0.556 and 0.972.
-# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image, by solving
-#    dice = 2 IoU / (1 + IoU) for IoU. For the confident and the hesitant prediction a right answer
-#    gives 0.4699 and 0.3077.
-# 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at
-#    thresholds from 0.2 to 0.7 in steps of 0.05. A right answer finds the best one between 0.25 and
-#    0.45; on rendered data it gives 0.77, against 0.74 at 0.5.
+# Three experiments: guess, change one thing, run, and explain what you see. [exercises/03](exercises/03.ipynb) has the
+# code with gaps, [solutions](solutions.ipynb) has the answers.
+#
+# 1. Break a mask. Move a true mask to the right by 2, 5 and 10 pixels and score it against itself. Then do the same with
+#    the mask reduced to a quarter of its height and width. Which of the two loses more, and why? Last, invert the mask.
+#    Which dice do you expect, and which pixel accuracy? What would you suspect if your own training scored that?
+# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image: solve dice = 2 IoU / (1 + IoU)
+#    for IoU. Then make the 4x4 prediction of this notebook more and more confident, from 0.6 for car to 0.999, while its
+#    mask stays the same. To which two numbers do soft dice and soft IoU go? Which of the two loses more to hesitation?
+# 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at thresholds from 0.2 to 0.7 in
+#    steps of 0.05. Then change the prediction: take the mean mask of the image's own view, so that the masks behind it
+#    agree better. Which way does the best threshold move, and what has the dice that you reach to do with it?
 #
 # The next notebook trains the first model: [04 · The simple model](04_simple_model.ipynb).

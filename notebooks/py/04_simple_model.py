@@ -599,12 +599,16 @@ def precision_policy():
 #
 # ## Exercises
 #
-# Answers: [solutions](solutions.ipynb).
+# Three experiments with a model so small that a training takes seconds. Guess first, then run, then explain.
+# [exercises/04](exercises/04.ipynb) has the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. How many parameters has `simple_fcn` with half the filters, (32, 64, 128)? *720,897, a quarter and a little:
-#    weights go with the square of the width, biases with the width.*
-# 2. An image of 100x150 goes into `network.simple_fcn((100, 150, 3))`. To which size does the model pad it? *104x152.*
-# 3. A model that calls every pixel car scores which dice on an image of which a fifth is car? And which accuracy?
-#    *0.3333 and 0.2000.*
+# 1. Dice alone collapsed at a learning rate of 0.01. Was it the loss or the rate? Train five epochs with `dice_loss` at
+#    0.01 and at 0.001, and with `bce_dice_loss` at 0.001. Which of the three learn, and which is the first above 0.5? Why
+#    does that one start faster?
+# 2. Train on a fifth of the images, first for as many epochs as before, then for as many steps. How much of the loss in
+#    dice do the steps bring back? What would you write into a paper that compares two sizes of data?
+# 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you expect, then
+#    train. Two of them do not learn, for opposite reasons. How does the picture tell them apart, and which of the two
+#    would more epochs help?
 #
 # Next: [05 · The U-Net](05_unet.ipynb).

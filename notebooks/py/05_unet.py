@@ -472,13 +472,14 @@ print(f"{sum(same)} of {len(same)} masks of the saved model equal the ones score
 #
 # ## Exercises
 #
-# Answers: [solutions](solutions.ipynb).
+# Three experiments on the skips, with a small U-Net of four levels that is built in two halves. Guess first, then run, then
+# explain. [exercises/05](exercises/05.ipynb) has the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Take the skips away: how many parameters has `article_unet(skips_on=False)`? Work it out by hand first:
-#    the first convolution of every decoder level then sees half of its channels. *31,416,833.*
-# 2. The article announces strided convolutions in place of max pooling as future work. How many parameters
-#    do they add to the module's `unet`? *Four 3x3 convolutions: 3,134,400.*
-# 3. Halve the filters, `article_unet(32)`: how many parameters remain? *8,639,745, a quarter and a little:
-#    weights go with the square of the width, biases with the width.*
+# 1. Remove skips, then train: one network with all four, one without the finest, one without any. Which of the three lies
+#    far below the others? What does that say about where the outline comes from?
+# 2. Now train first and remove afterwards: set one skip of the trained network to zero, another one each time. Is the worst
+#    of these four better or worse than the network that was *trained* without any skip? Why?
+# 3. Give the trained decoder the bottom of one image and the skips of another. Whose car does the mask show? Before you run
+#    it, say what you expect from "the bottom knows what is car, the skips know where".
 #
 # Next: [06 · Training that can be stopped, watched and compared](06_training.ipynb).

@@ -726,15 +726,18 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 #
 # ## Exercises
 #
-# Answers: [solutions](solutions.ipynb).
+# Three experiments with numbers, none of which trains. Guess first, then run, then explain. [exercises/10](exercises/10.ipynb)
+# has the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Five seeds of a base give 0.950, 0.958, 0.946, 0.961 and 0.955, the same seeds with a change 0.953,
-#    0.960, 0.951, 0.962 and 0.959. Is the change better, paired, and as two loose groups? *Paired
-#    +0.0030 (+0.0010 to +0.0050): better. Loose (-0.0049 to +0.0109): within the noise.*
-# 2. Paired differences spread by 0.003. How many seeds do you need until half of the interval is below
-#    0.002? *12: half of it is then 0.00191, and 0.00202 with 11.*
-# 3. 1000 images, split by image into 800 and 200. With what probability do the views of one car fall on
-#    both sides, if it has 16 views, and if it has 2? Compute it without simulating. *0.973 and 0.320.*
+# 1. Five seeds of a base give 0.950, 0.958, 0.946, 0.961 and 0.955, the same seeds with a change 0.953, 0.960, 0.951, 0.962
+#    and 0.959. Is the change better? Take the 95% interval of the differences. Then break the pairs: match each seed with
+#    the next one's change. Last, take two loose groups. The mean difference stays the same; what becomes of the interval?
+# 2. How many test cars do you need to tell two models apart? Let one be better by 0.01, with differences that spread by
+#    0.03 from car to car and by 0.02 from view to view, 16 views per car. Simulate tests of 5, 10, 20, 40 and 80 cars: how
+#    often does the interval exclude zero? Then make the two models equal, and treat the views as if each were a test of its
+#    own. How often do you now find a difference that is not there?
+# 3. Split 1000 images by image into 800 and 200. How likely is it that the views of one car fall on both sides, if it has
+#    16 views, 4 or 2? Compute it, then count it in a random split. Which data sets can afford a split by image?
 #
 # With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb), or fill the lines of the
 # table with the two commands above. What each file of the project is for, its [README](../README.md) says.

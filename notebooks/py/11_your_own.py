@@ -276,11 +276,14 @@ print(protocol.verdict_text(bad["scores"], bad["verdict"]))
 #
 # ## Exercises
 #
-# Answers: [solutions](solutions.ipynb).
+# Three folders that deceive. Guess first, then run, then explain. [exercises/11](exercises/11.ipynb) has the code with
+# gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Draw a line of one pixel across a mask of 96x96 and nothing else. What does it keep at half of its size, by
-#    `found.kept(0.5)`? *Nothing: 0. Such structures are taken at their own size, in crops.*
-# 2. A folder of 30 and one of 3000 images get ten minutes each, with steps of 0.2 seconds. How many steps does the
-#    plan give either? *About as many: 2550, for 85% of the time.*
-# 3. All masks are empty but for one in ten. What is the dice of a constant prediction of nothing? *0.9: read any
-#    score beside it.*
+# 1. Thin structures. Draw a line down an empty mask of 96x96, at eight places in eight masks, 1, 2, 4 and 8 pixels wide.
+#    How much is left at a half, a quarter and an eighth of the size, by `found.kept`? Which widths would you train as whole images, which in
+#    crops of their own size?
+# 2. Inverted masks. Copy 32 pairs of the cars into a folder and swap black and white in the masks. Does `doctor.check`
+#    find it? Compare the dice of a constant prediction in the folder and in its copy. A model in the copy scores 0.85: is
+#    it good?
+# 3. Nearly empty masks. Nine of ten masks are empty. Score three models: one that says nothing, one that is right but for
+#    a single stray pixel in each image, and one that finds half of the only object. In which order do you expect them?
