@@ -118,8 +118,8 @@ for width in (1, 2, 3, 4):
     print(f"{width:5}  {left[0]:7}  {left[1]:4}")
 
 # %% [markdown]
-# Nearest reads one column in 480 / 128 = 3.75, and throws the others away. So what is 4 pixels wide cannot slip through, and
-# what is narrower is kept by luck. Area reads all columns.
+# Nearest reads one column in 480 / 128, which is a little less than 4, and throws the others away. So what is 4 pixels wide
+# cannot slip through, and what is narrower is kept by luck. Area reads all columns.
 #
 # 2. How many cars does a batch hold?
 
@@ -147,7 +147,7 @@ import matplotlib.pyplot as plt
 from unet_tf.pipeline import dataset
 
 pairs = data.pair(folder)
-figure, axes = plt.subplots(2, 2, figsize=(7, 5), dpi=50, layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(5, 3.6), dpi=50, layout="constrained")
 for row, place in zip(axes, ("before", "behind"), strict=True):
     batches = dataset(pairs[:16], (48, 64), augment=True, cache="memory")
     if place == "behind":
@@ -315,7 +315,7 @@ print("first above 0.5:", max(runs, key=lambda name: sum(score > 0.5 for score i
 draw(runs)
 
 # %% [markdown]
-# It takes both: at 0.001 dice alone learns, at 0.01 it ends where its gradient is gone. Why is it slower? At the start the
+# It takes both: at 0.001 dice alone learns, at 0.01 it ends where its gradient is gone. Why is it slower at 0.001? At the start the
 # probabilities lie around 0.5. Work out the gradient there for an image of which a fifth is car: dice pulls a car pixel up
 # six times as hard as it pulls a background pixel down. So everything becomes car first, which its curve shows.
 # Cross-entropy pulls both alike.
@@ -339,18 +339,15 @@ draw({"all": runs["BCE + dice at 0.001"], "a fifth": fifth})
 # 3. Three learning rates.
 
 # %%
-runs = {
-    0.00001: trained(rate=0.00001),
-    0.001: runs["BCE + dice at 0.001"],
-    0.1: trained(rate=0.1),
-}  # yours
-for rate, run in runs.items():
+rates = {0.00001: trained(rate=0.00001), 0.1: trained(rate=0.1)}  # yours
+rates[0.001] = runs["BCE + dice at 0.001"]
+for rate, run in sorted(rates.items()):
     print(f"{rate:.5f}: {'learns' if run[-1] > everything + 0.1 else 'does not learn'}")
-draw({f"{rate:.5f}": run for rate, run in runs.items()})
+draw({f"{rate:.5f}": run for rate, run in sorted(rates.items())})
 
 # %% [markdown]
-# The smallest rate stays where it began: its weights have hardly moved, and more epochs help. The largest ended in the
-# first epoch: all pixels get one answer, and stay there. More epochs do not help, a smaller rate does.
+# The smallest rate creeps: its weights have hardly moved, and more epochs would move them further. The largest has thrown the
+# network away in the first epoch, and its curve lies flat at the bottom ever since. Only a smaller rate helps.
 
 # %% [markdown]
 # ## Notebook 05
@@ -410,14 +407,14 @@ def trained(skips_on):
 
 
 def score(decoder, given, truth=masks):
-    return float(np.mean(hard_dice(truth, decoder.predict(given, verbose=0))))
+    return float(np.mean(hard_dice(truth, decoder(given))))
 
 
 # %%
 kinds = {"all skips": [1, 1, 1, 1], "no finest": [0, 1, 1, 1], "none": [0, 0, 0, 0]}  # yours
 networks, scores = {name: trained(skips_on) for name, skips_on in kinds.items()}, {}
 for name, (encoder, decoder) in networks.items():
-    scores[name] = score(decoder, encoder.predict(images, verbose=0))
+    scores[name] = score(decoder, encoder(images))
 for name in ("no finest", "none"):
     far = scores["all skips"] - scores[name] > 0.03
     print(f"{name}: {'far below' if far else 'as good as'} all skips")
@@ -441,7 +438,7 @@ draw(scores)
 
 # %%
 encoder, decoder = networks["all skips"]
-given = encoder.predict(images, verbose=0)
+given = encoder(images)
 cut = {}
 for level in range(4):
     changed = [0 * tensor if n == level else tensor for n, tensor in enumerate(given)]  # yours
@@ -458,7 +455,7 @@ draw({"untouched": scores["all skips"], **cut, "trained without": scores["none"]
 # 3. The bottom of one image, the skips of another.
 
 # %%
-other = [np.roll(tensor, 7, axis=0) for tensor in given]  # of an image of another view
+other = [tf.roll(tensor, 7, axis=0) for tensor in given]  # of an image of another view
 mixed = [*other[:4], given[4]]  # yours
 follows = {
     "the bottom's car": score(decoder, mixed, masks),
@@ -469,7 +466,7 @@ draw({**follows, "the two true masks": float(np.mean(hard_dice(masks, np.roll(ma
 
 # %%
 _, axes = plt.subplots(1, 3, figsize=(7, 2), dpi=50, layout="constrained")
-shown = decoder.predict(mixed, verbose=0)  # yours
+shown = np.asarray(decoder(mixed))  # yours
 pictures = {"bottom": images[20], "skips": images[13], "mask": shown[20, ..., 0]}
 for axis, (name, picture) in zip(axes, pictures.items(), strict=True):
     axis.imshow(picture, cmap="gray")
@@ -648,11 +645,12 @@ changed = np.array([0.953, 0.960, 0.951, 0.962, 0.959])
 
 def interval(differences):
     """The mean and its 95% interval, by Student's t."""
-    differences = np.asarray(differences)
     half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
     return differences.mean(), differences.mean() - half, differences.mean() + half
 
 
+for before, after in zip(base, changed, strict=True):
+    print(f"{before:.3f} -> {after:.3f}: {after - before:+.3f}")
 print("pairs   {:+.4f} ({:+.4f} to {:+.4f})".format(*interval(changed - base)))
 print("broken  {:+.4f} ({:+.4f} to {:+.4f})".format(*interval(np.roll(changed, 1) - base)))  # yours
 low, high = stats.ttest_ind(changed, base).confidence_interval()  # yours
