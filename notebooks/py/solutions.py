@@ -237,6 +237,9 @@ means = {
     "one mean mask": np.repeat(train.mean(axis=0)[None], len(scored), axis=0),
     "one for each view": np.stack([train[views == view].mean(axis=0) for view in asked]),  # yours
 }
+for name, probability in means.items():
+    agreed = np.mean((probability == 0) | (probability == 1))
+    print(f"{name}: the masks behind it agree on {agreed:.0%} of the pixels")
 
 # %%
 thresholds = np.linspace(0.2, 0.7, 11)
