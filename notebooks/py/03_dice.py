@@ -758,7 +758,7 @@ for size in ((24, 32), (48, 64), (96, 128)):
 #    the mask reduced to a quarter of its height and width. Which of the two loses more, and why? Last, invert the mask.
 #    Which dice do you expect, and which pixel accuracy? What would you suspect if your own training scored that?
 # 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image: solve dice = 2 IoU / (1 + IoU)
-#    for IoU. Then make the 4x4 prediction of this notebook more and more confident, from 0.6 for car to 0.999, while its
+#    for IoU. Then make the 4x4 prediction of the chapter more and more confident, from 0.6 for car to 0.999, while its
 #    mask stays the same. To which two numbers do soft dice and soft IoU go? Which of the two loses more to hesitation?
 # 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at thresholds from 0.2 to 0.7 in
 #    steps of 0.05. Then change the prediction: take the mean mask of the image's own view, so that the masks behind it

@@ -605,8 +605,8 @@ def precision_policy():
 # 1. Dice alone collapsed at a learning rate of 0.01. Was it the loss or the rate? Train five epochs with `dice_loss` at
 #    0.01 and at 0.001, and with `bce_dice_loss` at 0.001. Which of the three learn, and which is the first above 0.5? Why
 #    does that one start faster?
-# 2. Train on a fifth of the images, first for as many epochs as before, then for as many steps. How much of the loss in
-#    dice do the steps bring back? What would you write into a paper that compares two sizes of data?
+# 2. Train on a fifth of the images for 25 epochs. Compare with all images after as many epochs, and after as many steps.
+#    How much of what is lost do the steps bring back? What would you write into a paper that compares two sizes of data?
 # 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you expect, then
 #    train. Two of them do not learn, for opposite reasons. How does the picture tell them apart, and which of the two
 #    would more epochs help?

@@ -118,8 +118,8 @@ for width in (1, 2, 3, 4):
     print(f"{width:5}  {left[0]:7}  {left[1]:4}")
 
 # %% [markdown]
-# Nearest reads one column in 480 / 128 = 3.75, and throws the others away. So what is 4 pixels wide cannot slip through, and
-# what is narrower is kept by luck. Area reads all columns.
+# Nearest reads one column in 480 / 128, which is a little less than 4, and throws the others away. So what is 4 pixels wide
+# cannot slip through, and what is narrower is kept by luck. Area reads all columns.
 #
 # 2. How many cars does a batch hold?
 
@@ -147,9 +147,9 @@ import matplotlib.pyplot as plt
 from unet_tf.pipeline import dataset
 
 pairs = data.pair(folder)
-figure, axes = plt.subplots(2, 2, figsize=(7, 5), dpi=60, layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(5, 3.6), dpi=50, layout="constrained")
 for row, place in zip(axes, ("before", "behind"), strict=True):
-    batches = dataset(pairs[:16], augment=True, cache="memory")
+    batches = dataset(pairs[:16], (48, 64), augment=True, cache="memory")
     if place == "behind":
         batches = batches.cache()  # yours
     epochs = [np.concatenate([image for image, _ in batches]) for _ in range(2)]
@@ -237,10 +237,13 @@ means = {
     "one mean mask": np.repeat(train.mean(axis=0)[None], len(scored), axis=0),
     "one for each view": np.stack([train[views == view].mean(axis=0) for view in asked]),  # yours
 }
+for name, probability in means.items():
+    agreed = np.mean((probability == 0) | (probability == 1))
+    print(f"{name}: the masks behind it agree on {agreed:.0%} of the pixels")
 
 # %%
 thresholds = np.linspace(0.2, 0.7, 11)
-_, axis = plt.subplots(figsize=(7, 2.6), dpi=80, layout="constrained")
+_, axis = plt.subplots(figsize=(7, 2.4), dpi=70, layout="constrained")
 for name, probability in means.items():
     scores = [np.mean(hard_dice(scored, probability, threshold=t)) for t in thresholds]  # yours
     best = int(np.argmax(scores))
@@ -269,7 +272,7 @@ from unet_tf.network import bce_dice_loss, dice_loss, hard_dice, simple_fcn
 from unet_tf.pipeline import dataset
 
 parts = data.split(data.pair(folder), by="group", validation_size=0.2, test_size=0.2)
-validation = dataset(parts.validation[::2], (48, 64), cache="memory")
+validation = dataset(parts.validation[::4], (48, 64), cache="memory")
 
 
 def compiled(loss, rate):
@@ -293,10 +296,10 @@ print(model.loss.__name__, f"at {float(model.optimizer.learning_rate):.2f}")
 
 # %%
 def draw(runs):
-    _, axis = plt.subplots(figsize=(7, 2.6), dpi=80, layout="constrained")
+    _, axis = plt.subplots(figsize=(7, 2.4), dpi=70, layout="constrained")
     for name, run in runs.items():
-        axis.plot(np.linspace(1 / len(run), 1, len(run)), run, marker="o", label=name)
-    axis.set(xlabel="share of the training", ylabel="validation dice", ylim=(0, 1))
+        axis.plot(range(1, len(run) + 1), run, marker="o", label=name)
+    axis.set(xlabel="epoch", ylabel="validation dice", ylim=(0, 1))
     axis.legend()
     plt.show()
 
@@ -315,7 +318,7 @@ print("first above 0.5:", max(runs, key=lambda name: sum(score > 0.5 for score i
 draw(runs)
 
 # %% [markdown]
-# It takes both: at 0.001 dice alone learns, at 0.01 it ends where its gradient is gone. Why is it slower? At the start the
+# It takes both: at 0.001 dice alone learns, at 0.01 it ends where its gradient is gone. Why is it slower at 0.001? At the start the
 # probabilities lie around 0.5. Work out the gradient there for an image of which a fifth is car: dice pulls a car pixel up
 # six times as hard as it pulls a background pixel down. So everything becomes car first, which its curve shows.
 # Cross-entropy pulls both alike.
@@ -323,31 +326,31 @@ draw(runs)
 # 2. A fifth of the images, for as many epochs and for as many steps.
 
 # %%
-runs = {
-    "all": trained(images=160, epochs=5),
-    "a fifth, epochs": trained(images=32, epochs=5),
-    "a fifth, steps": trained(images=32, epochs=25),  # yours
-}
-print(f"steps: {5 * 160 // 16}, {5 * 32 // 16} and {25 * 32 // 16}")
-whole, epochs, steps = (run[-1] for run in runs.values())
-print("the steps bring back more than half of what is lost:", steps - epochs > (whole - epochs) / 2)
-draw(runs)
+fifth = trained(images=32, epochs=25)  # yours
+whole, epochs, steps = runs["BCE + dice at 0.001"][-1], fifth[4], fifth[-1]
+print(
+    f"all: {5 * 160 // 16} steps; a fifth: {5 * 32 // 16} after 5 epochs, {25 * 32 // 16} after 25"
+)
+share = (steps - epochs) / (whole - epochs)
+print(f"the steps bring back {'more' if share > 0.5 else 'less'} than half of what was lost")
+draw({"all": runs["BCE + dice at 0.001"], "a fifth": fifth})
 
 # %% [markdown]
-# With a fifth of the images an epoch has a fifth of the steps. So the second training stopped early, and that is most of
-# what it lost. A paper has to say which of the two it kept the same.
+# With a fifth of the images an epoch has a fifth of the steps. After five epochs this training has only begun, and that is
+# most of what it lost. A paper has to say which of the two it kept the same.
 #
 # 3. Three learning rates.
 
 # %%
-runs = {rate: trained(rate=rate) for rate in (0.00001, 0.001, 0.1)}  # yours
-for rate, run in runs.items():
+rates = {0.00001: trained(rate=0.00001), 0.1: trained(rate=0.1)}  # yours
+rates[0.001] = runs["BCE + dice at 0.001"]
+for rate, run in sorted(rates.items()):
     print(f"{rate:.5f}: {'learns' if run[-1] > everything + 0.1 else 'does not learn'}")
-draw(runs)
+draw({f"{rate:.5f}": run for rate, run in sorted(rates.items())})
 
 # %% [markdown]
-# The smallest rate stays where it began: its weights have hardly moved, and more epochs help. The largest ended in the
-# first epoch: all pixels get one answer, and stay there. More epochs do not help, a smaller rate does.
+# The smallest rate creeps: its weights have hardly moved, and more epochs would move them further. The largest has thrown the
+# network away in the first epoch, and its curve lies flat at the bottom ever since. Only a smaller rate helps.
 
 # %% [markdown]
 # ## Notebook 05
@@ -407,21 +410,21 @@ def trained(skips_on):
 
 
 def score(decoder, given, truth=masks):
-    return float(np.mean(hard_dice(truth, decoder.predict(given, verbose=0))))
+    return float(np.mean(hard_dice(truth, decoder(given))))
 
 
 # %%
 kinds = {"all skips": [1, 1, 1, 1], "no finest": [0, 1, 1, 1], "none": [0, 0, 0, 0]}  # yours
 networks, scores = {name: trained(skips_on) for name, skips_on in kinds.items()}, {}
 for name, (encoder, decoder) in networks.items():
-    scores[name] = score(decoder, encoder.predict(images, verbose=0))
+    scores[name] = score(decoder, encoder(images))
 for name in ("no finest", "none"):
     far = scores["all skips"] - scores[name] > 0.03
     print(f"{name}: {'far below' if far else 'as good as'} all skips")
 
 
 def draw(scores):
-    _, axis = plt.subplots(figsize=(7, 2), dpi=80, layout="constrained")
+    _, axis = plt.subplots(figsize=(7, 2), dpi=70, layout="constrained")
     axis.bar_label(axis.barh(list(scores), list(scores.values())), fmt=" %.3f")
     axis.set(xlim=(0, 1.1), xlabel="validation dice")
     axis.invert_yaxis()
@@ -432,13 +435,13 @@ draw(scores)
 
 # %% [markdown]
 # The bottom has 3x4 places. Without any skip the outline has to be remembered there. At 48x64 the second skip, at half of
-# the size, is enough: what it misses is less than a pixel at the edge. On larger images the finest would have more to say.
+# the size, is enough: what it cannot tell is a pixel at the edge. On larger images the finest would have more to say.
 #
 # 2. Train first, then set one skip to zero.
 
 # %%
 encoder, decoder = networks["all skips"]
-given = encoder.predict(images, verbose=0)
+given = encoder(images)
 cut = {}
 for level in range(4):
     changed = [0 * tensor if n == level else tensor for n, tensor in enumerate(given)]  # yours
@@ -455,18 +458,18 @@ draw({"untouched": scores["all skips"], **cut, "trained without": scores["none"]
 # 3. The bottom of one image, the skips of another.
 
 # %%
-other = [np.roll(tensor, 7, axis=0) for tensor in given]  # of an image of another view
+other = [tf.roll(tensor, 7, axis=0) for tensor in given]  # of an image of another view
 mixed = [*other[:4], given[4]]  # yours
 follows = {
     "the bottom's car": score(decoder, mixed, masks),
     "the skips' car": score(decoder, mixed, np.roll(masks, 7, axis=0)),  # yours
 }
 print(f"the mask shows {max(follows, key=follows.get)}")
-draw(follows)
+draw({**follows, "the two true masks": float(np.mean(hard_dice(masks, np.roll(masks, 7, axis=0))))})
 
 # %%
-_, axes = plt.subplots(1, 3, figsize=(7, 2), dpi=80, layout="constrained")
-shown = decoder.predict(mixed, verbose=0)  # yours
+_, axes = plt.subplots(1, 3, figsize=(7, 2), dpi=50, layout="constrained")
+shown = np.asarray(decoder(mixed))  # yours
 pictures = {"bottom": images[20], "skips": images[13], "mask": shown[20, ..., 0]}
 for axis, (name, picture) in zip(axes, pictures.items(), strict=True):
     axis.imshow(picture, cmap="gray")
@@ -475,7 +478,7 @@ plt.show()
 print(f"a mask of {shown[20].shape}, of {len(mixed)} tensors")
 
 # %% [markdown]
-# The skips decide. In a shallow network their convolutions see enough to tell car from wall, so the bottom adds little. That
+# The skips decide. With the bottom's car the mask has no more in common than the two true masks have. In a shallow network their convolutions see enough to tell car from wall, so the bottom adds little. That
 # the bottom says *what* and the skips say *where* is a picture to remember them by, not what this network has learned.
 
 # %% [markdown]
@@ -645,11 +648,12 @@ changed = np.array([0.953, 0.960, 0.951, 0.962, 0.959])
 
 def interval(differences):
     """The mean and its 95% interval, by Student's t."""
-    differences = np.asarray(differences)
     half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
     return differences.mean(), differences.mean() - half, differences.mean() + half
 
 
+for before, after in zip(base, changed, strict=True):
+    print(f"{before:.3f} -> {after:.3f}: {after - before:+.3f}")
 print("pairs   {:+.4f} ({:+.4f} to {:+.4f})".format(*interval(changed - base)))
 print("broken  {:+.4f} ({:+.4f} to {:+.4f})".format(*interval(np.roll(changed, 1) - base)))  # yours
 low, high = stats.ttest_ind(changed, base).confidence_interval()  # yours
