@@ -584,14 +584,14 @@ print(f"{len(files[0])} lines, of which {differ} differ")
 #
 # Each is an experiment: change one thing, run, compare, explain. Answers: [solutions](solutions.ipynb).
 #
-# 1. Is a network worse that is never sure? Blur a mask to get probabilities, then square them all, then take their square
-#    root. Search the best threshold each time. Which of the best dice, the best threshold and the dice at 0.5 change,
-#    and why?
-# 2. What does overlap buy, and what does it cost? Make a "model" that answers 1 in the middle of a tile and less towards
-#    its edges, and let it predict an image in tiles with an overlap of 0, 0.25, 0.5 and 0.75. Compare the lowest
-#    answer and the number of tiles.
-# 3. You can photograph more cars, or more views of each. Invent cars whose dice differ by 0.03, and views that differ by
-#    0.01 within a car. How wide is the bootstrap's interval with 4, 16 and 64 cars of 16 views, and with 16 cars of 1, 4
-#    and 64 views?
+# 1. Is a network worse that is never sure? Blur a mask to get probabilities, then square them all, then take their
+#    square root. Search the best threshold each time. Which of the best dice, the best threshold and the dice at 0.5
+#    change, and why?
+# 2. What does overlap buy, and what does it cost? Make a "model" that answers 1 in the middle of a tile and less
+#    towards its edges, and let it predict an image in tiles with an overlap of 0, 0.25, 0.5 and 0.75. Compare the
+#    lowest answer and the number of tiles.
+# 3. You can photograph more cars, or more views of each. Invent cars whose dice differ by 0.03, and views that differ
+#    by 0.01 within a car. How wide is the bootstrap's interval with 4, 16 and 64 cars of 16 views, and with 16 cars
+#    of 1, 4 and 64 views?
 #
 # Next: [08 · Buildings from the air](08_buildings.ipynb).
