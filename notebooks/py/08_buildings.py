@@ -68,8 +68,8 @@ LEARNING_RATE = 5e-5 if FULL else 3e-3  # few steps need longer ones
 #
 # The data set has 151 photographs of Boston, each 1500x1500 pixels, one metre per pixel. Kaggle lists it as a *data
 # set*, so there are no rules to accept. You still need a token, as in [notebook 01](01_data.ipynb); on Kaggle itself,
-# press *Add Input* instead. Set the switch to `True` to download it. We know the address from other projects and have
-# not checked it: if it has moved, the error says where to look.
+# press *Add Input* instead. Set the switch to `True` to download it. The address is the one that other projects give;
+# we have not checked it. If it has moved, the error says where to look.
 
 # %%
 DOWNLOAD = False
@@ -78,8 +78,8 @@ if DOWNLOAD:
     folder = data.find("data/massachusetts-buildings", "town")
 
 # %% [markdown]
-# The drawn town has the same folders and the same scale. The split into three parts comes with the data, so that
-# everybody's scores compare. Images end in `.tiff`, masks in `.tif`.
+# The drawn town, `rendered` in the outputs, has the same folders and the same scale. The split into three parts comes
+# with the data, so that everybody's scores compare. Images end in `.tiff`, masks in `.tif`.
 
 # %%
 for part in sorted(data.given(folder).iterdir()):
@@ -186,8 +186,8 @@ plt.show()
 #
 # ## Train
 #
-# The network is the U-Net of notebook 05 with two output channels, one per class. A *softmax* turns the two numbers
-# of a pixel into probabilities that add up to one.
+# The network is a U-Net like that of notebook 05, with two output channels, one per class. A *softmax* turns the two
+# numbers of a pixel into probabilities that add up to one.
 
 # %% tags=["nbval-ignore-output"]
 policy = set_precision()
@@ -362,8 +362,8 @@ for name, logits in answers.items():
 #
 # ## A loss that misses no house
 #
-# One more choice in that loss: it adds up both classes before it divides. Ours takes a dice for each class and
-# averages them.
+# The dice in Rudzki's article also adds up both classes before it divides. Ours takes a dice for each class, then the
+# mean.
 
 
 # %%
@@ -382,8 +382,8 @@ print(f"by class {float(by_class):.4f}, by hand {(3 / 37 + 1) / 2:.4f}")
 # %% [markdown]
 # This network finds no house at all. The pooled loss is 0.15, nearly content: 17 of 20 pixels are right. By class,
 # the background's dice is 34/37 and the building's is 0, and the loss is above a half. The module's version also
-# leaves out classes that an image does not hold. You trained with the sum of it and cross-entropy, for its gradients
-# (notebook 03). Notebook 09 takes both apart.
+# leaves out classes that an image does not hold. You trained with this dice plus cross-entropy, which helps with the
+# gradients (notebook 03). Notebook 09 takes both apart.
 #
 # ## One IoU, from counts
 #
@@ -443,8 +443,8 @@ print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10
 
 # %% [markdown]
 # All four pixels are right, and the soft score is 0.6: it rewards confidence. Report the hard one. Averaged, both
-# images count the same; summed, the small one hardly counts. For buildings people sum: the map is one, its cut into
-# images an accident, and an image without buildings has an IoU of 0/0.
+# images count the same; summed, the small one hardly counts. For buildings it is usual to sum. The town is one map,
+# somebody cut it into images, and an image without buildings has an IoU of 0/0.
 #
 # Here is your network, measured in all these ways.
 
@@ -483,9 +483,9 @@ for share in (0.05, 0.10, 0.15, 0.20):
     print(f"{share:.0%} building: pooled {plain:.3f}, with padding {padded:.3f}")
 
 # %% [markdown]
-# Find the row nearest to your test images. With 15% building, 0.66 becomes 0.88, and 0.89 with padding. With 5% it
-# becomes 0.96, for a network that is no better. Such a score mostly measures how empty the land is. What would a
-# network get that never finds a house?
+# Find the row nearest to your own test images, of which you printed the share above. With 15% building, 0.66 becomes
+# 0.88, and 0.89 with padding. With 5% it becomes 0.96, for a network that is no better. Such a score mostly measures
+# how empty the land is. What would a network get that never finds a house?
 
 # %%
 more = np.diag([round(padding * counts.sum()), 0])  # background, found
@@ -494,7 +494,7 @@ print(f"{kind}, nothing but background: building IoU {ious(empty)[0][1]:.4f}")
 print(f"  pooled {ious(empty)[1]:.4f}, with padding {ious(empty + more)[1]:.4f}")
 
 # %% [markdown]
-# It has a building IoU of 0, and a pooled IoU that others would publish. A pooled scale begins there, not at 0. So
+# It has a building IoU of 0, and a pooled IoU that looks fit to publish. A pooled scale begins there, not at 0. So
 # state this baseline beside your score, or better: report the IoU of the class that you want.
 #
 # For comparison, the building IoUs that others published for the real photographs: a U-Net reaches 0.66 (Sariturk,
@@ -515,13 +515,13 @@ for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, 
 plt.show()
 
 # %% [markdown]
-# Follow the walls: a small network rounds the corners and misses by a pixel. That costs much. A house of 10x10 pixels
-# drawn one pixel too small on each side has an IoU of 64/100. Then find a dashed line without a magenta one: what
-# looks like a roof there?
+# Follow the walls: a small network rounds the corners and misses by a pixel. A pixel costs a lot: a house of 10x10
+# pixels drawn one pixel too small on each side has an IoU of 64/100. Then find a dashed line without a magenta one:
+# what looks like a roof there?
 #
 # ## From colours to class ids
 #
-# One piece is still in a box: how `table.read` turns colours into ids. Paint a 4x4 mask by hand, black with a white
+# One thing is still open: how `table.read` turns colours into ids. Paint a 4x4 mask by hand, black with a white
 # house, and spoil one pixel, (0, 3), with grey, as a smoothing brush would.
 
 # %%

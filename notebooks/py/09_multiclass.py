@@ -319,8 +319,8 @@ print("and the light is the worst of all:", np.argmin(reports["plain"]["iou"]) =
 #
 # ## Softmax and cross-entropy by hand
 #
-# The last layer gives one number per class and pixel, the logits. *Softmax* takes e to the power of each, and divides
-# by their sum. Here is an image of 2x2 pixels with three classes.
+# The last layer gives one number per class and pixel, the *logits*. *Softmax* takes e to the power of each and divides
+# by the sum of these powers. Here is an image of 2x2 pixels with three classes.
 
 # %%
 logits = np.array([[[2.0, 1, 0], [0, 3, 0]], [[1, 1, 1], [0, 0, 4]]])
@@ -350,8 +350,8 @@ found, valid = labels_of(batch_truth, 3)
 print(np.array(found[0]), np.array(valid[0]), sep="\n")
 
 # %% [markdown]
-# Void became a 0 with weight 0. The *cross-entropy* of a pixel is minus the logarithm of the probability that its true
-# class got. Class weights say how much the pixels of each class count.
+# Void became id 0 with weight 0: it does not count. The *cross-entropy* of a pixel is minus the logarithm of the
+# probability that its true class got. Class weights say how much the pixels of each class count.
 
 
 # %% tags=["lifted"]
@@ -463,7 +463,7 @@ plt.show()
 # right: a little of the body is called light. The body is many times as large, so that little costs the IoU of the
 # light dearly.
 #
-# Weights say which errors are expensive, and nothing else. And one training of each is no proof: notebook 10 compares
+# Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10 compares
 # over several seeds. This project's recipe `multiclass_unet` adds the dice of classes to cross-entropy, for the same
 # lights.
 
@@ -483,7 +483,7 @@ plt.show()
 #
 # ## Wrong masks, before training
 #
-# Your first training on your own data may fail for a dull reason: the masks. Spoil one in four ways: an id beyond the
+# When a first training on your own data fails, look at the masks first. Spoil one in four ways: an id beyond the
 # table, black and white, soft edges, JPEG. Which of the four does `classes.read` let through?
 
 # %%
@@ -553,8 +553,8 @@ for what, one in cases.items():
 #
 # ## What we saw
 #
-# - A U-Net learned five classes, and IoU came from summed counts. Averages and shifted lists said 0.38 where the counts
-#   said 0.70.
+# - A U-Net learned five classes, and IoU came from summed counts. Lists that shift said 0.38 where the counts said
+#   0.70.
 # - Softmax, cross-entropy, class weights and dice came out as worked out by hand, and void counted in none of them.
 #   Class weights found more of the light than plain cross-entropy.
 # - A division or an average spoiled ids. Wrong masks raised an error before training, all but one that looked right,
