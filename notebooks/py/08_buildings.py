@@ -5,18 +5,18 @@
 #
 # **You will**
 #
-# - turn coloured masks into class ids by a table, and catch a colour that the table does not know;
-# - train on random crops, drawn afresh each epoch, flipped and turned, and validate on whole images, padded
-#   where nothing counts it;
-# - measure IoU soft and hard, for one class and pooled, and see why a building IoU of 0.66 reads as 0.88.
+# - train a U-Net on random crops of large aerial photographs, and validate it on whole ones;
+# - measure IoU in five ways from the same prediction, and see why a building IoU of 0.66 reads as 0.88;
+# - turn coloured masks into class ids, and catch a mask that was saved in the wrong format.
 #
-# **You need** no data and no account: a town is rendered where the photographs are not at hand, within a
-# minute, the first time. Then about a minute on 2 CPU cores; with the photographs several minutes; on a GPU: not
-# measured.
+# **You need** no data and no account. Without the photographs the notebook draws a town of its own; that takes up to
+# a minute, once. The rest takes about a minute on 2 CPU cores, and several minutes with the photographs. The time on
+# a GPU was not measured.
 #
-# *The source* is "U-Net for Image Segmentation: Architecture, Implementation and Code Example" (Piotr Rudzki,
-# Asper Brothers, 2023): PyTorch, on the Massachusetts Buildings of Volodymyr Mnih's thesis ("Machine Learning for
-# Aerial Image Labeling", 2013). Its score stands in a picture only.
+# The photographs are the Massachusetts Buildings of Volodymyr Mnih's thesis "Machine Learning for Aerial Image
+# Labeling" (2013). The training follows "U-Net for Image Segmentation: Architecture, Implementation and Code Example"
+# (Piotr Rudzki, Asper Brothers, 2023), which uses PyTorch. We call it *Rudzki's article*. It shows its score in a
+# picture only.
 
 # %% [markdown]
 # ## Setup
@@ -36,8 +36,6 @@ except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
     import unet_tf
 
 # %%
-import math
-
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,19 +44,9 @@ from keras import ops
 from PIL import Image
 from sklearn.metrics import jaccard_score
 
-from unet_tf import data, kaggle, network, pipeline, plot, rendered
-from unet_tf.data import read_mask, size_of
-from unet_tf.network import soft_dice
-from unet_tf.pipeline import (
-    AUTOTUNE,
-    augment,
-    augmented,
-    decoded,
-    each_epoch,
-    fold_in,
-    shuffled,
-    to_float,
-)
+from unet_tf import data, kaggle, network, pipeline, rendered
+from unet_tf.network import cross_entropy_dice_loss, soft_dice
+from unet_tf.pipeline import augment, fold_in, shuffled
 from unet_tf.predict import probabilities
 from unet_tf.training import fit, set_precision
 
@@ -66,22 +54,22 @@ keras.utils.set_random_seed(42)
 folder = data.find(None, "town")
 
 # %% [markdown]
-# On two CPU cores you train a U-Net with 8 filters in its first level on crops of 128x128; with a GPU, a T4 or
-# better, set `FULL` to `True` for the source's 64 filters and its crops of 256x256.
+# On a CPU you train a small U-Net, 8 filters in its first level, on crops of 128x128. Do you have a GPU, a T4 or
+# better? Set `FULL` to `True` for the 64 filters and the 256x256 crops of Rudzki's article.
 
 # %%
-FULL = False  # True: the source's size, for a GPU
+FULL = False  # True: the article's size, for a GPU
 BASE, IMAGES, EPOCHS, BATCH = (64, None, 15, 32) if FULL else (8, 24, 6, 8)
 CROP, CROPS = ((256, 256), 25) if FULL else ((128, 128), 9)
 LEARNING_RATE = 5e-5 if FULL else 3e-3  # few steps need longer ones
 
 # %% [markdown]
-# ## The files
+# ## The photographs
 #
-# The real data set is 151 photographs of Boston, 1500x1500 pixels, a metre each. Kaggle has it as a *data set*, so
-# there are no rules to accept; a token as in [notebook 01](01_data.ipynb) is needed all the same, except on Kaggle
-# itself, where you press *Add Input*. Set the switch to `True` to download it. Its address there is as other projects
-# name it and was not checked: should it have moved, the error says where to look.
+# The data set has 151 photographs of Boston, each 1500x1500 pixels, one metre per pixel. Kaggle lists it as a *data
+# set*, so there are no rules to accept. You still need a token, as in [notebook 01](01_data.ipynb); on Kaggle itself,
+# press *Add Input* instead. Set the switch to `True` to download it. The address is the one that other projects give;
+# we have not checked it. If it has moved, the error says where to look.
 
 # %%
 DOWNLOAD = False
@@ -90,9 +78,8 @@ if DOWNLOAD:
     folder = data.find("data/massachusetts-buildings", "town")
 
 # %% [markdown]
-# The rendered town has the same layout, and a metre a pixel too. Look for the three parts: here somebody else has
-# made the split, once for all, so that scores compare. And mind the endings, `.tiff` for an image and `.tif` for its
-# mask.
+# The drawn town, `rendered` in the outputs, has the same folders and the same scale. The split into three parts comes
+# with the data, so that everybody's scores compare. Images end in `.tiff`, masks in `.tif`.
 
 # %%
 for part in sorted(data.given(folder).iterdir()):
@@ -102,91 +89,41 @@ parts = data.parts(folder, images=IMAGES)
 kind = "rendered" if rendered.is_rendered(folder) else "photographed"
 
 # %% [markdown]
-# The source makes the mask's name by cutting the last letter off the image's. That works for one spelling; pairing by
-# the name before the ending, as in notebook 01, works for any.
-#
-# ## From colours to class ids
-#
-# A mask here is no black and white picture but a *coloured* one, RGB, and a table says which colour is which class.
-# Two colours in this set, twenty in others. The classes' order in the table makes their ids: 0, 1 and so on.
+# Each mask is a colour picture, and a table says which colour means which class. The order of the rows gives the
+# class ids: background is 0, building is 1.
 
 # %%
 print((folder / "label_class_dict.csv").read_text().strip())
 table = data.table_of(folder)
-print(table)
-Path("runs").mkdir(exist_ok=True)  # for files that this notebook writes
 
 # %% [markdown]
-# To look a colour up, make one number of its three bytes. Two numbers are compared faster than three pairs, and
-# nothing is rounded: a colour is the table's or it is not.
+# `table.read` turns a mask into class ids. How it does that, and what can go wrong, comes near the end. First, what
+# do you have to find?
 
-
-# %% tags=["lifted"]
-def packed(colours):
-    """Colours `(..., 3)` as one whole number each."""
-    red, green, blue = np.moveaxis(np.asarray(colours).astype("int32"), -1, 0)
-    return (red << 16) | (green << 8) | blue
-
-
-# %% [markdown]
-# Paint a mask of 4x4 by hand: black, with a white house of four pixels. Then spoil one pixel, (0, 3), with grey, as a
-# smoothing brush would. Look for its 255.
 
 # %%
-painted = np.zeros((4, 4, 3), "uint8")
-painted[1:3, 1:3], painted[0, 3] = 255, 130
-ids = np.full((4, 4), data.VOID, "uint8")  # 255: no class
-for number, code in enumerate(packed(table.colours)):
-    ids[packed(painted) == code] = number
-print(ids)
+def outlined(axis, pixels, mask, title):
+    """An image with the outlines of a mask, drawn twice, to show on dark and on light ground."""
+    few = np.round(12 * pixels) / 12  # few shades: a small file
+    axis.imshow(few, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    for colour, width in (("white", 3), ("magenta", 1.3)) if np.any(mask) else ():
+        axis.contour(mask, [0.5], colors=colour, linewidths=width)
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=10)
 
-# %% [markdown]
-# The house is 1, the ground 0, and the grey pixel is neither. What does the source make of it? It compares the mask
-# with each class's colour, and the answers are the channels of its *one-hot* mask: 1 for the pixel's own class, 0 for
-# the others. Add up the channels:
 
-# %%
-one_hot_mask = (painted[..., None, :] == np.array(table.colours)).all(axis=-1)
-print("channels:", one_hot_mask.shape)
-print(one_hot_mask.sum(axis=-1))
-
-# %% [markdown]
-# A 0 at the grey pixel: it has no class, so no prediction can be right there, and nothing says so. A single pixel
-# does no harm. A mask that was once saved as JPEG, or enlarged with smoothing, has them all along the walls. So the
-# module's reader stops, and names the file, the colour, how many pixels have it, and the nearest class.
-
-# %%
-Image.fromarray(painted).save("runs/painted.png")
-try:
-    table.read("runs/painted.png")
-except ValueError as error:
-    print(error)
-
-# %% [markdown]
-# Now a whole mask of the data, once as it is and once saved as JPEG in between. How many pixels of neither colour?
-
-# %%
-label = Image.open(parts.train[0].mask).convert("RGB")
-label.save("runs/label.jpg", quality=90)
-for name, image in (("as it is", label), ("after JPEG", Image.open("runs/label.jpg"))):
-    neither = ~np.isin(packed(image), packed(table.colours))
-    print(f"{name}: any pixel of neither colour: {neither.any()}")
-    print(f"{name}: more than one in a hundred:  {neither.mean() > 0.01}")
-
-# %% [markdown]
-# Masks want PNG or TIFF. Now look at a part of a pair.
-
-# %%
-image, mask = parts.train[1]
-part = np.s_[-192:, :192]  # the lower left
-plot.class_masks([data.read_image(image)[part]], [table.read(mask)[part]], None, table)
-plt.gcf().set_size_inches(3.3, 2.2)
+view = np.s_[-96:, :96]  # 96 metres each way, at the lower left
+pixels, ids = data.read_image(parts.train[1].image) / 255, table.read(parts.train[1].mask)
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+outlined(axes[0], pixels[view], 0 * ids[view], "What the network gets: three colours per pixel")
+outlined(
+    axes[1], pixels[view].mean(axis=2), ids[view], "What it should find: the outlined buildings"
+)
 plt.show()
 
 # %% [markdown]
-# Left the image, right the mask in the table's colours: black is background, white is building. Roofs are grey, red
-# or white; so are streets and cars. A tree may hang over a roof: the mask follows the building's outline all the
-# same. How much of the ground is built on, in each part?
+# Roofs are grey, red or white, and so are streets and cars: colour alone will not do. Where a tree hangs over a roof,
+# the mask follows the roof. How much of the ground is built on?
 
 # %%
 for name, pairs in zip(parts._fields, parts, strict=True):
@@ -194,13 +131,13 @@ for name, pairs in zip(parts._fields, parts, strict=True):
     print(f"{name}: {len(pairs)} images, {np.mean(shares):.1%} building ({kind})")
 
 # %% [markdown]
-# Buildings are the smaller part by far. Keep their share in mind: half of this notebook comes from it.
+# Background is everywhere, buildings are rare. Remember that share: half of this notebook comes from it.
 #
 # ## Random crops
 #
-# Cars were resized before training. A house of ten pixels must not be: resized from 1500 to 256 pixels it would be
-# two pixels wide. Training at full resolution therefore takes *crops*, parts of a size that fits into memory. A
-# network of convolutions does not care: it takes any size later on.
+# You resized the cars before training. You cannot do that with a house ten pixels wide: at 256 instead of 1500 pixels
+# it would be two pixels wide. So keep the full resolution and train on *crops*, pieces small enough for the memory.
+# The network does not mind: its convolutions take any size later on.
 
 
 # %% tags=["lifted"]
@@ -217,8 +154,7 @@ def random_crop(image, mask, crop, seed):
 
 
 # %% [markdown]
-# Number the pixels of a 4x4 image and give the mask the same numbers. Crops of 2x2 have nine places. Look whether
-# image and mask agree, and whether a seed repeats its place.
+# Try it on a 4x4 image whose pixels are numbered, with a mask that has the same numbers.
 
 # %%
 numbered = np.arange(16).reshape(4, 4, 1)
@@ -227,116 +163,31 @@ for seed in ((0, 0), (0, 1), (0, 0)):
     print(seed, image[..., 0].numpy().tolist(), mask[..., 0].numpy().tolist())
 
 # %% [markdown]
-# How many crops? The source takes *one* of each image an epoch. Its 137 training images in batches of 32 are 5
-# updates an epoch, 75 in its 15 epochs: look what share of the pixels such an epoch sees. Then draw the places and
-# count how often each pixel of one image is seen in all 15.
-
-
-# %%
-def seen(crops, size=1500, crop=256):
-    """How often each pixel of an image lies in a crop, int `(size, size)`."""
-    counts, rng = np.zeros((size, size), int), np.random.default_rng(0)
-    for top, left in rng.integers(0, size - crop + 1, (crops, 2)):
-        counts[top : top + crop, left : left + crop] += 1
-    return counts
-
-
-figure, axes = plt.subplots(1, 2, figsize=(4, 2.2), dpi=100, layout="constrained")
-for axis, crops in zip(axes, (1, 25), strict=True):
-    counts = seen(15 * crops)
-    axis.imshow(counts[::10, ::10].clip(max=4), cmap="Greens", vmin=0)
-    axis.set(xticks=[], yticks=[])
-    axis.set_title(f"{crops} an epoch", fontsize=9)
-    share, all_seen = crops * 256**2 / 1500**2, np.mean(counts > 0)
-    print(f"{crops} an epoch: {share:.1%} of the pixels an epoch, {all_seen:.1%} seen after 15")
-plt.show()
-
-# %% [markdown]
-# One image of 1500x1500 after 15 epochs, one crop an epoch on the left, 25 on the right: white was never seen, the
-# darkest green four times or more. What is called an epoch on the left, a pass over the data, passes over one pixel
-# in 34, and most of the image was never used. On the right nearly all of it was; the rim comes last, since few places
-# of a crop reach it.
-#
-# ### Drawn afresh each epoch
-#
-# `crop_dataset` keeps the whole images in memory, since decoding a large TIFF takes longer than cutting it, and draws
-# places, order and augmentation anew for each epoch. All of them follow from the seed and the epoch's number, as in
-# notebook 02. (The module's `crop_dataset` gives the same crops. It also names an image that is smaller than a crop,
-# and keeps the images in a file where memory is short.)
-
-
-# %%
-def crop_dataset(pairs, crop, crops=1, batch_size=32, augment=False, seed=0, read=read_mask):
-    """Batches of random crops, for training; `crops` of each image an epoch, drawn afresh."""
-    elements = decoded(pairs, None, read=read).cache()
-
-    def one_pass(number):
-        draw = tf.stack([seed, number])
-        places = fold_in(draw, -1)  # other numbers than the augmentation's
-        return (
-            shuffled(elements, len(pairs), draw)
-            .enumerate()
-            .map(lambda index, pair: random_crop(*pair, crop, fold_in(places, index)), AUTOTUNE)
-        )
-
-    def one_epoch(number):
-        passes = tf.data.Dataset.range(crops).flat_map(lambda k: one_pass(crops * number + k))
-        batches = passes.batch(batch_size).map(to_float, num_parallel_calls=AUTOTUNE)
-        return augmented(batches, augment, tf.stack([seed, number]))
-
-    return each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
-
-
-# %% [markdown]
-# ### Flips and quarter turns
-#
-# A car stands on its wheels, so notebook 02 mirrors it left and right and no more. A photograph from above has no
-# upright. Mirrored both ways and turned by quarters, it is as good a photograph, and no pixel has to be made up. Look
-# at a 2x2 mask, turned always and mirrored never, beside NumPy's own turns.
-
-# %%
-corners = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
-turn = {"quarter_turn": 1.0, "horizontal_flip": 0.0, "rotation": 0.0, "contrast": 0.0}
-drawn = [augment(np.repeat(corners, 3, axis=3), corners, (0, n), **turn)[1] for n in range(50)]
-print("drawn:", sorted({str(mask.numpy().astype(int).ravel()) for mask in drawn}))
-print("NumPy:", sorted({str(np.rot90(corners[0], k).astype(int).ravel()) for k in (1, 2, 3)}))
-
-# %% [markdown]
-# The three turns by 90, 180 and 270 degrees, and no fourth thing. At a probability of 0.75 all four directions are
-# equally likely. Make the training data, and look whether an epoch repeats, and in the cell after whether the module
-# gives the same crops.
+# Image and mask are cut at the same place, and the same seed finds the same place again. The module's `crop_dataset`
+# cuts several crops per image and epoch, and augments them.
 
 # %%
 amounts = {"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0, "brightness": 0.1}
-training = crop_dataset(parts.train, CROP, CROPS, BATCH, amounts, read=table.read)
-first, second = (next(iter(training)) for _ in range(2))
-training.epoch.assign(0)  # the number of the epoch to come
-print("epoch 1 is epoch 0:", np.array_equal(first[1], second[1]))
-print("epoch 0 once more: ", np.array_equal(first[1], next(iter(training))[1]))
+settings = {"crops": CROPS, "batch_size": BATCH, "cache": None, "read": table.read}
+training = pipeline.crop_dataset(parts.train, CROP, augment=amounts, **settings)
+updates = int(training.cardinality())
+print(f"{updates} batches of {BATCH} crops per epoch, {EPOCHS * updates} in {EPOCHS} epochs")
 
 # %%
-settings = {"augment": amounts, "cache": None, "read": table.read}
-module = next(iter(pipeline.crop_dataset(parts.train, CROP, CROPS, BATCH, **settings)))
-print("the module's batch is ours:", all(map(np.array_equal, first, module)))
-figure, axes = plt.subplots(1, 3, figsize=(3.2, 1.1), dpi=100, layout="constrained")
-for axis, image, mask in zip(axes, *first, strict=False):
-    axis.imshow(plot.overlay(image, mask, mask))
-    axis.set(xticks=[], yticks=[])
+images, masks = next(iter(training))
+epoch = training.epoch.assign(0)  # start with epoch 0 again
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+for number, (axis, image, mask) in enumerate(zip(axes, images, masks, strict=False), 1):
+    outlined(axis, np.mean(image, axis=2), mask[..., 0], f"Crop {number} of the first batch")
 plt.show()
-seen_by = CROPS * math.prod(CROP) / math.prod(size_of(parts.train[0].image))
-updates = int(training.cardinality())
-print(f"a pixel is seen {seen_by:.2f} times an epoch, on average")
-print(f"{updates} updates an epoch, {EPOCHS * updates} in {EPOCHS} epochs")
 
 # %% [markdown]
-# Three crops of the first batch, buildings in green: each of another image, some mirrored, some turned, and image and
-# mask still fit.
+# Each crop of a batch comes from another image. Many are mirrored or turned, and the outlines still fit.
 #
-# ## Whole images, padded where nothing counts
+# ## Train
 #
-# Validation takes whole images: no luck with places, and every pixel once. But four halvings ask for a size that
-# divides by 16, and 1500 does not. Our models pad inside themselves and crop their own output (notebook 04). Look for
-# the size in between, and for the one that comes out.
+# The network is a U-Net like that of notebook 05, with two output channels, one per class. A *softmax* turns the two
+# numbers of a pixel into probabilities that add up to one.
 
 # %% tags=["nbval-ignore-output"]
 policy = set_precision()
@@ -352,25 +203,143 @@ model = network.unet(
     num_classes=2,
     head="softmax",
 )
-print("1500 becomes", network.PadToMultiple(16).compute_output_shape((1, 1500, 1500, 3))[1])
-odd = model(np.zeros((1, 100, 150, 3), "float32")).numpy()
-print(f"of 100x150: {odd.shape}, the classes sum to one: {np.allclose(odd.sum(axis=-1), 1)}")
 
 # %% [markdown]
-# Padding goes in and never comes out: what is scored has the size of the mask. The source pads both image and mask to
-# 1536x1536 and scores all of that. Its padding is black, which in the table means background.
-#
-# Note the head too: two channels and a *softmax*, which turns the two logits of a pixel into probabilities that sum
-# to one.
-#
-# ## A dice of logits is no dice
-#
-# The source's network ends without a softmax, and its dice takes what comes, logits. Try it by hand: two pixels, the
-# first one background, the second building, and four networks. The first three have both pixels right. Look for
-# scores outside of [0, 1].
+# You train on crops and validate on whole images: there every pixel counts once, and no lucky place helps.
+# `val_mean_iou` is the mean of the two classes' IoU, and `fit` keeps the epoch in which it was highest. The learning
+# rate falls to 0 along a cosine. The last updates are then small, and two trainings differ less.
+
+# %% tags=["nbval-ignore-output"]
+falling = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * updates)
+history = fit(
+    model,
+    training,
+    pipeline.dataset(parts.validation, None, 1, cache="memory", read=table.read),
+    epochs=EPOCHS,
+    loss=cross_entropy_dice_loss,  # taken apart below
+    optimizer=keras.optimizers.Adam(falling),
+    metrics=[network.mean_iou(2)],
+    monitor="val_mean_iou",
+    verbose=2,
+)
+
+# %% [markdown]
+# Now let it look at the test images, each at its own size.
 
 # %%
-truth = np.array([[1, 0], [0, 1]], "float32")  # one-hot: a row a pixel
+said = list(probabilities(model, [image for image, _ in parts.test], None, batch_size=1))
+truths = [table.read(mask) for _, mask in parts.test]
+pixels = data.read_image(parts.test[0].image).mean(axis=2) / 255
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+outlined(axes[0], pixels[view], truths[0][view], f"Test image ({kind}) and its buildings")
+outlined(axes[1], said[0][view][..., 1], truths[0][view], "White: here the network sees a building")
+plt.show()
+
+# %% [markdown]
+# The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A white patch
+# outside of all outlines is a mistake. How good is that, as a number? Before you measure it, look at three choices that
+# you have made on the way: the crops, the padding and the loss.
+#
+# ## How much does an epoch see?
+#
+# Rudzki's article cuts *one* crop per image and epoch. It has 137 training images in batches of 32, so an epoch has
+# 5 updates, and all 15 epochs have 75. How much of an image do they show to the network? Draw the places and count.
+
+
+# %%
+def seen(crops, size=1500, crop=256):
+    """How often each pixel of an image lies in a crop, int `(size, size)`."""
+    counts, rng = np.zeros((size, size), int), np.random.default_rng(0)
+    for top, left in rng.integers(0, size - crop + 1, (crops, 2)):
+        counts[top : top + crop, left : left + crop] += 1
+    return counts
+
+
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+for axis, crops in zip(axes, (1, 25), strict=True):
+    counts, once = seen(15 * crops), crops * 256**2 / 1500**2
+    axis.imshow(counts[::10, ::10].clip(max=4), cmap="Greys", vmin=0, vmax=4)
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(f"{crops} per epoch: {np.mean(counts == 0):.0%} never seen (white)", fontsize=10)
+    print(f"{crops} per epoch: {once:.1%} of the pixels per epoch, {np.mean(counts > 0):.1%} in 15")
+plt.show()
+
+# %% [markdown]
+# One image after 15 epochs. The darker a place, the more often it was seen; black is four times or more. With one
+# crop, an "epoch" covers one pixel in 34, and most of the image never reaches the network. With 25 crops nearly all
+# of it does. Only the rim stays light, because few crops reach it.
+#
+# ### New places each epoch
+#
+# Decoding a large TIFF takes longer than cutting it, so the whole images stay in memory. One pass over them cuts one
+# crop from each. Order and places follow from the seed and the number of the pass, as in notebook 02.
+
+# %%
+elements = pipeline.decoded(parts.train, None, read=table.read).cache()
+
+
+def one_pass(number, seed=0):
+    """A crop of each training image, the order and the places drawn by `seed` and `number`."""
+    draw = tf.stack([seed, number])
+    places = fold_in(draw, -1)  # other numbers than the augmentation's
+
+    def cut(index, pair):
+        return random_crop(*pair, CROP, fold_in(places, index))
+
+    return shuffled(elements, len(parts.train), draw).enumerate().map(cut)
+
+
+# %%
+module = pipeline.crop_dataset(parts.train, CROP, **settings)
+others = {"pass 1": one_pass(1), "pass 0 again": one_pass(0), "the module": module.unbatch()}
+first = next(iter(one_pass(0).batch(BATCH)))[1].numpy()
+for name, crops in others.items():
+    masks = next(iter(crops.batch(BATCH)))[1].numpy()
+    print(f"{name}: {np.mean(masks != first):.1%} of the mask pixels differ from pass 0")
+
+# %% [markdown]
+# Pass 1 sees other places, and pass 0 can be repeated to the pixel. The module's `crop_dataset` also chains the
+# passes of an epoch, augments, names any image that is smaller than a crop, and can keep the images in a file.
+#
+# ### Flips and quarter turns
+#
+# A car stands on its wheels, so notebook 02 mirrors it left and right only. An aerial photograph has no upright.
+# Mirror it both ways and turn it by quarters: each result is as good a photograph, and no pixel is made up. Here is a
+# 2x2 mask, always turned and never mirrored, beside NumPy's own turns.
+
+# %%
+corners = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
+turn = {"quarter_turn": 1.0, "horizontal_flip": 0.0, "rotation": 0.0, "contrast": 0.0}
+drawn = [augment(np.repeat(corners, 3, axis=3), corners, (0, n), **turn)[1] for n in range(50)]
+print("drawn:", sorted({str(mask.numpy().astype(int).ravel()) for mask in drawn}))
+print("NumPy:", sorted({str(np.rot90(corners[0], k).astype(int).ravel()) for k in (1, 2, 3)}))
+
+# %% [markdown]
+# These are the turns by 90, 180 and 270 degrees. Leave one draw in four unturned, and all four directions are equally
+# likely: hence the 0.75 above.
+#
+# ## Padding that no score counts
+#
+# The network halves an image four times, so both sides must divide by 16. 1500 does not. Our models pad inside and
+# crop their own output, as in notebook 04.
+
+# %%
+print("1500 becomes", network.PadToMultiple(16).compute_output_shape((1, 1500, 1500, 3))[1])
+odd = model(np.zeros((1, 100, 150, 3), "float32")).numpy()
+print(f"100x150 gives {odd.shape}, the two classes sum to {odd.sum(axis=-1).mean():.3f}")
+
+# %% [markdown]
+# The output has the size of the mask: the padding reaches no loss and no score. Rudzki's article pads image and mask
+# alike, to 1536x1536, and scores all of it. Its padding is black, and black means background. Keep that in mind for
+# the score.
+#
+# ## A dice needs probabilities
+#
+# The network in Rudzki's article has no softmax at its end. Its dice gets the *logits*, the raw numbers. Does that
+# matter? Take two pixels, first background, then building, and four networks. The first three have both pixels right.
+
+# %%
+truth = np.array([[1, 0], [0, 1]], "float32")  # one-hot, a row per pixel
 answers = {
     "sure": [[3, -3], [-3, 3]],
     "ten times": [[30, -30], [-30, 30]],
@@ -383,123 +352,59 @@ for name, logits in answers.items():
     print(f"{name:9}  of logits {float(raw):12.2f}   of probabilities {float(proper):.3f}")
 
 # %% [markdown]
-# 6, 60, a million, and less than nothing. The overlap 3 + 3 is doubled to 12, and the total is the truth's 2 plus the
-# logits' sum, 0; where that sum is -2 nothing is left to divide by but the smoothing, 1e-5 here and 1 in the source's
-# library. Training can raise such a "dice" for ever by larger logits alone, without a better mask. Of probabilities
-# it stays in [0, 1].
+# A dice lies between 0 and 1. Of logits it is 6, 60, a million, or below zero. Why? The overlap 3 + 3, doubled, is 12,
+# and it is divided by the truth's 2 plus the sum of the logits, which is 0. Where that sum is -2, only the smoothing
+# is left to divide by: 1e-5 here, 1 in the library of Rudzki's article. Larger logits alone raise such a "dice", and
+# the mask gets no better. Apply the softmax first.
 #
-# The source's IoU cuts the same logits at 0.5, each channel by itself. Logits of (0.3, 0.1) then are no class, (2, 1)
-# both; their softmax says background, twice.
+# The article's IoU also takes logits and cuts each channel at 0.5. A pixel with logits (0.3, 0.1) then has no class,
+# one with (2, 1) has both. A softmax says background, twice.
 #
-# ## Two losses
+# ## A loss that misses no house
 #
-# On probabilities, then. Labels come as ids, so they are made one-hot first; an id beyond the classes is *void* and
-# counts nowhere, which the next notebook needs. The source's dice sums over both classes at once, ours takes a dice
-# for each class of each image. Cross-entropy is added for its gradients (notebook 03).
+# The dice in Rudzki's article also adds up both classes before it divides. Ours takes a dice for each class, then the
+# mean.
 
-
-# %% tags=["lifted"]
-def labels_of(y_true, num_classes):
-    """Class ids, int32 `(B, H, W)`, 0 where void; and float32 `(B, H, W)`, 0 where void, else 1."""
-    ids = ops.cast(y_true, "int32")[..., 0]
-    valid = ops.logical_and(ids >= 0, ids < num_classes)
-    return ops.where(valid, ids, 0), ops.cast(valid, "float32")
-
-
-def one_hot(y_true, y_pred):
-    """Truth and prediction, float32 `(B, H, W, C)`, both 0 where the label is void."""
-    ids, valid = labels_of(y_true, y_pred.shape[-1])
-    valid = valid[..., None]
-    truth = ops.one_hot(ids, y_pred.shape[-1], dtype="float32")
-    return truth * valid, ops.cast(y_pred, "float32") * valid
-
-
-@keras.saving.register_keras_serializable("unet_tf")
-def class_dice_loss(y_true, y_pred):
-    """1 - soft dice of each image, the mean over the classes in its mask, float32 `(B,)`."""
-    truth, prediction = one_hot(y_true, y_pred)
-    dice = soft_dice(truth, prediction, axis=(1, 2))  # (B, C)
-    present = ops.cast(ops.sum(truth, axis=(1, 2)) > 0, "float32")
-    count = ops.sum(present, axis=-1)
-    return ops.sum(present * (1 - dice), axis=-1) / ops.maximum(count, 1.0)
-
-
-# %% [markdown]
-# A town of 20 pixels, 3 of them building, and a network that says background everywhere. By hand: pooled, 17 of 20
-# are found, so the loss is 3/20. By class, the background's dice is 34/37, the building's 0.
 
 # %%
-town = np.array([1, 1, 1] + 17 * [0]).reshape(1, 4, 5, 1)
-nothing = np.broadcast_to([1.0, 0.0], (1, 4, 5, 2)).astype("float32")
-pooled = 1 - soft_dice(*one_hot(town, nothing), axis=None)
+def class_dice_loss(truth, prediction):
+    """1 - soft dice of each class, averaged; one-hot truth and prediction `(B, H, W, C)`."""
+    return ops.mean(1 - soft_dice(truth, prediction, axis=(1, 2)), axis=-1)
+
+
+town = np.array([1, 1, 1] + 17 * [0]).reshape(1, 4, 5)  # 3 of 20 pixels are building
+truth = ops.one_hot(town, 2)
+nothing = np.broadcast_to([1.0, 0.0], (1, 4, 5, 2)).astype("float32")  # all background
+pooled, by_class = 1 - soft_dice(truth, nothing, axis=None), class_dice_loss(truth, nothing)[0]
 print(f"pooled   {float(pooled):.4f}, by hand {3 / 20:.4f}")
-print(
-    f"by class {float(class_dice_loss(town, nothing)[0]):.4f}, by hand {(1 - 34 / 37 + 1) / 2:.4f}"
-)
+print(f"by class {float(by_class):.4f}, by hand {(3 / 37 + 1) / 2:.4f}")
 
 # %% [markdown]
-# No house found, and the pooled loss is nearly content. By class, the missed houses alone cost a half. The loss you
-# train with adds the mean cross-entropy; class weights wait for the next notebook.
-
-
-# %% tags=["lifted"]
-@keras.saving.register_keras_serializable("unet_tf")
-def cross_entropy(y_true, y_pred, class_weights=None):
-    """Mean cross-entropy of each image's pixels, float32 `(B,)`; void ones left out."""
-    ids, weights = labels_of(y_true, y_pred.shape[-1])
-    pixels = keras.losses.sparse_categorical_crossentropy(ids, y_pred)  # (B, H, W)
-    if class_weights is not None:
-        weights = weights * ops.take(ops.convert_to_tensor(class_weights, "float32"), ids)
-    total = ops.sum(weights, axis=(1, 2))
-    return ops.sum(weights * pixels, axis=(1, 2)) / ops.where(total > 0, total, 1.0)
-
-
-@keras.saving.register_keras_serializable("unet_tf")
-def cross_entropy_dice_loss(y_true, y_pred, class_weights=None):
-    """`cross_entropy` + `class_dice_loss`, `(B,)`: the default for many classes."""
-    return cross_entropy(y_true, y_pred, class_weights) + class_dice_loss(y_true, y_pred)
-
-
-# %% [markdown]
-# ## Training
+# This network finds no house at all. The pooled loss is 0.15, nearly content: 17 of 20 pixels are right. By class,
+# the background's dice is 34/37 and the building's is 0, and the loss is above a half. The module's version also
+# leaves out classes that an image does not hold. You trained with this dice plus cross-entropy, which helps with the
+# gradients (notebook 03). Notebook 09 takes both apart.
 #
-# Watch `val_mean_iou`, the mean of the two classes' IoU on whole validation images. It also chooses the epoch. The
-# learning rate falls to 0 along a cosine, so that the last updates are small and the result varies less.
-
-# %% tags=["nbval-ignore-output"]
-falling = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * updates)
-history = fit(
-    model,
-    training,
-    pipeline.dataset(parts.validation, None, 1, cache="memory", read=table.read),
-    epochs=EPOCHS,
-    loss=cross_entropy_dice_loss,
-    optimizer=keras.optimizers.Adam(falling),
-    metrics=[network.mean_iou(2)],
-    monitor="val_mean_iou",
-    verbose=2,
-)
-
-# %% [markdown]
 # ## One IoU, from counts
 #
-# Score whole images, at their own size. Each pixel of the test images falls into one of four cells: background or
-# building in truth, by row, and in the prediction, by column. That is the *confusion matrix*. Try it on a 4x4 mask of
-# four building pixels, of which two are found, with one pixel too much.
+# Now the score. Each pixel belongs into one of four boxes: background or building in truth, background or building in
+# the prediction. That table is the *confusion matrix*. Try it on a 4x4 mask with four building pixels. The guess
+# finds two of them, and adds one too many.
 
 
-# %% tags=["lifted"]
-def confusion_matrix(truth, prediction, num_classes):
-    """How many pixels of each class were called which: int64 `(C, C)`, a row a class of the truth."""
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    if truth.shape != prediction.shape:
-        raise ValueError(f"a mask of {truth.shape} cannot be scored with one of {prediction.shape}")
-    valid = truth < num_classes
-    rows, columns = truth[valid].astype("int64"), prediction[valid].astype("int64")
-    if columns.size and not 0 <= columns.min() <= columns.max() < num_classes:
-        raise ValueError(f"a prediction holds {columns.max()}: ids are 0 to {num_classes - 1}")
-    counts = np.bincount(num_classes * rows + columns, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+# %%
+def confusion_matrix(truth, guess):
+    """How many pixels of each class got which class: truth by row, guess by column."""
+    return np.bincount(2 * truth.ravel().astype(int) + guess.ravel(), minlength=4).reshape(2, 2)
+
+
+truth = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
+guess = np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
+print(confusion_matrix(truth, guess))
+
+# %% [markdown]
+# The diagonal counts what is right: 11 background, 2 building. IoU divides a class's hits by all pixels that either
+# the truth or the guess gives to it. *Pooled* IoU adds up both classes first.
 
 
 # %%
@@ -510,26 +415,19 @@ def ious(counts):
     return hits / either, hits.sum() / either.sum()
 
 
-truth = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
-guess = np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
-counts = confusion_matrix(truth, guess, 2)
-by_class, pooled = ious(counts)
-print(counts)
-print(f"background {by_class[0]:.4f} = 11/14, building {by_class[1]:.4f} = 2/5")
-print(f"pooled {pooled:.4f} = (11 + 2)/(14 + 5)")
+by_class, pooled = ious(confusion_matrix(truth, guess))
 flat = truth.ravel(), guess.ravel()
-print("scikit-learn:", jaccard_score(*flat, average=None).round(4), end=" ")
-print(f"{jaccard_score(*flat, average='micro'):.4f}")
+library = *jaccard_score(*flat, average=None), jaccard_score(*flat, average="micro")
+print(f"background 11/14 = {by_class[0]:.4f}, scikit-learn {library[0]:.4f}")
+print(f"building   2/5   = {by_class[1]:.4f}, scikit-learn {library[1]:.4f}")
+print(f"pooled     13/19 = {pooled:.4f}, scikit-learn {library[2]:.4f}")
 
 # %% [markdown]
-# Pooled, the hits of both classes stand over what either class covers. scikit-learn agrees; IoU is its Jaccard score,
-# and the pooled one its micro average.
+# scikit-learn calls IoU the Jaccard score, and the pooled one its micro average.
 #
-# Two more things move an IoU. *Soft* or hard: probabilities as they are, or the likelier class, which for two is a
-# cut at 0.5. And
-# *averaged* or summed: a mean of the images' IoUs, or one IoU of all counts. By hand: four pixels, the first two
-#  building; then two
-# images, of 1000 building pixels with 900 found, and of 10 with 1 found, nothing extra.
+# Two more choices move an IoU. *Soft or hard*: take the probabilities as they are, or first pick the likelier class.
+# *Averaged or summed*: take the mean of the images' IoUs, or one IoU from all their counts. By hand, first four
+# pixels of which two are building; then two images, one with 900 of 1000 building pixels found, one with 1 of 10.
 
 
 # %%
@@ -544,26 +442,22 @@ print(f"soft {soft_iou(four, chances):.4f} = 1.5/2.5, hard {soft_iou(four, chanc
 print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10):.4f}")
 
 # %% [markdown]
-# The mask is perfect and the soft score 0.6: it rises with confidence, so report the hard one. Averaged, both images
-# count the same; summed, the second hardly counts. For buildings summed counts are the custom: the map is one, its
-# cut into images an accident, and an image without buildings has no IoU to average, 0/0.
+# All four pixels are right, and the soft score is 0.6: it rewards confidence. Report the hard one. Averaged, both
+# images count the same; summed, the small one hardly counts. For buildings it is usual to sum. The town is one map,
+# somebody cut it into images, and an image without buildings has an IoU of 0/0.
 #
-# Now the test images, in all these ways.
+# Here is your network, measured in all these ways.
 
 # %% tags=["nbval-ignore-output"]
-said = list(probabilities(model, [image for image, _ in parts.test], None, batch_size=1))
-truths = [table.read(mask) for _, mask in parts.test]
 found = [probability.argmax(axis=-1) for probability in said]
-each = [confusion_matrix(*both, 2) for both in zip(truths, found, strict=True)]
-counts = sum(each)
+each = [confusion_matrix(*both) for both in zip(truths, found, strict=True)]
+counts, per_image = sum(each), np.array([ious(one)[0][1] for one in each])
 by_class, pooled = ious(counts)
-per_image = np.array([ious(one)[0][1] for one in each])
+is_building = np.concatenate([truth.ravel() for truth in truths]) == 1
 chances = np.concatenate([probability[..., 1].ravel() for probability in said])
-soft = soft_iou(np.concatenate([truth.ravel() for truth in truths]) == 1, chances)
 print(f"{kind} test images, {counts.sum():,} pixels")
-print(counts)
 print(f"building IoU, hard and summed: {by_class[1]:.4f}")
-print(f"  soft {soft:.4f}, averaged {per_image.mean():.4f}")
+print(f"  averaged {per_image.mean():.4f}, soft {soft_iou(is_building, chances):.4f}")
 print(f"background IoU {by_class[0]:.4f}, pooled {pooled:.4f}")
 
 # %%
@@ -571,84 +465,118 @@ print("building IoU above 0.2:", by_class[1] > 0.2)
 print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
-# One set of probabilities, five numbers. A network that was trained so briefly hesitates, so its soft IoU lies below
-# its hard one. The pooled one is far above all, and pooled is how the source's IoU counts: image by image, on logits,
-# padding included.
+# One prediction, five numbers. A network trained so briefly hesitates, so the soft IoU is below the hard one. The
+# pooled one is far above all others, and pooled is how Rudzki's article counts: per image, on logits, padding
+# included.
 #
 # ### Why 0.66 reads as 0.88
 #
-# Let a share *p* of the pixels be building, and as many missed as extra: *m* each. Then the building's IoU is (p - m)
-# / (p + m), which fixes *m*; pooled, 1 - 2m of all pixels are hits, and IoU is (1 - 2m) / (1 + 2m). Padding that is
-# called background, and is, adds hits for nothing. Work it out for a building IoU of 0.66.
+# You can work this out. Let *p* be the share of building pixels, and let a share *m* be missed and as many be extra.
+# The building's IoU is (p - m) / (p + m); set it to 0.66, and *m* follows. Of all pixels 1 - 2m are hits, so the
+# pooled IoU is (1 - 2m) / (1 + 2m). Padding adds background that nobody can get wrong.
 
 # %%
-padding = 1536**2 / 1500**2 - 1  # pixels of it, for each pixel of an image
+padding = 1536**2 / 1500**2 - 1  # pixels of padding per pixel of an image
 for share in (0.05, 0.10, 0.15, 0.20):
     wrong = 2 * share * (1 - 0.66) / (1 + 0.66)
     plain, padded = ((1 + more - wrong) / (1 + more + wrong) for more in (0, padding))
     print(f"{share:.0%} building: pooled {plain:.3f}, with padding {padded:.3f}")
 
 # %% [markdown]
-# Find the share nearest to that of your test images above. At 15% building 0.66 becomes 0.88, and 0.89 with the
-# padding. The rarer the buildings, the better it looks: at 5% it is 0.96, for the very same quality. Such a score
-# measures mostly how empty the land is. Now your own prediction, padded as the source pads, beside one that says
-# background everywhere.
+# Find the row nearest to your own test images, of which you printed the share above. With 15% building, 0.66 becomes
+# 0.88, and 0.89 with padding. With 5% it becomes 0.96, for a network that is no better. Such a score mostly measures
+# how empty the land is. What would a network get that never finds a house?
 
 # %%
 more = np.diag([round(padding * counts.sum()), 0])  # background, found
 empty = np.column_stack([counts.sum(axis=1), [0, 0]])
 print(f"{kind}, nothing but background: building IoU {ious(empty)[0][1]:.4f}")
 print(f"  pooled {ious(empty)[1]:.4f}, with padding {ious(empty + more)[1]:.4f}")
-print("padding raises yours, too:", ious(counts + more)[1] > pooled)
 
 # %% [markdown]
-# A prediction that finds no building at all has an IoU of 0 for buildings, and pooled a score that others would
-# publish. That is where a pooled scale begins: state the constant baseline beside it, or better, the IoU of the class
-# that you want.
+# It has a building IoU of 0, and a pooled IoU that looks fit to publish. A pooled scale begins there, not at 0. So
+# state this baseline beside your score, or better: report the IoU of the class that you want.
 #
-# For comparison, published elsewhere, on the real photographs and as the IoU of buildings: a U-Net reaches 0.66
-# (Sariturk, 2022), BuildFormer
-# 0.757 (https://arxiv.org/abs/2111.15637). A score on the rendered town says nothing about either.
-
-# %% [markdown]
+# For comparison, the building IoUs that others published for the real photographs: a U-Net reaches 0.66 (Sariturk,
+# 2022), BuildFormer 0.757 (https://arxiv.org/abs/2111.15637). Scores on the drawn town compare with neither.
+#
 # ## Where it fails
 #
-# The test images with the lowest and the highest building IoU, the lower left of each. Green was found, red was
-# missed, blue is too much.
+# Here are the test images with the lowest and the highest building IoU. Solid magenta lines are the buildings, dashed
+# dark lines are the prediction.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(3.6, 2.05), dpi=100, layout="constrained")
-for axis, i in zip(axes, (per_image.argmin(), per_image.argmax()), strict=True):
-    grey = data.read_image(parts.test[i].image).mean(axis=2, keepdims=True) / 255
-    faint = np.repeat(0.5 + grey / 2, 3, axis=2)
-    axis.imshow(plot.overlay(faint, truths[i], found[i])[part])
-    axis.set(xticks=[], yticks=[])
-    axis.set_title(f"{kind}, IoU {per_image[i]:.2f}", fontsize=9)
+words = ("Worst", "Best")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, strict=True):
+    pixels = data.read_image(parts.test[i].image)[view].mean(axis=2) / 255
+    outlined(axis, 0.5 + pixels / 2, truths[i][view], f"{word}, {kind}: IoU {per_image[i]:.2f}")
+    axis.contour(found[i][view], [0.5], colors="black", linewidths=1.2, linestyles="--")
 plt.show()
 
 # %% [markdown]
-# Look along the walls first: small networks draw houses as blobs, and a house of 10x10 pixels that is drawn one pixel
-# too small on every side has an IoU of 64/100 already. Then look for whole roofs in red, and for blue far from any
-# house: what did the network take for a roof there?
+# Follow the walls: a small network rounds the corners and misses by a pixel. A pixel costs a lot: a house of 10x10
+# pixels drawn one pixel too small on each side has an IoU of 64/100. Then find a dashed line without a magenta one:
+# what looks like a roof there?
 #
+# ## From colours to class ids
+#
+# One thing is still open: how `table.read` turns colours into ids. Paint a 4x4 mask by hand, black with a white
+# house, and spoil one pixel, (0, 3), with grey, as a smoothing brush would.
+
+# %%
+painted = np.zeros((4, 4, 3), "uint8")
+painted[1:3, 1:3], painted[0, 3] = 255, 130
+one_hot = (painted[..., None, :] == np.array(table.colours)).all(axis=-1)  # (4, 4, 2)
+print(one_hot.argmax(axis=-1))
+print(one_hot.sum(axis=-1))
+
+# %% [markdown]
+# Compare each pixel with each colour of the table, and you get a *one-hot* mask, one channel per class. The first
+# print shows its class ids. The second adds up the channels: the grey pixel matches no colour, and `argmax` calls it
+# background without a word. In Rudzki's article it stays 0 in both channels, so no prediction can be right there.
+#
+# One pixel does no harm. But save a mask as JPEG once, and such pixels line every wall.
+
+# %%
+Path("runs").mkdir(exist_ok=True)  # for files that this notebook writes
+label = Image.open(parts.train[0].mask).convert("RGB")
+label.save("runs/label.jpg", quality=90)
+for name, image in (("as it is", label), ("after JPEG", Image.open("runs/label.jpg"))):
+    known = (np.asarray(image)[..., None, :] == np.array(table.colours)).all(axis=-1)
+    print(f"{name}: {1 - known.any(axis=-1).mean():.0%} of the pixels have neither colour")
+
+# %% [markdown]
+# So save masks as PNG or TIFF, never as JPEG. The module's reader does not guess either: it raises an error that
+# names the file, the colour, the number of pixels, and the nearest class.
+
+# %%
+Image.fromarray(painted).save("runs/painted.png")
+try:
+    table.read("runs/painted.png")
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
 # ## What we saw
 #
-# - A table turned colours into ids exactly; a grey pixel was all-zero in a one-hot mask, and was named by the reader.
-# - Crops were drawn afresh each epoch, several an image, flipped and turned; whole images were validated, and the
-#   padding inside the model reached no score.
-# - Soft IoU and a dice of logits were no scores to report. From summed counts, the building's IoU lay far below the
-#   pooled one, which gave a high number to a prediction without any building.
+# - You trained on crops, several per image, at new places each epoch, flipped and turned. You validated on whole
+#   images, and no padding reached a score.
+# - One prediction had five IoUs. The building's, hard and summed, lay far below the pooled one, and the pooled one gave
+#   a high score to a network that finds no house. Soft IoU rewarded confidence, and a dice of logits left [0, 1].
+# - A table turned colours into class ids. A grey pixel had no class, and the reader named it.
 #
 # ## Exercises
 #
-# Answers: [solutions](solutions.ipynb).
+# Each is an experiment: guess first, run it, then explain what you see. Answers: [solutions](solutions.ipynb).
 #
-# 1. How many places has a crop of 256x256 in an image of 1500x1500? In how many of them lies the pixel in the middle,
-#    and in how many the one in the corner? *1,550,025; 65,536; 1.*
-# 2. Elsewhere 5% is building, and a model has a building IoU of 0.66, with as many pixels missed as extra. Which
-#    pooled IoU has it, and which has a prediction of nothing but background? No padding. *0.9599; 0.9048.*
-# 3. Flips both ways with probability 0.5 each, and quarter turns with 0.75: how many different pictures can become of
-#    one, and how likely is the one that was not changed at all? Draw 4,000 times and count. *8, each with a
-#    probability of 0.125.*
+# 1. The rim of an image is seen least. Draw a hundred thousand crops of 256 pixels in an image of 1500, and count how
+#    often the middle and the corner are seen. Then let a crop begin up to 255 pixels outside of the image. What happens
+#    to the corner, what to the middle? What would the network see beyond the rim, and is that worth it?
+# 2. What does one pixel cost? Build a town of 10x10 houses, one in each 26x26 block, and take the same town, shifted by
+#    one pixel, as the prediction. Score building IoU and pooled IoU. Shift further. Then double every house and block
+#    in size, as if the camera had twice the resolution. Which of the two scores tells you that something is wrong?
+# 3. Is a surer network a better one? Multiply the logits of one prediction by 0.5, 1, 2, 4 and 8, and compare hard IoU,
+#    soft IoU and cross-entropy. Which do not move, which only rise, and which has a best place in between? Why?
 #
 # Next: [09 · Many classes](09_multiclass.ipynb).

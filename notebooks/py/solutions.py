@@ -611,89 +611,133 @@ for cars, views in ((4, 16), (16, 16), (64, 16), (16, 1), (16, 4), (16, 64)):
 # %% [markdown]
 # ## Notebook 08
 #
-# 1. The places of a 256 crop in 1500 pixels: 1500 - 256 + 1 each way. A pixel in the middle may be any pixel of the
-#    crop, the corner pixel only its corner.
+# 1. Inside, one place of a crop in 1245 x 1245 reaches the corner: nearly never. Let crops begin up to 255 pixels
+#    outside, and the corner is seen as often as the middle, which loses half. Beyond the rim there is padding. No
+#    photograph looks like that, and training spends pixels on it: a price worth paying only if the rims matter to you.
+
 
 # %%
-each_way = 1500 - 256 + 1
-first = np.arange(each_way)  # where a crop may begin
-for name, pixel in (("middle", 750), ("corner", 0)):
-    inside = int(((first <= pixel) & (pixel < first + 256)).sum())  # yours
-    print(f"{name}: in {inside**2:,} of {each_way**2:,} places")
+def times_seen(crops, outside, size=1500, crop=256):
+    """How often the middle and the corner of an image lie in a crop."""
+    lowest, highest = -outside, size - crop + outside  # yours
+    top, left = np.random.default_rng(0).integers(lowest, highest + 1, (2, crops))
+    seen = {}
+    for name, pixel in (("middle", size // 2), ("corner", 0)):
+        inside = [(first <= pixel) & (pixel < first + crop) for first in (top, left)]
+        seen[name] = int((inside[0] & inside[1]).sum())  # yours
+    return seen
+
+
+for outside in (0, 128, 255):
+    seen = times_seen(100_000, outside)
+    print(f"{outside:3} pixels outside: middle {seen['middle']}, corner {seen['corner']} times")
 
 # %% [markdown]
-# 2. 5% building, building IoU 0.66: missed and extra are m each, with (p - m) / (p + m) = 0.66. With nothing but
-#    background 95 of 100 pixels are hits, and 105 the union.
+# 2. Building IoU falls at once: a house of 10 pixels that is shifted by one keeps 90 of its 100 pixels, 90 / 110 = 0.82.
+#    The pooled one stays high, since most of the background is still right. At twice the resolution the same shift in
+#    pixels costs half as much: errors at the wall weigh less the larger the house.
 
 # %%
-share = 0.05
-wrong = 2 * share * (1 - 0.66) / (1 + 0.66)  # yours
-print(f"pooled {(1 - wrong) / (1 + wrong):.4f}, nothing but background {0.95 / 1.05:.4f}")
+from unet_tf.scores import confusion_matrix, scores_of
+
+block = np.zeros((26, 26), int)
+block[8:18, 8:18] = 1
+town = np.tile(block, (10, 10))
+print(f"{town.mean():.1%} building")
+for name, truth in {
+    "10x10 houses": town,
+    "20x20 houses": np.kron(town, np.ones((2, 2), int)),
+}.items():
+    for shift in (1, 2, 4):
+        guess = np.roll(truth, shift, axis=1)  # yours
+        scored = scores_of(confusion_matrix(truth, guess, 2))  # yours
+        building, pooled = scored["iou"][1], scored["pooled_iou"]
+        print(f"{name}, shift {shift}: building IoU {building:.3f}, pooled {pooled:.3f}")
 
 # %% [markdown]
-# 3. Flips both ways and quarter turns of one picture, 4,000 times. Four corners in four different colours tell any
-#    two of them apart. There are 2 x 2 x 4 = 16 equally likely draws, and each picture comes of two: mirrored both
-#    ways is turned by 180 degrees.
+# 3. Hard IoU does not move: the sign of a logit stays. Soft IoU only rises, up to the hard one, as if the network had
+#    become better. Cross-entropy is lowest in between: sure and right costs little, sure and wrong costs more and more.
+#    So no loss or soft score of a surer network proves a better mask.
 
 # %%
-from unet_tf.pipeline import augment
-
-corners = np.repeat(np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1), 4000, axis=0)
-amounts = {"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0, "contrast": 0.0}
-_, drawn = augment(np.repeat(corners, 3, axis=3), corners, (0, 0), **amounts)
-found, counts = np.unique(drawn.numpy().reshape(4000, 4).astype(int), axis=0, return_counts=True)
-unchanged = counts[(found == [1, 2, 3, 4]).all(axis=1)][0] / 4000  # yours
-print(f"{len(found)} pictures in {counts.sum():,} draws")
-print(f"the unchanged one within 0.02 of {2 / 16:.3f}:", abs(unchanged - 2 / 16) < 0.02)
+rng = np.random.default_rng(0)
+truth = rng.random(100_000) < 0.15
+logits = rng.normal(np.where(truth, 1.0, -1.5), 1.0)
+for scale in (0.5, 1, 2, 4, 8):
+    chance = 1 / (1 + np.exp(-scale * logits))  # yours
+    found, right = chance > 0.5, np.where(truth, chance, 1 - chance)
+    hard = (truth & found).sum() / (truth | found).sum()
+    overlap = (truth * chance).sum()
+    soft = overlap / (truth.sum() + chance.sum() - overlap)  # yours
+    print(
+        f"times {scale}: hard {hard:.3f}, soft {soft:.3f}, cross-entropy {-np.log(right).mean():.3f}"
+    )
 
 # %% [markdown]
 # ## Notebook 09
 #
-# 1. Bilinear upsampling has no weights and keeps the channels; 2x2 transposed convolutions have weights and halve
-#    them, and the bottom then has 1024.
-
-# %%
-from unet_tf import protocol
-from unet_tf.network import unet
-
-bilinear = protocol.multiclass_unet((128, 128, 3), (64, 128, 256, 512, 512), 2)
-options = {
-    "dropout": 0.0,
-    "batch_norm": True,
-    "upsampling": "transposed_2x2",
-    "final_conv": False,
-}  # yours
-transposed = unet((128, 128, 3), num_classes=2, head="softmax", **options)
-for name, network in {"bilinear": bilinear, "transposed": transposed}.items():
-    print(f"{name}: {sum(weight.numpy().size for weight in network.trainable_weights):,} trainable")
-
-# %% [markdown]
-# 2. Class 0 has 4 hits, 8 pixels in its row and 4 in its column: 4/8. Class 1 has 8/8. Class 2 is absent.
-
-# %%
-from unet_tf.scores import scores_of
-
-scored = scores_of([[4, 0, 4], [0, 8, 0], [0, 0, 0]])
-as_zero = [iou or 0.0 for iou in scored["iou"]]  # yours
-print(f"mean IoU {scored['mean_iou']:.4f}, with an absent class as 0 {np.mean(as_zero):.4f}")
-
-# %% [markdown]
-# 3. 252 pixels lose -log 0.99 each and 4 lose -log 0.01. With weights 1 and 63 the four weigh as much as the rest.
+# 1. Plain cross-entropy is lowest near p = 4/256, and low: such a network says "background" everywhere and is content.
+#    With weights the two classes together weigh the same, and p = 0.5 is best: the network cannot choose. The dice of
+#    classes is also lowest near 4/256, but not low: it stays near a half, since one of two classes is missing.
 
 # %%
 from unet_tf.network import class_dice_loss, cross_entropy
 
 mask = np.zeros((1, 16, 16, 1))
 mask[0, :2, :2] = 1  # yours
-said = np.broadcast_to(np.array([0.99, 0.01], "float32"), (1, 16, 16, 2))
-for name, loss in {
-    "cross-entropy": cross_entropy(mask, said),
-    "with weights": cross_entropy(mask, said, [1, 63]),
-    "dice of classes": class_dice_loss(mask, said),
-}.items():
-    print(f"{name}: {float(loss[0]):.4f}")
-by_hand = -(252 * np.log(0.99) + 4 * np.log(0.01)) / 256  # yours
-print(f"the first by hand: {by_hand:.4f}")
+chances = np.linspace(0.005, 0.995, 199)
+losses = {"cross-entropy": [], "with weights": [], "dice of classes": []}
+for p in chances:
+    said = np.broadcast_to(np.array([1 - p, p], "float32"), (1, 16, 16, 2))  # yours
+    losses["cross-entropy"].append(float(cross_entropy(mask, said)[0]))
+    losses["with weights"].append(float(cross_entropy(mask, said, [1, 63])[0]))
+    losses["dice of classes"].append(float(class_dice_loss(mask, said)[0]))
+for name, values in losses.items():
+    print(f"{name}: lowest, {min(values):.3f}, at p = {chances[np.argmin(values)]:.3f}")
+
+# %% [markdown]
+# 2. The prediction is the same each time, and the mean IoU climbs to 1: the errors lie along the borders, and there
+#    void hides them. So a table must state how wide its void is, and how many pixels were scored.
+
+# %%
+from unet_tf.scores import confusion_matrix, scores_of
+
+
+def squares(shift=0):
+    """Nested squares of the classes 0, 1 and 2, moved to the right."""
+    ids = np.zeros((64, 64), int)
+    ids[12:52, 12 + shift : 52 + shift], ids[26:38, 26 + shift : 38 + shift] = 1, 2
+    return ids
+
+
+for width in (0, 1, 2, 3):
+    truth, whole = squares(), squares()
+    for step in range(-width, width + 1):
+        for axis in (0, 1):
+            truth[np.roll(whole, step, axis) != whole] = 255  # yours
+    scored = scores_of(confusion_matrix(truth, squares(shift=3), 3))  # yours
+    print(
+        f"{width} void pixels: {(truth < 255).mean():.1%} scored, mean IoU {scored['mean_iou']:.3f}"
+    )
+
+# %% [markdown]
+# 3. Summed counts do not move. The average does: in a small batch a tiny class 1 counts as much as a large one, and the
+#    tiny ones are hit worst. Compare summed counts, or state the batch size too.
+
+# %%
+from unet_tf.scores import confusion_matrix, scores_of
+
+rng, tables = np.random.default_rng(0), []
+for side in rng.choice([3, 4, 16], 64, p=[0.4, 0.3, 0.3]):
+    truth, guess = np.zeros((2, 32, 32), int)
+    truth[8 : 8 + side, 8 : 8 + side] = 1
+    guess[8 : 8 + side, 9 : 9 + side] = 1  # one pixel to the right
+    tables.append(confusion_matrix(truth, guess, 2))
+for size in (1, 4, 16, 64):
+    batches = [sum(tables[start : start + size]) for start in range(0, 64, size)]
+    averaged = np.mean([scores_of(batch)["iou"][1] for batch in batches])  # yours
+    summed = scores_of(sum(batches))["iou"][1]  # yours
+    print(f"batches of {size}: averaged {averaged:.3f}, summed {summed:.3f}")
 
 # %% [markdown]
 # ## Notebook 10
