@@ -1,0 +1,48 @@
+"""The commands `export` and `demo`."""
+
+from pathlib import Path
+
+from unet_tf.files import UserError, write_json
+
+
+def run_export(arguments):
+    from unet_tf import data, export
+
+    model = loaded(arguments)
+    if not arguments.check and (arguments.json or "int8" in arguments.quantize):
+        what = "--json keeps the table of" if arguments.json else "int8 is calibrated on images of"
+        raise UserError(f"{what} --check DIR: name a folder of images and masks")
+    targets = [(Path(path), None) for path in arguments.to]
+    targets += [
+        (path.with_name(f"{path.stem}-{how}.tflite"), how)
+        for path, _ in list(targets)
+        if path.suffix.lower() == ".tflite"
+        for how in arguments.quantize
+    ]
+    if arguments.quantize and not any(how for _, how in targets):
+        raise UserError("--quantize is for .tflite: name such a file, too, --to NAME.tflite")
+    pairs, images = [], []
+    if arguments.check:
+        which = arguments.part, arguments.seen, arguments.images
+        pairs, images = export.pairs_to_check(model, arguments.check, *which)
+    for path, how in targets:
+        size, resize = model.card.image_size, model.card.resize
+        calibration = images if how == "int8" else []
+        export.export(
+            model, path, how, (data.read_resized(one, size, resize)[0] for one in calibration)
+        )
+        print(f"Written to {path}", flush=True)
+    if arguments.check:
+        rows = export.check(model, [path for path, _ in targets], arguments.check, pairs)
+        rows[0] |= {"bytes": Path(arguments.model).stat().st_size}
+        print(f"\n{len(pairs)} images of {arguments.check}:\n\n{export.table(rows)}")
+        if arguments.json:
+            write_json(arguments.json, {"model": arguments.model, "rows": rows})
+
+
+def loaded(arguments):
+    """The model that the command line names, used as its options say."""
+    from unet_tf import predict
+
+    size = getattr(arguments, "image_size", "card")
+    return predict.load(arguments.model, size, arguments.resize, threshold=arguments.threshold)

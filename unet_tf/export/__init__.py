@@ -1,0 +1,4 @@
+"""A model handed on: a file for other programs, what it lost, and a page that runs it."""
+
+from unet_tf.export.check import check, pairs_to_check, table
+from unet_tf.export.formats import QUANTIZATIONS, export
