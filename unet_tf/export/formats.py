@@ -155,8 +155,9 @@ def to_onnx(model, card, path):
     """Keras's own export by tf2onnx, with names for input and output, and the card in
     `metadata_props`."""
     onnx, _ = needed("onnx"), needed("tf2onnx")
-    with keras.saving.custom_object_scope({"unet_tf>PadToMultiple": Padded}):
-        model = in_float32(model)
+    for layer in model._flatten_layers():
+        if isinstance(layer, network.PadToMultiple):
+            layer.__class__ = Padded
     whole, taken = from_pixels(model, card.image_size, card.resize)
     with atomically(path) as partial:
         whole.export(partial, "onnx", False, taken, opset_version=OPSET)
