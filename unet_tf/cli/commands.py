@@ -6,7 +6,7 @@ import os
 import sys
 
 from unet_tf.cli.data import run_check, run_data
-from unet_tf.cli.export import run_export
+from unet_tf.cli.export import run_demo, run_export
 from unet_tf.cli.options import parser
 from unet_tf.cli.pages import run_ui
 from unet_tf.cli.predict import run_predict
@@ -31,6 +31,7 @@ def main(argv=None):
         "predict": run_predict,
         "score": run_score,
         "export": run_export,
+        "demo": run_demo,
         "ui": run_ui,
         "reproduce": run_reproduce,
     }

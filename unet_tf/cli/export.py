@@ -1,5 +1,6 @@
 """The commands `export` and `demo`."""
 
+import webbrowser
 from pathlib import Path
 
 from unet_tf.files import UserError, write_json
@@ -38,6 +39,25 @@ def run_export(arguments):
         print(f"\n{len(pairs)} images of {arguments.check}:\n\n{export.table(rows)}")
         if arguments.json:
             write_json(arguments.json, {"model": arguments.model, "rows": rows})
+
+
+def run_demo(arguments):
+    from unet_tf import export
+
+    folder = Path(arguments.folder)
+    model = loaded(arguments)
+    port = 0 if arguments.no_server else arguments.port
+    served = export.server(folder, port)  # before the export: the port may be taken
+    with served:
+        export.write_page(model, folder, Path(arguments.model).stem)
+        print(f"Written to {folder}: all of it can be put on any static host")
+        if arguments.no_server:
+            return
+        address = f"http://127.0.0.1:{served.server_address[1]}/"
+        print(f"The page: {address} (Ctrl-C ends it)", flush=True)
+        if arguments.open:
+            webbrowser.open(address)
+        served.serve_forever()
 
 
 def loaded(arguments):

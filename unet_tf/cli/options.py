@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   python -m unet_tf score runs/unet/best.keras my_folder scores on images that it has not seen
   python -m unet_tf export runs/unet/best.keras --to unet.onnx unet.tflite --check my_folder
                                                          files for other programs, compared
+  python -m unet_tf demo runs/unet/best.keras            a page that segments in the browser
   python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
                                                          the competition's file
 
@@ -144,6 +145,22 @@ def add_export(commands):
     card_options(command)
 
 
+def add_demo(commands):
+    """`demo`."""
+    command = commands.add_parser(
+        "demo",
+        help="a page that segments photographs in the browser",
+        description="Writes the page, the model and what runs it into one folder, and serves that "
+        "on this machine. No picture leaves the browser.",
+    )
+    command.add_argument("model", metavar="MODEL", help="a .keras file")
+    command.add_argument("--folder", default="runs/demo", metavar="DIR", help="(runs/demo)")
+    command.add_argument("--port", type=whole(0), default=8000, help="0: a free one (8000)")
+    flag(command, "--open", "open the page in the browser")
+    flag(command, "--no-server", "write the folder, and end")
+    card_options(command)
+
+
 def usage_options(command, batch_size):
     """How a model is used: the options that `predict` and `score` share."""
     card_options(command)
@@ -203,6 +220,7 @@ def parser():
     add_predict(commands)
     add_score(commands)
     add_export(commands)
+    add_demo(commands)
     add_ui(commands)
     add_reproduce(commands, common)
     return main
