@@ -43,7 +43,7 @@ def test_a_loss_of_more_than_a_hundredth_is_said(tmp_path, folder):
     other.model.set_weights([*weights[:-1], weights[-1] - 9])  # it finds nothing
     path = export.export(other, tmp_path / "nothing.keras")
     pairs, _ = pairs_to_check(model, folder)
-    rows = export.check(model, [path], folder, pairs)
+    rows = export.check(model, [path], pairs)
     assert rows[0]["dice"] > 0.1 and rows[1]["dice"] == 0
     assert "nothing.keras loses" in export.table(rows)
     assert "loses" not in export.table(rows[:1])

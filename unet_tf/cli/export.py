@@ -34,7 +34,7 @@ def run_export(arguments):
         )
         print(f"Written to {path}", flush=True)
     if arguments.check:
-        rows = export.check(model, [path for path, _ in targets], arguments.check, pairs)
+        rows = export.check(model, [path for path, _ in targets], pairs)
         rows[0] |= {"bytes": Path(arguments.model).stat().st_size}
         print(f"\n{len(pairs)} images of {arguments.check}:\n\n{export.table(rows)}")
         if arguments.json:

@@ -27,7 +27,7 @@ def spread(items, most):
     return [items[i * len(items) // most] for i in range(most)] if len(items) > most else items
 
 
-def check(model, paths, folder, pairs):
+def check(model, paths, pairs):
     """The exported files of a model beside it: a list of dicts, the model itself first.
 
     Parameters
@@ -35,7 +35,7 @@ def check(model, paths, folder, pairs):
     model : Predictor
         That the files were made of.
     paths : list of path, of exported files
-    folder, pairs : of `pairs_to_check`
+    pairs : of `pairs_to_check`
 
     Returns
     -------
@@ -104,9 +104,9 @@ def size_of(path):
     return path.stat().st_size if path.is_file() else None
 
 
-def table(rows):
-    """`check` as a Markdown table, and a sentence for what costs more than 0.01 of the dice."""
-    cells = [
+def cells(rows):
+    """What `check` says, a tuple of texts a file, as under `HEADS`."""
+    return [
         (
             *(one["file"], one["runtime"], f"{one['difference']:.1g}"),
             *(f"{one['dice']:.4f}", f"{one['lost']:+.4f}"),
@@ -115,7 +115,11 @@ def table(rows):
         )
         for one in rows
     ]
-    lines = [scores.markdown(HEADS, cells)]
+
+
+def table(rows):
+    """`check` as a Markdown table, and a sentence for what costs more than 0.01 of the dice."""
+    lines = [scores.markdown(HEADS, cells(rows))]
     for one in rows:
         if one["lost"] > COSTS:
             lines.append(
