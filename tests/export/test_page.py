@@ -1,5 +1,6 @@
 """The page in headless Chromium: its masks against Python's, of the same files."""
 
+import json
 import threading
 
 import keras
@@ -9,6 +10,7 @@ from keras import layers
 from PIL import Image
 
 from unet_tf import data, export, predict, rendered, scores
+from unet_tf.cli import commands
 from unet_tf.data import Card, Labels
 from unet_tf.export import page as pages
 from unet_tf.files import UserError
@@ -36,17 +38,21 @@ def car(tmp_path_factory):
     return data.pair(folder)[3].image
 
 
-@pytest.fixture(scope="module", params=["binary", "classes"])
-def shown(request, tmp_path_factory):
-    """A model, and its page in a browser."""
-    if browser.CHROMIUM is None:
-        pytest.skip("no Chromium")
+def require():
     for name in ("onnx", "tf2onnx"):
         pytest.importorskip(name)
     try:
         pages.packaged()
     except UserError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["binary", "classes"])
+def shown(request, tmp_path_factory):
+    """A model, and its page in a browser."""
+    if browser.CHROMIUM is None:
+        pytest.skip("no Chromium")
+    require()
     keras.config.set_dtype_policy("float32")
     model = by_brightness(Labels.foreground("car") if request.param == "binary" else PARTS)
     place = tmp_path_factory.mktemp("page")
@@ -180,6 +186,21 @@ def test_a_folder_of_something_else_stays(tmp_path):
     with pytest.raises(UserError, match="something else"):
         export.write_page(by_brightness(PARTS), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["photo.txt"]
+
+
+def test_the_command_writes_a_folder_and_writes_it_again(tmp_path, capsys):
+    require()
+    model = by_brightness(PARTS)
+    model.model.save(tmp_path / "mine.keras")
+    model.card.write(tmp_path / "mine.keras")
+    for _ in range(2):
+        command = ["demo", str(tmp_path / "mine.keras"), "--folder", str(tmp_path / "page")]
+        assert commands.main([*command, "--no-server"]) == 0
+    own = {path.name for path in pages.OWN.iterdir()}
+    there = {path.name for path in (tmp_path / "page").iterdir()}
+    assert there == own | {"model.onnx", "card.json", *pages.FILES}
+    card = json.loads((tmp_path / "page/card.json").read_text())
+    assert card["name"] == "mine" and card["palette"] == [list(one) for one in PARTS.colours]
 
 
 def test_the_runtime_is_the_known_one_or_none(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """The commands `export` and `demo`."""
 
+import contextlib
 import webbrowser
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def run_demo(arguments):
     port = 0 if arguments.no_server else arguments.port
     served = export.server(folder, port)  # before the export: the port may be taken
     with served:
-        export.write_page(model, folder, Path(arguments.model).stem)
+        name = model.card.trained_on.get("recipe") or Path(arguments.model).stem
+        export.write_page(model, folder, name)
         print(f"Written to {folder}: all of it can be put on any static host")
         if arguments.no_server:
             return
@@ -57,7 +59,8 @@ def run_demo(arguments):
         print(f"The page: {address} (Ctrl-C ends it)", flush=True)
         if arguments.open:
             webbrowser.open(address)
-        served.serve_forever()
+        with contextlib.suppress(KeyboardInterrupt):
+            served.serve_forever()
 
 
 def loaded(arguments):

@@ -6,7 +6,7 @@ Images go in as uint8 `(B, H, W, 3)`, `image`; probabilities come out as float32
 
 import contextlib
 import dataclasses
-import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -92,13 +92,13 @@ def from_pixels(model, image_size, resize, shape=(None, None), batch=None):
     return keras.Model(images, answers), [tf.TensorSpec((batch, *shape, 3), "uint8", "image")]
 
 
-def needed(name, package=None):
-    """An optional package, imported; UserError with the line that installs it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        package = package or name.split(".")[0]
-        raise UserError(f"{package} is missing: python -m pip install {package}") from None
+def need(*packages):
+    """UserError, with the line that installs them, unless these optional packages are there."""
+    lacking = [one for one in packages if importlib.util.find_spec(one.replace("-", "_")) is None]
+    if lacking:
+        raise UserError(
+            f"not installed: {', '.join(lacking)}. python -m pip install {' '.join(lacking)}"
+        )
 
 
 @contextlib.contextmanager
@@ -154,7 +154,9 @@ def is_saved_model(path):
 def to_onnx(model, card, path):
     """Keras's own export by tf2onnx, with names for input and output, and the card in
     `metadata_props`."""
-    onnx, _ = needed("onnx"), needed("tf2onnx")
+    need("onnx", "tf2onnx")
+    import onnx
+
     for layer in model._flatten_layers():
         if isinstance(layer, network.PadToMultiple):
             layer.__class__ = Padded

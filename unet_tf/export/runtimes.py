@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from unet_tf import data, predict
-from unet_tf.export.formats import is_saved_model, needed, quiet
+from unet_tf.export.formats import is_saved_model, need, quiet
 from unet_tf.files import UserError
 
 
@@ -52,7 +52,9 @@ def saved_model(path):
 
 
 def onnx(path, card):
-    ort = needed("onnxruntime")
+    need("onnxruntime")
+    import onnxruntime as ort
+
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(pixels):
@@ -63,8 +65,10 @@ def onnx(path, card):
 
 def tflite(path, card):
     """By LiteRT; the image is resized here, as the file takes one size."""
-    module = needed("ai_edge_litert.interpreter", "ai-edge-litert")
-    interpreter = module.Interpreter(str(path), num_threads=os.cpu_count())
+    need("ai-edge-litert")
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
     interpreter.allocate_tensors()
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
