@@ -1,4 +1,5 @@
 # make reproduce   both models in a small size on rendered cars: a table and pictures, in minutes
+# make demo        the small U-Net on a page in the browser, for photographs of one's own
 # make test        format, lint, unit tests, notebooks
 # Each sets up what it needs. Another Python: make PYTHON=python3.12 test
 
@@ -12,10 +13,23 @@ NBVAL := --ignore=notebooks/exercises --nbval-current-env --nbval-sanitize-with=
 # Where this is set, as in many containers, TensorFlow would be compiled at each import: 11 s for 5.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: reproduce test test-platforms test-jax notebooks site lock
+.PHONY: reproduce demo test test-platforms test-jax notebooks site lock
 
 reproduce: .venv/installed
 	$(BIN)/python -m unet_tf reproduce
+
+# The U-Net of `make reproduce`, which this goes on with; a run's record is the last that it writes.
+UNET := runs/reproduce/article_unet-corrected/seed0
+PORT ?= 8000
+demo: .venv/demo $(UNET)/result.json
+	$(BIN)/python -m unet_tf demo $(UNET)/best.keras --port $(PORT) --open
+
+$(UNET)/result.json: | .venv/installed
+	$(BIN)/python -m unet_tf reproduce --recipe article_unet
+
+.venv/demo: requirements-demo.txt | .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 # The notebooks are compared on rendered data, whatever $UNET_DATA and notebooks/data hold.
 RENDERED = UNET_DATA="$$($(1)/python -c 'from unet_tf import rendered; print(rendered.write("cars"))')"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from unet_tf import files, kaggle
+from unet_tf import export, files, kaggle
 
 SPEED = Path(__file__).parent.parent / "results" / "speed"
 
@@ -104,6 +104,18 @@ def table():
         for what, against, rate, rounds, ratio in comparisons()
     ]
     return f"{markdown(heads, rows)}\n\n{footprint()}"
+
+
+def exports():
+    """The table of `benchmarks/exporting.py`: what each export of each recipe costs."""
+    heads, rows = ("recipe", *export.HEADS), []
+    for name, found in benchmarks()["export"]["recipes"].items():
+        height, width = found["image_size"]
+        words = f"{name}, {found['parameters'] / 1e6:.1f} M, {height}x{width}"
+        for cells in export.cells(found["rows"]):
+            rows.append((words, *cells))
+            words = ""
+    return markdown(heads, rows)
 
 
 def in_short():

@@ -214,13 +214,13 @@ def rooms():
 TABLES = {
     **{"start": started, "scores": scores_in_short, "speed in short": speed.in_short},
     **{"ledger": table, "classes": class_table, "effects": effects_table},
-    **{"rates": speed.rates, "speed": speed.table},
+    **{"rates": speed.rates, "speed": speed.table, "exports": speed.exports},
     **{"rooms": rooms},
 }
 DOCUMENTS = {  # which tables each of them holds
     "README.md": ("start", "scores", "speed in short"),
     "results/README.md": ("ledger", "classes", "effects"),
-    "benchmarks/README.md": ("rates", "speed"),
+    "benchmarks/README.md": ("rates", "speed", "exports"),
     "CONTRIBUTING.md": ("rooms",),
 }
 

@@ -14,7 +14,7 @@ FLOORS = (
     {"data"},
     {"pipeline", "scores", "plot"},
     {"predict", "doctor"},
-    {"protocol"},
+    {"protocol", "export"},
     {"plan"},
     {"cli"},
 )

@@ -1,4 +1,5 @@
-"""The command line: `python -m unet_tf data | check | train | predict | score | ui | reproduce`."""
+"""The command line: `python -m unet_tf data | check | train | predict | score | export | demo |
+ui | reproduce`."""
 
 import os
 

@@ -1,10 +1,12 @@
-"""The command line: `python -m unet_tf data | check | train | predict | score | ui | reproduce`."""
+"""The command line: `python -m unet_tf data | check | train | predict | score | export | demo |
+ui | reproduce`."""
 
 import errno
 import os
 import sys
 
 from unet_tf.cli.data import run_check, run_data
+from unet_tf.cli.export import run_demo, run_export
 from unet_tf.cli.options import parser
 from unet_tf.cli.pages import run_ui
 from unet_tf.cli.predict import run_predict
@@ -12,6 +14,8 @@ from unet_tf.cli.reproduce import run_reproduce
 from unet_tf.cli.score import needs_model, run_score
 from unet_tf.cli.train import run_train
 from unet_tf.files import UserError, raised
+
+WITH_TENSORFLOW = ("train", "predict", "reproduce", "export", "demo")
 
 
 def main(argv=None):
@@ -26,6 +30,8 @@ def main(argv=None):
         "train": run_train,
         "predict": run_predict,
         "score": run_score,
+        "export": run_export,
+        "demo": run_demo,
         "ui": run_ui,
         "reproduce": run_reproduce,
     }
@@ -34,7 +40,7 @@ def main(argv=None):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        if arguments.command in ("train", "predict", "reproduce") or needs_model(arguments):
+        if arguments.command in WITH_TENSORFLOW or needs_model(arguments):
             start_tensorflow()
         return commands[arguments.command](arguments) or 0
     except Exception as error:

@@ -22,6 +22,9 @@ EXAMPLES = """examples:
   python -m unet_tf predict runs/unet/best.keras photos/ --to masks --overlays
                                                          masks at the photographs' own size
   python -m unet_tf score runs/unet/best.keras my_folder scores on images that it has not seen
+  python -m unet_tf export runs/unet/best.keras --to unet.onnx unet.tflite --check my_folder
+                                                         files for other programs, compared
+  python -m unet_tf demo runs/unet/best.keras            a page that segments in the browser
   python -m unet_tf predict runs/unet/best.keras data/carvana/test_hq.zip --rle submission.csv.gz
                                                          the competition's file
 
@@ -117,8 +120,65 @@ def add_score(commands):
     usage_options(command, "images at a time (as in training)")
 
 
+def add_export(commands):
+    """`export`."""
+    command = commands.add_parser(
+        "export",
+        help="a model as a file for other programs",
+        description="The ending says the format. Resizing and scaling are inside, and the card is "
+        "kept as metadata. All is in float32.",
+    )
+    command.add_argument("model", metavar="MODEL", help="a .keras file")
+    words = ".onnx, .tflite (LiteRT), .keras, or without an ending a SavedModel's folder"
+    command.add_argument("--to", nargs="+", required=True, metavar="FILE", help=words)
+    words = "of each .tflite also NAME-float16.tflite and so on; int8 is calibrated on --check"
+    ways = ("float16", "dynamic", "int8")
+    command.add_argument("--quantize", nargs="+", choices=ways, default=[], help=words)
+    words = "load each by its own program and compare: a folder of images and masks"
+    command.add_argument("--check", metavar="DIR", help=words)
+    words = "of --check, as for score"
+    command.add_argument("--part", choices=("test", "val", "train", "all"), help=words)
+    flag(command, "--seen", "of --check: also images that trained the model or chose its epoch")
+    words = "of --check: at most so many, evenly spread (50)"
+    command.add_argument("--images", type=whole(1), default=50, metavar="N", help=words)
+    command.add_argument("--json", metavar="FILE", help="write the table of --check there, too")
+    card_options(command)
+
+
+def add_demo(commands):
+    """`demo`."""
+    command = commands.add_parser(
+        "demo",
+        help="a page that segments photographs in the browser",
+        description="Writes the page, the model and what runs it into one folder, and serves that "
+        "on this machine. No picture leaves the browser.",
+    )
+    command.add_argument("model", metavar="MODEL", help="a .keras file")
+    command.add_argument("--folder", default="runs/demo", metavar="DIR", help="(runs/demo)")
+    command.add_argument("--port", type=whole(0), default=8000, help="0: a free one (8000)")
+    flag(command, "--open", "open the page in the browser")
+    flag(command, "--no-server", "write the folder, and end")
+    card_options(command)
+
+
 def usage_options(command, batch_size):
     """How a model is used: the options that `predict` and `score` share."""
+    card_options(command)
+    words = "cut images into overlapping tiles of the model's size, instead of resizing them"
+    flag(command, "--tiles", words)
+    command.add_argument(
+        "--overlap", type=share, default=0.5, help="share of a tile that the next covers too (0.5)"
+    )
+    command.add_argument(
+        "--flips",
+        choices=("horizontal", "vertical", "both"),
+        help="average over the mirror image, or over all of them",
+    )
+    command.add_argument("--batch-size", type=whole(1), metavar="N", help=batch_size)
+
+
+def card_options(command):
+    """What may be used instead of what a model's card says."""
     command.add_argument(
         "--threshold",
         type=share,
@@ -133,17 +193,6 @@ def usage_options(command, batch_size):
         "image (as in training)",
     )
     command.add_argument("--resize", choices=("area", "nearest"), help="(as in training)")
-    words = "cut images into overlapping tiles of the model's size, instead of resizing them"
-    flag(command, "--tiles", words)
-    command.add_argument(
-        "--overlap", type=share, default=0.5, help="share of a tile that the next covers too (0.5)"
-    )
-    command.add_argument(
-        "--flips",
-        choices=("horizontal", "vertical", "both"),
-        help="average over the mirror image, or over all of them",
-    )
-    command.add_argument("--batch-size", type=whole(1), metavar="N", help=batch_size)
 
 
 def add_ui(commands):
@@ -170,6 +219,8 @@ def parser():
     add_train(commands, common)
     add_predict(commands)
     add_score(commands)
+    add_export(commands)
+    add_demo(commands)
     add_ui(commands)
     add_reproduce(commands, common)
     return main

@@ -54,8 +54,12 @@ class Card:
 
     def write(self, path):
         """Put the card into a `.keras` file."""
+        add_to_zip(path, NAME, self.record())
+
+    def record(self):
+        """The card as a dict, ready for JSON."""
         record = {"task": self.task, "scaling": SCALING, **dataclasses.asdict(self)}
-        add_to_zip(path, NAME, record | {"labels": self.labels._asdict()})
+        return record | {"labels": self.labels._asdict()}
 
     @classmethod
     def read(cls, path):

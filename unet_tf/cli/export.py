@@ -1,0 +1,71 @@
+"""The commands `export` and `demo`."""
+
+import contextlib
+import webbrowser
+from pathlib import Path
+
+from unet_tf.files import UserError, write_json
+
+
+def run_export(arguments):
+    from unet_tf import data, export
+
+    model = loaded(arguments)
+    if not arguments.check and (arguments.json or "int8" in arguments.quantize):
+        what = "--json keeps the table of" if arguments.json else "int8 is calibrated on images of"
+        raise UserError(f"{what} --check DIR: name a folder of images and masks")
+    targets = [(Path(path), None) for path in arguments.to]
+    targets += [
+        (path.with_name(f"{path.stem}-{how}.tflite"), how)
+        for path, _ in list(targets)
+        if path.suffix.lower() == ".tflite"
+        for how in arguments.quantize
+    ]
+    if arguments.quantize and not any(how for _, how in targets):
+        raise UserError("--quantize is for .tflite: name such a file, too, --to NAME.tflite")
+    pairs, images = [], []
+    if arguments.check:
+        which = arguments.part, arguments.seen, arguments.images
+        pairs, images = export.pairs_to_check(model, arguments.check, *which)
+    for path, how in targets:
+        size, resize = model.card.image_size, model.card.resize
+        calibration = images if how == "int8" else []
+        export.export(
+            model, path, how, (data.read_resized(one, size, resize)[0] for one in calibration)
+        )
+        print(f"Written to {path}", flush=True)
+    if arguments.check:
+        rows = export.check(model, [path for path, _ in targets], pairs)
+        rows[0] |= {"bytes": Path(arguments.model).stat().st_size}
+        print(f"\n{len(pairs)} images of {arguments.check}:\n\n{export.table(rows)}")
+        if arguments.json:
+            write_json(arguments.json, {"model": arguments.model, "rows": rows})
+
+
+def run_demo(arguments):
+    from unet_tf import export
+
+    folder = Path(arguments.folder)
+    model = loaded(arguments)
+    port = 0 if arguments.no_server else arguments.port
+    served = export.server(folder, port)  # before the export: the port may be taken
+    with served:
+        name = model.card.trained_on.get("recipe") or Path(arguments.model).stem
+        export.write_page(model, folder, name)
+        print(f"Written to {folder}: all of it can be put on any static host")
+        if arguments.no_server:
+            return
+        address = f"http://127.0.0.1:{served.server_address[1]}/"
+        print(f"The page: {address} (Ctrl-C ends it)", flush=True)
+        if arguments.open:
+            webbrowser.open(address)
+        with contextlib.suppress(KeyboardInterrupt):
+            served.serve_forever()
+
+
+def loaded(arguments):
+    """The model that the command line names, used as its options say."""
+    from unet_tf import predict
+
+    size = getattr(arguments, "image_size", "card")
+    return predict.load(arguments.model, size, arguments.resize, threshold=arguments.threshold)
