@@ -109,7 +109,7 @@ def cells(rows):
     return [
         (
             *(one["file"], one["runtime"], f"{one['difference']:.1g}"),
-            *(f"{one['dice']:.4f}", f"{one['lost']:+.4f}"),
+            *(f"{one['dice']:.4f}", f"{round(one['lost'], 4) + 0:+.4f}"),
             f"{one['bytes'] / 1e6:.1f}" if one["bytes"] else "",
             "{median:.1f} ({range[0]:.1f} to {range[1]:.1f})".format(**one["images_a_second"]),
         )
