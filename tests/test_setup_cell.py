@@ -16,7 +16,7 @@ def setup(text):
 
 
 def test_the_same_lines_in_every_notebook():
-    assert len(TEXTS) == 13
+    assert len(TEXTS) == 14
     assert len({setup(text) for text in TEXTS}) == 1
     assert "**" not in setup(TEXTS[0])  # not a search of all that is attached
 

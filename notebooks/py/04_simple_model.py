@@ -108,7 +108,7 @@ plain = layers.Conv2D(1, 3, padding="same", kernel_initializer="ones", dtype="fl
 grids = [small, plain(small), small, down(small), tiny, up(tiny)]
 squares = [[(0, 0, 3), (1, 0, 3)], [(1, 1, 1), (2, 1, 1)], [(0, 0, 3), (2, 0, 3)]]
 squares += [[(0, 0, 1), (1, 0, 1)], [(0, 0, 1), (1, 0, 1)], [(0, 0, 3), (2, 0, 3)]]
-figure, axes = plt.subplots(2, 3, figsize=(7.4, 4.8), dpi=80, layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(7.4, 4.8), dpi=72, layout="constrained")
 for axis, grid, steps in zip(axes.T.flat, grids, squares, strict=True):
     numbers = np.asarray(grid)[0, ..., 0]
     axis.pcolormesh(0 * numbers, cmap="gray_r", edgecolors="0.8", linewidth=0.5)
@@ -210,7 +210,7 @@ watching = {"folder": "runs/simple", "callbacks": [watched], "verbose": 2}
 history = fit(model, training, validation, EPOCHS, optimizer=adam, **watching)
 
 # %%
-figure, axes = plt.subplots(2, 5, figsize=(7.4, 2.75), dpi=90, layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(7.4, 2.75), dpi=78, layout="constrained")
 names = ["image", "before training", *[f"epoch {n}" for n in range(1, EPOCHS + 1)]]
 shown = [images[3], *np.round(watched.kept, 1)]
 for axis, name, picture in zip(axes.flat, names, shown, strict=False):
@@ -384,9 +384,8 @@ def share_matching(images, masks):
 
 # %%
 settings = {"seed": 42, "dtype": "float32"}
-in_model = keras.Sequential([layers.RandomFlip("horizontal", **settings)])
-in_model.add(layers.RandomRotation(0.01, **settings))
-in_model.add(layers.RandomContrast(0.2, value_range=(0, 1), **settings))
+moving = [layers.RandomFlip("horizontal", **settings), layers.RandomRotation(0.01, **settings)]
+in_model = keras.Sequential([*moving, layers.RandomContrast(0.2, value_range=(0, 1), **settings)])
 wrong = share_matching(in_model(image, training=True), mask)
 right = share_matching(*pipeline.augment(tf.constant(image), tf.constant(mask), seed=(4, 2)))
 print(f"augmented inside the model, {wrong:.0%} match; as pairs, {right:.0%}")

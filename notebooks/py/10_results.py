@@ -644,7 +644,7 @@ figure, axis = plt.subplots(figsize=(7.4, 4.8), dpi=80, layout="constrained")
 for text, found, style, colour in curves:
     axis.loglog([*found], 1 - np.array([*found.values()]), style, color=colour, label=text)
 axis.axhline(1 - 0.988, color="k", ls=":", lw=1, label="milesial, photographs, leaderboard")
-axis.set(xlabel="width of the model's input, pixels", ylabel="dice", ylim=(0.1, 0.002))
+axis.set(xlabel="width of the model's input, pixels", ylabel="dice", ylim=(0.1, 0.001))
 axis.minorticks_off()
 axis.set_xticks([32, 64, 128, 256, 512, 1024], [32, 64, 128, 256, 512, 1024])
 axis.set_yticks([0.1, 0.05, 0.02, 0.01, 0.005, 0.002], [0.9, 0.95, 0.98, 0.99, 0.995, 0.998])

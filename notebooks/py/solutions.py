@@ -363,7 +363,7 @@ import matplotlib.pyplot as plt
 from keras import layers
 
 from unet_tf.network import bce_dice_loss, hard_dice
-from unet_tf.network.models import conv_block
+from unet_tf.network import conv_block
 from unet_tf.pipeline import dataset
 
 WIDTHS = (8, 16, 16, 16)
@@ -489,11 +489,9 @@ print(f"a mask of {shown[20].shape}, of {len(mixed)} tensors")
 #    batches would calm it: a mean of four times as many numbers jumps half as far.
 
 # %%
-from keras import layers
-
 batches = np.random.default_rng(0).normal(5, 2, (300, 8, 1)).astype("float32")
 for momentum in (0.99, 0.9, 0.5):
-    norm = layers.BatchNormalization(momentum=momentum, dtype="float32")  # yours
+    norm = keras.layers.BatchNormalization(momentum=momentum, dtype="float32")  # yours
     means = []
     for batch in batches:
         norm(batch, training=True)  # yours
@@ -887,3 +885,61 @@ for name, said in (("nothing", nothing), ("a stray pixel", stray), ("half", part
 # Two empty masks have a dice of 1. So nothing as an answer is right on nine of ten images, and one pixel too many takes
 # all nine away from a model that finds the object. Score the images with an object by themselves, and beside them the
 # share of empty ones that stay empty.
+
+# %% [markdown]
+# ## Notebook 12
+#
+# 1. One outlier takes the steps of all the others.
+
+# %%
+usual = np.linspace(-1, 1, 9)
+
+
+def rounded(values):
+    """Values rounded to 8 bits, the sign among them: 127 steps to each side."""
+    step = np.abs(values).max() / 127
+    return np.round(values / step) * step  # yours
+
+
+for name, values in {"alone": usual, "beside 50": np.append(usual, 50)}.items():
+    kept = len(set(rounded(values)[:9].round(6)))  # yours
+    print(f"{name}: {kept} different values of 9")
+
+# %% [markdown]
+# A step is a share of the largest magnitude. Beside 50 it is 0.39, so that several small weights become one. With a step
+# for each output channel, an outlier spoils its own channel alone.
+#
+# 2. Enlarge, then cut; or cut, then enlarge.
+
+# %%
+from unet_tf.data import resized, resized_back
+from unet_tf.scores import dice
+
+rows, columns = np.mgrid[:300, :300]
+circle = (np.hypot(rows - 150, columns - 150) < 120).astype("uint8")
+share = resized(255 * circle, (20, 20), "area") / np.float32(255)
+first = resized_back(share, (300, 300)) >= 0.5  # yours
+last = resized((share >= 0.5).astype("uint8"), (300, 300), "nearest")  # yours
+print(
+    f"enlarged, then cut: {dice(circle, first):.2f}; cut, then enlarged: {dice(circle, last):.2f}"
+)
+
+# %% [markdown]
+# Cut at a size of 20x20, the circle has stairs of 15 pixels. The probabilities know how much of each place is circle, and
+# enlarging them first uses that. A program that gets a mask at the model's size cannot make up for it.
+#
+# 3. The SavedModel resizes.
+
+# %%
+from unet_tf import export, network, predict
+
+card = data.Card(data.Labels.foreground("car"), (48, 64))
+export.export(predict.Predictor(network.simple_fcn((48, 64, 3), (4,)), card), "runs/exercise/saved")
+serve = tf.saved_model.load("runs/exercise/saved").signatures["serving_default"]
+for size in ((31, 47), (2000, 3000)):
+    image = tf.zeros((1, *size, 3), "uint8")  # yours
+    print(size, "->", tuple(serve(image=image)["probability"].shape[1:3]))  # yours
+
+# %% [markdown]
+# Both come back at 48x64, the model's size: the graph in the folder resizes, as the card says. Enlarging the answer to the
+# image's own size is left to whoever calls it.

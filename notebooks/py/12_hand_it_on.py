@@ -1,0 +1,326 @@
+# %% [markdown]
+# # 12 · Hand it on
+#
+# [![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/OWNER/unet_tf/blob/main/notebooks/12_hand_it_on.ipynb) [![Open In Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/OWNER/unet_tf/blob/main/notebooks/12_hand_it_on.ipynb)
+#
+# **You will**
+#
+# - see what gets lost when a model is handed on without its preprocessing;
+# - export a model for programs that know neither Keras nor Python, with the preprocessing inside, and compare each file
+#   with the model on images;
+# - round its weights to fewer bits, and find where that starts to cost;
+# - put the model on a web page that segments photographs in the browser.
+#
+# **You need** no data and no account: where Carvana is not at hand, a car studio is rendered. About a minute on 2 CPU
+# cores. Two of the formats need packages that the rest of the course does not; without them the chapter says so and goes
+# on.
+
+# %% [markdown]
+# ## Setup
+
+# %%
+import sys
+from pathlib import Path
+
+sys.path.append("..")
+for depth in range(1, 5):  # on Kaggle with Internet off: the project attached as a data set
+    attached = Path("/kaggle/input").glob("*/" * depth + "unet_tf/__init__.py")
+    sys.path += [str(path.parent.parent) for path in attached]
+try:
+    import unet_tf
+except ModuleNotFoundError:  # Colab, and Kaggle with Internet on
+    # %pip install -q --no-deps git+https://github.com/OWNER/unet_tf
+    import unet_tf
+
+# %%
+import json
+import shutil
+import warnings
+import zipfile
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from IPython.display import Markdown
+
+from unet_tf import data, export, pipeline, plot, predict, scores
+from unet_tf.files import UserError
+from unet_tf.network import unet
+from unet_tf.rendered import is_rendered
+from unet_tf.training import fit
+
+keras.utils.set_random_seed(42)
+folder = data.find()
+kind = "rendered" if is_rendered(folder) else "photographed"
+
+# %% [markdown]
+# For ONNX, for LiteRT's own runtime and for the page you need four more packages. On Colab and Kaggle, remove the `#`:
+
+# %%
+# # %pip install -q onnx tf2onnx onnxruntime ai-edge-litert
+
+# %% [markdown]
+# ## A model worth handing on
+#
+# A small U-Net, trained for some seconds as in [chapter 05](05_unet.ipynb).
+
+# %%
+pairs = data.pair(folder)[:320]
+parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
+training = pipeline.dataset(parts.train, batch_size=16, shuffle=True, augment=True, cache="memory")
+validation = pipeline.dataset(parts.validation, batch_size=16, cache="memory")
+
+# %% tags=["nbval-ignore-output"]
+model = unet(filters=(8, 16, 32, 64), dropout=0.0)
+adam = keras.optimizers.Adam(2e-3, epsilon=1e-6)
+history = fit(model, training, validation, 6, optimizer=adam, verbose=2)
+
+# %% [markdown]
+# ## What gets lost on the way
+#
+# A model file holds layers and weights. It does not say what happens to an image *before* the first layer. Somebody who
+# gets only the file has to guess: were the pixels divided by 255? Is the order red, green, blue? How was the image made
+# small? Guess wrongly, and no error is raised. Here are four wrong guesses, on 16 test images.
+
+# %%
+tested = parts.test[:: len(parts.test) // 16]
+truths = np.array([data.read_mask(mask) for _, mask in tested])
+
+
+def ways(path):
+    """An image, prepared rightly and in four wrong ways."""
+    area, nearest = (data.read_resized(path, (96, 128), way)[0] for way in ("area", "nearest"))
+    right = area / np.float32(255)
+    yield from (("right", right), ("not divided by 255", area), ("divided twice", right / 255))
+    yield from (("blue, green, red", right[..., ::-1]), ("by nearest, not area", nearest / 255))
+
+
+# %% tags=["nbval-ignore-output"]
+lost, doubt = {}, {}
+prepared = [dict(ways(image)) for image, _ in tested]
+for name in prepared[0]:
+    images = np.array([one[name] for one in prepared], "float32")
+    found = model.predict(images, verbose=0)[..., 0]
+    back = [data.resized_back(one, truths[0].shape) >= 0.5 for one in found]
+    lost[name] = np.mean([scores.dice(*two) for two in zip(truths, back, strict=True)])
+    doubt[name] = np.mean((found > 0.01) & (found < 0.99))
+    print(f"{name:22} dice {lost[name]:.3f} ({kind}), {doubt[name]:5.1%} of the pixels in doubt")
+
+# %%
+print("dividing twice costs more than 0.1:", lost["right"] - lost["divided twice"] > 0.1)
+print("not divided, it is too sure:", doubt["not divided by 255"] < doubt["right"] / 2)
+
+# %% [markdown]
+# Dividing twice shows at once. The others are worse, because they do not: the masks look plausible, and the score is a
+# little low, or not even that.
+#
+# Are you surprised that pixels up to 255 do so well? ReLU keeps the sign of what it gets. So an image 255 times as bright
+# gives logits about 255 times as large, mostly of the same sign, and a mask cut at 0.5 hardly changes. The probabilities
+# do: nearly all are 0 or 1, so no threshold and no average over flips works any more. With batch norm or another loss you
+# would not have this luck. What belongs to the model must travel with it.
+#
+# ## The card
+#
+# This project puts a *card* into the `.keras` file. Such a file is a zip, and the card one more member of it.
+
+# %%
+shutil.rmtree("runs/hand", ignore_errors=True)
+Path("runs/hand").mkdir(parents=True)
+model.save("runs/hand/car.keras")
+seen = {"seen": data.digests(parts)}
+card = data.Card(data.Labels.foreground("car"), image_size=(96, 128), trained_on=seen)
+card.write("runs/hand/car.keras")
+print(*zipfile.ZipFile("runs/hand/car.keras").namelist(), sep="\n")
+
+# %% [markdown]
+# `train` writes the card by itself. Read it as plain text. `seen` are short hashes of the images that trained the model,
+# so that nobody scores it on them by mistake; they are left out below.
+
+# %%
+with zipfile.ZipFile("runs/hand/car.keras") as opened:
+    written = json.loads(opened.read("unet_tf_card.json"))
+print({name: written[name] for name in ("task", "scaling", "image_size", "resize", "threshold")})
+
+# %% [markdown]
+# Whoever loads the file gets an object that predicts rightly, whatever size the image has.
+
+# %%
+loaded = predict.load("runs/hand/car.keras")
+(mask,) = predict.predict(loaded, [parts.test[0].image])
+print(mask.shape, mask.dtype, np.unique(mask))
+
+# %% [markdown]
+# ## Files for other programs
+#
+# A `.keras` file needs Keras. Three formats do not:
+#
+# | format | for | preprocessing |
+# | --- | --- | --- |
+# | SavedModel, a folder | TensorFlow Serving, C++, Java, Go | inside: any size in |
+# | ONNX, `.onnx` | ONNX Runtime: C, C#, Java, browsers, phones | inside: any size in |
+# | LiteRT, `.tflite` | phones and small boards | scaling inside; resize the image yourself |
+#
+# `export` writes them by their ending; on the command line it is `python -m unet_tf export MODEL --to FILE`. A format whose
+# package is missing says which.
+
+
+# %%
+def exported(target, how=None, images=()):
+    """Export the model if what that needs is installed; the path, or None."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of the converters
+            return export.export(loaded, f"runs/hand/{target}", how, images)
+    except UserError as error:
+        print(error)
+
+
+# %% tags=["nbval-ignore-output"]
+files = [exported(name) for name in ("small.keras", "saved_model", "car.onnx", "car.tflite")]
+files = [path for path in files if path]
+print("written:", ", ".join(path.name for path in files))
+
+# %% [markdown]
+# The `.keras` file is much smaller than the one you saved: it left the optimizer behind, which holds two more numbers for
+# each weight, and which only training needs.
+
+# %%
+sizes = [Path(f"runs/hand/{name}").stat().st_size for name in ("car.keras", "small.keras")]
+print(f"with its optimizer {sizes[0] / 1e6:.1f} MB, without {sizes[1] / 1e6:.1f} MB")
+
+# %% [markdown]
+# Now play the stranger. TensorFlow alone loads the folder and gets the pixels of a file as they are: whole numbers, 480
+# pixels wide. Compare with Keras, which is given the image as this project prepares it.
+
+# %%
+stranger = tf.saved_model.load("runs/hand/saved_model").signatures["serving_default"]
+pixels = data.read_image(parts.test[0].image)
+answer = stranger(image=tf.constant(pixels[None]))["probability"].numpy()
+ours = loaded(prepared[0]["right"][None])
+print(pixels.dtype, pixels.shape, "->", answer.dtype, answer.shape)
+print("largest difference below 0.001:", np.abs(answer - ours).max() < 1e-3)
+
+# %% [markdown]
+# ## Nothing lost, or said
+#
+# `check` does that for every file: each is run by its own program, on images that the model has not seen, and scored. On
+# the command line it is `export ... --check FOLDER`.
+
+# %% tags=["nbval-ignore-output"]
+unseen, others = export.pairs_to_check(loaded, folder, most=32)
+try:
+    rows = export.check(loaded, files, unseen)
+except UserError as error:  # a runtime is missing: those of TensorFlow alone
+    print(error)
+    files = [path for path in files if path.suffix not in (".onnx", ".tflite")]
+    rows = export.check(loaded, files, unseen)
+Markdown(export.table(rows))
+
+# %%
+print("the largest loss is below 0.005:", max(row["lost"] for row in rows) < 0.005)
+
+# %% [markdown]
+# Differences of about 0.00001 come from adding up in another order. Images per second are of this machine alone.
+#
+# ## Fewer bits
+#
+# On a phone a weight of 32 bits is a waste. *Quantization* rounds weights to few levels: take the largest magnitude,
+# divide the range from minus to plus that number into equal steps, round to the nearest step. Eight bits give 127 steps to
+# each side. By hand, with two bits for the sign and one step:
+
+
+# %%
+def quantized(values, bits):
+    """Values rounded to `bits` bits, the sign among them."""
+    steps = 2 ** (bits - 1) - 1
+    step = np.abs(values).max() / steps
+    return np.round(values / step) * step
+
+
+weights = np.array([0.9, -0.4, 0.26, 0.05])
+for bits in (2, 3, 8):
+    print(bits, "bits:", quantized(weights, bits).round(3))
+
+# %% [markdown]
+# Do that to every kernel of the network, and score it each time. How few bits does it bear? Guess first.
+
+# %% tags=["nbval-ignore-output"]
+kept, dices = model.get_weights(), {}
+images = np.array([one["right"] for one in prepared])
+for bits in (8, 6, 5, 4, 3, 2):
+    model.set_weights([quantized(w, bits) if w.ndim > 1 else w for w in kept])
+    back = [
+        data.resized_back(one, truths[0].shape) >= 0.5
+        for one in model.predict(images, verbose=0)[..., 0]
+    ]
+    dices[bits] = np.mean([scores.dice(*two) for two in zip(truths, back, strict=True)])
+model.set_weights(kept)
+print({bits: round(float(dice), 3) for bits, dice in dices.items()})
+
+# %%
+figure, axis = plt.subplots(figsize=(7.4, 2.8), dpi=80, layout="constrained")
+axis.plot([*dices], [*dices.values()], "o-", color=plot.EXTRA)
+axis.axhline(lost["right"], color="0.5", ls=":", label="32 bits")
+axis.set(
+    xlabel="bits per weight", ylabel="dice", title=f"Few bits are enough, too few are not ({kind})"
+)
+axis.invert_xaxis()
+axis.legend()
+plt.show()
+
+# %%
+print("8 bits cost less than 0.01:", lost["right"] - dices[8] < 0.01)
+print("2 bits cost more than 0.1:", lost["right"] - dices[2] > 0.1)
+
+# %% [markdown]
+# LiteRT does the same when it writes the file: `float16` halves the weights, `dynamic` takes 8 bits for them, and `int8`
+# takes 8 bits for the activations as well. For that it has to know how large these get, so it is *calibrated* on images.
+
+# %% tags=["nbval-ignore-output"]
+calibration = [data.read_resized(path, (96, 128))[0] for path in others[:32]]
+light = {
+    how: exported(f"car-{how}.tflite", how, calibration) for how in ("float16", "dynamic", "int8")
+}
+for how, path in light.items():
+    print(f"{how:8} {path.stat().st_size / 1e6:.2f} MB" if path else how)
+
+# %% [markdown]
+# `export.check` scores these, too, where LiteRT's runtime is installed; a file that loses more than 0.01 of the dice says
+# so. [The benchmarks](../benchmarks/README.md) have such a table for all five recipes.
+#
+# ## A page that segments
+#
+# The ONNX file also runs in a browser. `python -m unet_tf demo MODEL` writes one folder with the page, the model and the
+# runtime, and serves it on your own machine. The photograph stays in the browser; nothing is sent anywhere.
+#
+# ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
+#
+# The folder works on any static host. On Colab or Kaggle the next cell packs it as a zip to download.
+
+# %% tags=["nbval-ignore-output"]
+try:
+    with warnings.catch_warnings(action="ignore"):
+        export.write_page(loaded, "runs/hand/page", "car")
+    shutil.make_archive("runs/hand/page", "zip", "runs/hand/page")
+    print("to download: runs/hand/page.zip")
+except UserError as error:
+    print(error)
+
+# %% [markdown]
+# ## What we saw
+#
+# - A model without its preprocessing gave wrong masks without an error, and some of them looked right.
+# - With a card, or with the preprocessing inside, each exported file gave the same answers as the model, from pixels of
+#   any size. A table said so, by each format's own program.
+# - Eight bits per weight cost next to nothing here; two bits ruined the model.
+#
+# ## Exercises
+#
+# Answers: [solutions](solutions.ipynb).
+#
+# 1. Round `np.linspace(-1, 1, 9)` to 8 bits, alone, and with one outlier behind it, 50. How many different values are
+#    left of the nine? Guess first. Then say why LiteRT takes a step for each output channel.
+# 2. Reduce a circle of 300x300 pixels to 20x20 by area: the probabilities of a perfect model. Enlarge them and cut at
+#    0.5; or cut first and enlarge by nearest. Which is closer to the circle, and by how much?
+# 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000. What
+#    is the shape of the answer, and who resized?
