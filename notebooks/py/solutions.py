@@ -362,8 +362,7 @@ draw({f"{rate:.5f}": run for rate, run in sorted(rates.items())})
 import matplotlib.pyplot as plt
 from keras import layers
 
-from unet_tf.network import bce_dice_loss, hard_dice
-from unet_tf.network import conv_block
+from unet_tf.network import bce_dice_loss, conv_block, hard_dice
 from unet_tf.pipeline import dataset
 
 WIDTHS = (8, 16, 16, 16)
