@@ -3,8 +3,9 @@
     python benchmarks/exporting.py
 
 Trains each recipe on rendered data in a small size (`protocol.quick`), into `--runs`, where it is
-kept; exports it, quantized too, and compares (`unet_tf.export.check`) on its test part. Wants what
-`requirements-demo.txt` lists. A round is an image, all files in turn. Writes `results/speed/export.json`.
+kept; exports it, quantized too, and compares (`unet_tf.export.check`) on its test part. A round is
+an image, all files in turn. Wants what `requirements-demo.txt` lists. Writes
+`results/speed/export.json`.
 """
 
 import tempfile
