@@ -3,8 +3,9 @@
     python benchmarks/exporting.py
 
 Trains each recipe on rendered data in a small size (`protocol.quick`), into `--runs`, where it is
-kept; exports it, quantized too, and compares (`unet_tf.export.check`) on its test part. Wants what
-`requirements-demo.txt` lists. Writes `results/speed/export.json`.
+kept; exports it, quantized too, and compares (`unet_tf.export.check`) on its test part. A round is
+an image, all files in turn. Wants what `requirements-demo.txt` lists. Writes
+`results/speed/export.json`.
 """
 
 import tempfile
@@ -30,9 +31,9 @@ def trained(name, epochs, runs):
     return predict.load(runs / name / "best.keras", size), folder
 
 
-def compared(model, folder):
+def compared(model, folder, rounds):
     """`check` of every format."""
-    pairs, calibration = export.pairs_to_check(model, folder, part="test")
+    pairs, calibration = export.pairs_to_check(model, folder, part="test", most=rounds)
     size, resize = model.card.image_size, model.card.resize
     with tempfile.TemporaryDirectory() as place:
         place, files = Path(place), []
@@ -45,19 +46,21 @@ def compared(model, folder):
 
 
 def main():
-    parser = measure.parser(__doc__)
+    parser = measure.parser(__doc__, rounds=50)
     parser.add_argument("--runs", type=Path, default=Path("runs/export"), help="(runs/export)")
     parser.add_argument("--epochs", type=int, help="(as in protocol.quick)")
     arguments = parser.parse_args()
     found = {}
     for name in protocol.NAMES:
         model, folder = trained(name, arguments.epochs, arguments.runs)
-        rows = compared(model, folder)
+        rows = compared(model, folder, arguments.rounds)
         print(f"\n{name}\n\n{export.table(rows)}\n", flush=True)
         parameters, size = model.model.count_params(), list(model.card.image_size)
         found[name] = {"parameters": parameters, "image_size": size, "rows": rows}
     packages = {name: version(name) for name in PACKAGES}
-    measure.write(arguments.to, "export", {"recipes": found, "packages": packages})
+    rounds = min(row["images"] for one in found.values() for row in one["rows"])
+    record = {"recipes": found, "rounds": rounds, "packages": packages}
+    measure.write(arguments.to, "export", record)
 
 
 if __name__ == "__main__":
