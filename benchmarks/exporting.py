@@ -34,14 +34,12 @@ def trained(name, epochs, runs):
 def compared(model, folder, rounds):
     """`check` of every format."""
     pairs, calibration = export.pairs_to_check(model, folder, part="test", most=rounds)
-    size, resize = model.card.image_size, model.card.resize
     with tempfile.TemporaryDirectory() as place:
         place, files = Path(place), []
         for name in ("a.onnx", "SavedModel", "a.keras", "a.tflite"):
             files.append(export.export(model, place / name))
         for how in ("float16", "dynamic", "int8"):
-            images = (data.read_resized(image, size, resize)[0] for image in calibration)
-            files.append(export.export(model, place / f"{how}.tflite", how, images))
+            files.append(export.export(model, place / f"{how}.tflite", how, calibration))
         return export.check(model, files, pairs)
 
 

@@ -518,9 +518,9 @@ class PadToMultiple(layers.Layer):
 
     def call(self, images):
         height, width = ops.shape(images)[1:3]
-        return ops.pad(
-            images, [[0, 0], [0, -height % self.multiple], [0, -width % self.multiple], [0, 0]]
-        )
+        # Not `-height % multiple`: outside Python a negative number's remainder is negative.
+        lack = [(self.multiple - size % self.multiple) % self.multiple for size in (height, width)]
+        return ops.pad(images, [[0, 0], [0, lack[0]], [0, lack[1]], [0, 0]])
 
     def compute_output_shape(self, input_shape):
         padded = [None if n is None else n + -n % self.multiple for n in input_shape[1:3]]
@@ -551,11 +551,12 @@ def with_padding(images, multiple, network):
 
 
 # %% [markdown]
-# `-height % multiple` is what is missing to the next multiple: 4 + 4 = 8, and 8 is left alone. And 31x47 comes back as
-# 31x47.
+# `(8 - size % 8) % 8` is what is missing to the next multiple: 4 + 4 = 8, and 8 is left alone. In Python `-size % 8` is the
+# same. Other programs that run the exported network give it another sign, so the layer does without. And 31x47 comes back
+# as 31x47.
 
 # %%
-print([(size, -size % 8) for size in (4, 8, 31, 47)])
+print([(size, (8 - size % 8) % 8) for size in (4, 8, 31, 47)])
 print(PadToMultiple(8)(small).shape, CropLike()(PadToMultiple(8)(small), small).shape)
 odd = network.simple_fcn((31, 47, 3), filters=(4, 4, 4))
 print(odd(np.zeros((1, 31, 47, 3), "float32")).shape)

@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from small_models import PARTS, saved
 
 from unet_tf import data, export, predict
@@ -84,10 +85,10 @@ def test_the_card_travels_as_metadata_without_what_was_seen(tmp_path, model):
 @pytest.mark.slow
 def test_quantized_files_are_smaller_and_near(tmp_path, image):
     model = saved(tmp_path / "small.keras")
-    small = data.resized(image, (16, 24))
+    Image.fromarray(image).save(tmp_path / "image.png")
     whole = exported(model, tmp_path / "whole.tflite").stat().st_size
     for how, near in (("float16", 0.01), ("dynamic", 0.1), ("int8", 0.2)):
-        path = exported(model, tmp_path / f"{how}.tflite", how, [small] * 3)
+        path = exported(model, tmp_path / f"{how}.tflite", how, [tmp_path / "image.png"] * 3)
         assert path.stat().st_size < whole or how != "float16"
         _, run = runtime(path, model.card)
         apart = np.abs(run(image) - answer(model, image)).max()

@@ -8,7 +8,7 @@ from unet_tf.files import UserError, write_json
 
 
 def run_export(arguments):
-    from unet_tf import data, export
+    from unet_tf import export
 
     model = loaded(arguments)
     if not arguments.check and (arguments.json or "int8" in arguments.quantize):
@@ -28,11 +28,7 @@ def run_export(arguments):
         which = arguments.part, arguments.seen, arguments.images
         pairs, images = export.pairs_to_check(model, arguments.check, *which)
     for path, how in targets:
-        size, resize = model.card.image_size, model.card.resize
-        calibration = images if how == "int8" else []
-        export.export(
-            model, path, how, (data.read_resized(one, size, resize)[0] for one in calibration)
-        )
+        export.export(model, path, how, images)
         print(f"Written to {path}", flush=True)
     if arguments.check:
         rows = export.check(model, [path for path, _ in targets], pairs)

@@ -74,6 +74,7 @@ def fitting(folder):
     if plain and (not candidates or all(holds(folder, name) for name in plain)):
         candidates.append({"all": Source(*plain)})
     candidates += [{"all": source} for source in sources(there, {}, "{image}", "{mask}")]
+    candidates = candidates or [*own_parts(by_endings(there))]
     fits = []
     for parts in candidates:  # one within another is none of its own
         if not any(folders_of(parts) <= folders_of(fit) for fit in fits):
@@ -82,7 +83,6 @@ def fitting(folder):
         # Folders of folders: images/day1/7.png
         deeper = any(images for place, images, _ in contents(folder) if place != folder)
         return [] if deeper else fits
-    fits = fits or list(own_parts(by_endings(there)))[:1]
     return fits or list(in_one_folder(folder, there))
 
 

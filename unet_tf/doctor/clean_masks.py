@@ -46,9 +46,7 @@ def write_masks(report, to, foreground="half"):
     for target, mask in tqdm(named.items(), desc="writing", unit=" masks", disable=None):
         values = one_channel(mask)
         white = values > 0 if foreground == "any" else values * 2 >= max(high, 1)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomically(target) as partial:
-            Image.fromarray(255 * white.astype("uint8")).save(partial)
+        save_white(target, white)
     return list(named)
 
 
@@ -73,13 +71,18 @@ def join_objects(apart, to):
         objects = [one_channel(mask) > 0 for mask in masks]
         if len({mask.shape for mask in objects}) > 1:
             raise UserError(f"{masks[0].parent}: holds masks of several sizes")
-        for path in (copy, target):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with atomically(target) as partial:
-            Image.fromarray(255 * np.any(objects, axis=0).astype("uint8")).save(partial)
+        save_white(target, np.any(objects, axis=0))
+        copy.parent.mkdir(parents=True, exist_ok=True)
         with atomically(copy) as partial:
             shutil.copyfile(image, partial)
     return to
+
+
+def save_white(target, white):
+    """Write a bool mask as a PNG of 0 and 255, and its folder where it is missing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomically(target) as partial:
+        Image.fromarray(255 * white.astype("uint8")).save(partial)
 
 
 def one_channel(mask):

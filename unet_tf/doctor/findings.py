@@ -77,9 +77,11 @@ def of_unused(folders):
 def of_regions(facts, regions):
     """The finding on regions that do not fit their masks; `regions`: {mask file: region file}."""
     faults = []
-    for fact in facts if regions else ():
+    for fact in facts:
+        if not (regions and fact.mask):
+            continue
         try:
-            data.region_at(regions[fact.pair.mask], fact.mask.size) if fact.mask else None
+            data.region_at(regions[fact.pair.mask], fact.mask.size)
         except UserError as error:
             faults.append(str(error))
     yield Finding("error", "regions", faults, "mend them, or train without --region")

@@ -18,12 +18,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from unet_tf import network
+from unet_tf import data
 from unet_tf.export.resizing import Preprocessing
 from unet_tf.files import UserError, add_to_zip, atomically
 
 CARD = "unet_tf_card.json"  # the card's name, in metadata and in files
-QUANTIZATIONS = ("float16", "dynamic", "int8")
 OPSET = 18
 
 
@@ -39,7 +38,7 @@ def export(model, path, quantize=None, images=()):
         What is there is replaced: a file, or a folder that holds a SavedModel.
     quantize : "float16", "dynamic" or "int8", optional; of a `.tflite`
         Weights in 16 bits; weights in 8 bits; all in 8 bits, calibrated.
-    images : iterable of uint8 arrays `(H, W, 3)`, to calibrate "int8"
+    images : iterable of path, read for "int8" alone, which is calibrated on them
 
     Returns
     -------
@@ -157,9 +156,6 @@ def to_onnx(model, card, path):
     need("onnx", "tf2onnx")
     import onnx
 
-    for layer in model._flatten_layers():
-        if isinstance(layer, network.PadToMultiple):
-            layer.__class__ = Padded
     whole, taken = from_pixels(model, card.image_size, card.resize)
     with atomically(path) as partial:
         whole.export(partial, "onnx", False, taken, opset_version=OPSET)
@@ -170,15 +166,6 @@ def to_onnx(model, card, path):
         onnx.helper.set_model_props(proto, {CARD: json.dumps(described(card))})
         onnx.checker.check_model(proto)
         onnx.save(proto, partial)
-
-
-class Padded(network.PadToMultiple):
-    """The same without a remainder of negative numbers: tf2onnx gives it C's sign."""
-
-    def call(self, images):
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        lacking = [(self.multiple - n % self.multiple) % self.multiple for n in (height, width)]
-        return tf.pad(images, [[0, 0], [0, lacking[0]], [0, lacking[1]], [0, 0]])
 
 
 def rename_output(graph, name):
@@ -195,14 +182,15 @@ def to_tflite(model, card, path, quantize=None, images=()):
     if not isinstance(card.image_size, tuple):
         raise UserError(f"{path}: a .tflite is for one size: give it, --image-size HxW")
     whole, taken = from_pixels(model, None, card.resize, card.image_size, batch=1)
-    options = options_of(quantize, images) if quantize else {}
+    read = (data.read_resized(image, card.image_size, card.resize)[0] for image in images)
+    options = options_of(quantize, read) if quantize else {}
     with atomically(path) as partial:
         whole.export(partial, "litert", False, taken, **options)
         add_to_zip(partial, CARD, described(card))
 
 
 def options_of(quantize, images):
-    """How TensorFlow's converter quantizes."""
+    """How TensorFlow's converter quantizes; `images`: uint8 arrays `(H, W, 3)`, for "int8"."""
     options = {"optimizations": [tf.lite.Optimize.DEFAULT]}
     if quantize == "float16":
         options["target_spec"] = {"supported_types": [tf.float16]}

@@ -21,9 +21,9 @@ class PadToMultiple(layers.Layer):
 
     def call(self, images):
         height, width = ops.shape(images)[1:3]
-        return ops.pad(
-            images, [[0, 0], [0, -height % self.multiple], [0, -width % self.multiple], [0, 0]]
-        )
+        # Not `-height % multiple`: outside Python a negative number's remainder is negative.
+        lack = [(self.multiple - size % self.multiple) % self.multiple for size in (height, width)]
+        return ops.pad(images, [[0, 0], [0, lack[0]], [0, lack[1]], [0, 0]])
 
     def compute_output_shape(self, input_shape):
         padded = [None if n is None else n + -n % self.multiple for n in input_shape[1:3]]
