@@ -95,8 +95,8 @@ IGNORED = {
         'files = [exported(name) for name in ("small.keras", "saved_model", '
         '"car.onnx", "car.tflite")]',
         "unseen, others = export.pairs_to_check(loaded, folder, most=32)",
-        "kept, dices = model.get_weights(), {}",
-        "calibration = [data.read_resized(path, (96, 128))[0] for path in others[:32]]",
+        "dices = {}",
+        'light = [exported("car.tflite")]',
         "try:",
     ],
 }
