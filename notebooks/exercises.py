@@ -7,6 +7,7 @@ give the answer away.
 
 import ast
 import hashlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -43,25 +44,54 @@ other numbers. The answers are in [solutions](../solutions.ipynb)."""
 
 
 def opened(source):
-    """The source of a solution with the marked statements left open."""
+    """The source of a solution with the marked statements left open; what a table or a legend
+    calls them stays, since it is printed."""
     lines = source.splitlines()
     marked = [number for number, line in enumerate(lines, 1) if line.endswith("# yours")]
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
     for number in reversed(marked):
         around = [node for node in nodes if node.lineno <= number <= node.end_lineno]
         node = max(around, key=lambda node: node.lineno)  # the innermost
+        place = place_of(node)
+        for key, value in named(node):
+            if node.lineno < key.lineno <= number <= value.end_lineno:  # a line of its own
+                node, place = ast.Expr(value), f"{name_of(key)}: ...,  # your code"
+                ast.copy_location(node, key)
+                node.end_lineno = value.end_lineno
         indent = " " * node.col_offset
-        lines[node.lineno - 1 : node.end_lineno] = [f"{indent}{place_of(node)}"]
+        lines[node.lineno - 1 : node.end_lineno] = [f"{indent}{place}"]
     return "\n".join(lines)
+
+
+def name_of(key):
+    return json.dumps(key.value, ensure_ascii=False)
+
+
+def named(node):
+    """The keys and values of a dict that a statement writes out."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+        return [*zip(node.value.keys, node.value.values, strict=True)]
+    return []
 
 
 def place_of(node):
     """What stands in the place of a statement."""
     if isinstance(node, ast.Return):
         return f"return {OPEN}"
-    if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Subscript):
-        return f"{ast.unparse(node.targets[0]).strip('()')} = {OPEN}"
-    return OPEN
+    if not isinstance(node, ast.Assign):
+        return OPEN
+    target = node.targets[0]
+    if isinstance(target, ast.Subscript):
+        key = target.slice
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            return f"{ast.unparse(target.value)}[{name_of(key)}] = {OPEN}"
+        return OPEN
+    target = ast.unparse(target).strip("()")
+    if pairs := named(node):
+        return (
+            f"{target} = {{{', '.join(f'{name_of(key)}: ...' for key, _ in pairs)}}}  # your code"
+        )
+    return f"{target} = {OPEN}"
 
 
 def questions(chapter):

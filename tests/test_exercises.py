@@ -36,7 +36,7 @@ def test_each_has_three_open_exercises_and_no_answer(name):
     cells = sources(notebook)
     assert len(cells) >= 3
     for source in cells:
-        assert exercises.OPEN in source and "# yours" not in source
+        assert "# your code" in source and "# yours" not in source
         ast.parse(source)
     asked = [c.source for c in notebook.cells[1:] if c.cell_type == "markdown"]
     assert [text[:4] for text in asked] == ["**1.", "**2.", "**3."]
@@ -63,6 +63,12 @@ def test_statements_are_left_open_by_hand():
     assert exercises.opened(source) == (
         "def f(x):\n    return ...  # your code\n\n\na, b = ...  # your code\n"
         "...  # your code\nfor n in range(3):\n    ...  # your code\nd = 4"
+    )
+    named = 'd["a"] = f(1)  # yours\ne = {"b": 1, "c": [2]}  # yours\ng = {\n    "h": 1,\n'
+    named += '    "i": f(\n        2\n    ),  # yours\n    "j": 3,\n}'
+    assert exercises.opened(named) == (  # what is printed keeps its name
+        'd["a"] = ...  # your code\ne = {"b": ..., "c": ...}  # your code\ng = {\n    "h": 1,\n'
+        '    "i": ...,  # your code\n    "j": 3,\n}'
     )
 
 

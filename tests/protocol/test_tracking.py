@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -48,11 +49,10 @@ def test_it_wants_a_folder(cars):
 
 
 @pytest.mark.slow
-def test_a_run_is_tracked_goes_on_and_gives_its_model_back(cars, tmp_path, monkeypatch):
+def test_a_run_is_tracked_goes_on_and_gives_its_model_back(cars, tmp_path):
     import mlflow
 
-    monkeypatch.chdir(tmp_path)
-    store = f"sqlite:///{tmp_path}/mlflow.db"
+    store = f"sqlite:///{tmp_path}/mlflow.db"  # made by the first run
     run(cars, tmp_path / "run", mlflow=store)
     (tmp_path / "run/result.json").unlink()  # as if it had been stopped after one epoch
     result = run(cars, tmp_path / "run", epochs=3, resume=True, mlflow=store)
@@ -110,76 +110,102 @@ def test_a_server_that_is_down_never_stops_a_training(cars, tmp_path, capsys):
     assert "log.csv" in error
 
 
-@pytest.mark.slow
-def test_a_store_that_comes_back_has_everything(cars, tmp_path, monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """An SQLite store without runs: MLflow takes seconds to make one."""
     from mlflow import MlflowClient
 
-    monkeypatch.chdir(tmp_path)
-    store = f"sqlite:///{tmp_path}/mlflow.db"
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(empty_store, tmp_path):
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+IDENTITY = {"data": "rendered", "seed": 1, "settings": {"learning_rate": 0.0003}, "changed": []}
+IDENTITY |= {"versions": {"keras": keras.__version__}}
+
+
+def tracked(store, to, epochs=1, resume=False):
+    """What `protocol.run` calls behind each epoch and at the end, without the training."""
+    to.mkdir(exist_ok=True)
+    tracker = protocol.Tracker(store, to, "a run", IDENTITY, resume)
+    tracker.on_train_begin()
+    for epoch in range(epochs):
+        rows = "".join(f"{n},0.{9 - n}\n" for n in range(epoch + 1))
+        (to / "log.csv").write_text(f"epoch,loss\n{rows}")
+        tracker.on_epoch_end(epoch)
+    result = {"scored_on": "test", "scores": {"dice": 0.5}, "epochs": epochs}
+    images = keras.Input((8, 8, 3))
+    model = keras.Model(images, keras.layers.Conv2D(1, 1)(images))
+    tracker.finish(result, model, {"loss": [0.9 - n / 10 for n in range(epochs)]})
+    return json.loads((to / "mlflow.json").read_text())["run_id"]
+
+
+def breaking(monkeypatch, call):
+    """One call of the store fails: of parameters, of the first epoch, of the second..."""
+    from mlflow import MlflowClient
+
     real, calls = MlflowClient.log_batch, []
 
-    def breaking(self, *args, **kwargs):
+    def log_batch(self, *args, **kwargs):
         calls.append(args)
-        if len(calls) == 3:  # parameters, the first epoch, the second
+        if len(calls) == call:
             raise ConnectionError("gone")
         return real(self, *args, **kwargs)
 
-    monkeypatch.setattr(MlflowClient, "log_batch", breaking)
-    run(cars, tmp_path / "run", epochs=3, mlflow=store)
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+
+
+@pytest.mark.slow
+def test_a_store_that_comes_back_has_everything(store, tmp_path, monkeypatch, capsys):
+    from mlflow import MlflowClient
+
+    breaking(monkeypatch, 3)
+    run_id = tracked(store, tmp_path / "run", epochs=3)
     assert capsys.readouterr().err.count("MLflow failed (ConnectionError: gone)") == 1
     client = MlflowClient(store)
-    run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
     assert [metric.step for metric in client.get_metric_history(run_id, "loss")] == [0, 1, 2]
     assert client.get_run(run_id).info.status == "FINISHED"
+    assert client.get_run(run_id).data.metrics["test_dice"] == 0.5
 
 
 @pytest.mark.slow
-def test_parameters_that_were_lost_come_at_the_end(cars, tmp_path, monkeypatch):
+def test_parameters_that_were_lost_come_at_the_end(store, tmp_path, monkeypatch):
     from mlflow import MlflowClient
 
-    monkeypatch.chdir(tmp_path)
-    store = f"sqlite:///{tmp_path}/mlflow.db"
-    real, calls = MlflowClient.log_batch, []
-
-    def breaking(self, *args, **kwargs):
-        calls.append(args)
-        if len(calls) == 1:
-            raise ConnectionError("gone")
-        return real(self, *args, **kwargs)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", breaking)
-    run(cars, tmp_path / "run", mlflow=store)
-    run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
-    found = MlflowClient(store).get_run(run_id)
+    breaking(monkeypatch, 1)
+    found = MlflowClient(store).get_run(tracked(store, tmp_path / "run"))
     assert found.data.params["settings.learning_rate"] == "0.0003"
     assert found.data.tags["versions.keras"] == keras.__version__
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "error, status", [(KeyboardInterrupt, "KILLED"), (ValueError("NaN"), "FAILED")]
+    "error, status", [(KeyboardInterrupt(), "KILLED"), (ValueError("NaN"), "FAILED")]
 )
 def test_a_run_that_fails_is_marked_so_and_a_deleted_one_begun_anew(
-    cars, tmp_path, monkeypatch, error, status
+    cars, store, tmp_path, monkeypatch, error, status
 ):
     from mlflow import MlflowClient
 
-    monkeypatch.chdir(tmp_path)
-    store = f"sqlite:///{tmp_path}/mlflow.db"
-
-    def failing(*args):
+    def failing(*given, **options):
+        (tracker,) = [one for one in given if isinstance(one, protocol.Tracker)]
+        tracker.on_train_begin()
         raise error
 
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "judged", failing)
-        with pytest.raises(error if isinstance(error, type) else type(error)):
-            run(cars, tmp_path / "run", mlflow=store)
+    monkeypatch.setattr(runs, "trained", failing)
+    with pytest.raises(type(error)):
+        run(cars, tmp_path / "run", mlflow=store)
     run_id = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
     client = MlflowClient(store)
     assert client.get_run(run_id).info.status == status
     client.delete_run(run_id)
-    run(cars, tmp_path / "run", resume=True, mlflow=store)
-    other = json.loads((tmp_path / "run/mlflow.json").read_text())["run_id"]
+    other = tracked(store, tmp_path / "run", resume=True)
     assert other != run_id
     assert [metric.step for metric in client.get_metric_history(other, "loss")] == [0]
     assert client.get_run(other).info.status == "FINISHED"

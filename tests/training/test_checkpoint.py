@@ -93,14 +93,14 @@ def assert_same(one, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_stopped_twice_it_ends_with_the_same_bits(parts, whole, tmp_path, policy):
     there, to = tmp_path / "whole", tmp_path / "stopped"
     if policy == "float32":
         *whole, there = whole
     else:
         whole = training(parts, there, policy=policy)
-    for where in ((0, 1), (1, 0), (2, 1)) if policy == "float32" else ((1, 1),):
+    for where in ((0, 1), (2, 1)) if policy == "float32" else ((1, 1),):
         with pytest.raises(Stopped):
             training(parts, to, Stop(*where), policy, resume=True)
     resumed = training(parts, to, policy=policy, resume=True)
@@ -177,7 +177,7 @@ def test_dropout_s_random_state_is_part_of_it(parts, whole, tmp_path, monkeypatc
 def test_early_stopping_s_patience_goes_on(parts, tmp_path):
     """Nothing improves from the second epoch on: stopped in the third, it ends after the third."""
     still = {"optimizer": keras.optimizers.SGD(0.0), "monitor": "val_loss", "epochs": 9}
-    build = still_unet
+    build = simple
     _, whole = training(parts, tmp_path / "whole", build=build, **still)
     assert len(whole.history["loss"]) == 3
     still["optimizer"] = keras.optimizers.SGD(0.0)
@@ -192,9 +192,9 @@ def test_early_stopping_s_patience_goes_on(parts, tmp_path):
     assert again.history == resumed.history
 
 
-def still_unet(shape, filters, batch_norm):
+def simple(shape, filters, batch_norm):
     """Without batch norm, whose statistics move also where no step is made."""
-    return network.unet(shape, filters)
+    return network.simple_fcn(shape, (4,))
 
 
 @pytest.mark.slow
@@ -211,10 +211,10 @@ def test_a_finished_training_ends_with_its_best_weights_and_takes_more_epochs(pa
 
 @pytest.mark.slow
 def test_without_resume_what_an_old_training_left_is_gone_at_once(parts, tmp_path):
-    training(parts, tmp_path / "run", epochs=1)
+    training(parts, tmp_path / "run", epochs=1, build=simple)
     (tmp_path / "run/.partial-abc-state.npz").write_bytes(b"half")
     with pytest.raises(Stopped):
-        training(parts, tmp_path / "run", Stop(0, 0), epochs=1)
+        training(parts, tmp_path / "run", Stop(0, 0), epochs=1, build=simple)
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
 
 
@@ -473,10 +473,10 @@ def test_refusals(parts, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_fewer_epochs_than_are_done_are_refused(parts, tmp_path):
     with pytest.raises(Stopped):
-        training(parts, tmp_path / "run", Stop(2, 0))
+        training(parts, tmp_path / "run", Stop(2, 0), build=simple)
     with pytest.raises(ValueError, match="2 epochs are done, and 1 asked for"):
-        training(parts, tmp_path / "run", epochs=1, resume=True)
-    training(parts, tmp_path / "run", epochs=2, resume=True)
+        training(parts, tmp_path / "run", epochs=1, build=simple, resume=True)
+    training(parts, tmp_path / "run", epochs=2, build=simple, resume=True)
 
 
 def by_fit_alone(parts, to, pairs=slice(None), **change):
