@@ -3,7 +3,6 @@ parts and crops."""
 
 import itertools
 import json
-import shutil
 
 import keras
 import numpy as np
@@ -257,26 +256,3 @@ def test_groups_of_very_unequal_size_are_not_split_by(parts_folder, tmp_path, ca
     parts = data.parts(tmp_path, validation_size=0.2, test_size=0.2)
     assert [len(part) for part in parts] == [18, 6, 6]
     assert "too few groups, or too unequal ones" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_a_run_of_many_classes_is_tracked(parts_folder, tmp_path):
-    for mask in (parts_folder / "masks").iterdir():  # names that MLflow would refuse
-        ids = np.asarray(Image.open(mask))
-        colours = np.where(ids[..., None] % 5 > 0, (255, 0, 0), (0, 0, 0)).astype("uint8")
-        target = tmp_path / "own/masks"
-        target.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(colours).save(target / mask.name)
-    shutil.copytree(parts_folder / "images", tmp_path / "own/images")
-    recipe = protocol.get("multiclass_unet", **{**SMALL, "epochs": 1})
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    run = protocol.run(recipe, tmp_path / "own", to=tmp_path / "run", verbose=0, mlflow=store)
-    assert run["classes"] == ("#000000", "#ff0000")
-    import mlflow
-
-    client = mlflow.MlflowClient(store)
-    (there,) = client.search_runs([client.get_experiment_by_name("unet_tf").experiment_id])
-    assert there.data.metrics["test_iou__ff0000"] == run["scores"]["iou_#ff0000"]
-    assert there.data.metrics["val_mean_iou"] > 0
-    files = {file.path for file in client.list_artifacts(there.info.run_id)}
-    assert {"learning_curve.png", "confusion.png"} <= files

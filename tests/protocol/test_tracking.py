@@ -139,10 +139,13 @@ def tracked(store, to, epochs=1, resume=False):
         rows = "".join(f"{n},0.{9 - n}\n" for n in range(epoch + 1))
         (to / "log.csv").write_text(f"epoch,loss\n{rows}")
         tracker.on_epoch_end(epoch)
-    result = {"scored_on": "test", "scores": {"dice": 0.5}, "epochs": epochs}
+    scores = {"dice": 0.5, "iou_#ff0000": 0.25}
+    result = {"scored_on": "test", "scores": scores, "epochs": epochs}
+    (to / "confusion.png").write_bytes(b"")
     images = keras.Input((8, 8, 3))
     model = keras.Model(images, keras.layers.Conv2D(1, 1)(images))
-    tracker.finish(result, model, {"loss": [0.9 - n / 10 for n in range(epochs)]})
+    losses = [0.9 - n / 10 for n in range(epochs)]
+    tracker.finish(result, model, {"loss": losses, "val_loss": losses})
     return json.loads((to / "mlflow.json").read_text())["run_id"]
 
 
@@ -171,7 +174,11 @@ def test_a_store_that_comes_back_has_everything(store, tmp_path, monkeypatch, ca
     client = MlflowClient(store)
     assert [metric.step for metric in client.get_metric_history(run_id, "loss")] == [0, 1, 2]
     assert client.get_run(run_id).info.status == "FINISHED"
-    assert client.get_run(run_id).data.metrics["test_dice"] == 0.5
+    metrics = client.get_run(run_id).data.metrics
+    assert metrics["test_dice"] == 0.5
+    assert metrics["test_iou__ff0000"] == 0.25  # a class called by a colour, which MLflow refuses
+    files = {file.path for file in client.list_artifacts(run_id)}
+    assert {"learning_curve.png", "confusion.png", "log.csv"} <= files
 
 
 @pytest.mark.slow
