@@ -26,13 +26,17 @@ def test_thin_things_are_opaque_over_grey():
     image[..., 0] = 90  # red: its mean is 30
     truth, prediction = [[1, 0, 1, 0, 0, 0, 0, 0]], [[1, 0, 0, 0, 1, 0, 0, 0]]
     shown = plot.compared(image, np.array(truth), np.array(prediction))[0]
-    grey = np.full(3, 30 / 255)
-    np.testing.assert_allclose(shown[[0, 2, 4]], [plot.TRUTH, plot.MISSED, plot.EXTRA])
+    grey = np.full(3, 0.25 + 0.4 * 30 / 255)
+    dark, light = 0.6 * np.array(plot.MISSED), 0.6 + 0.4 * np.array(plot.EXTRA)
+    np.testing.assert_allclose(shown[[0, 2, 4]], [plot.TRUTH, dark, light])
+    lightness = shown[[2, 0, 4]] @ (0.299, 0.587, 0.114)
+    assert (np.diff(lightness) > 0.2).all()  # in grey, too
     np.testing.assert_allclose(shown[[1, 3, 5, 6, 7]], [grey] * 5)
     large = np.ones((5, 5))
     large[:, 4] = 0
     inside = plot.compared(np.zeros((5, 5, 3)), large, large)
-    np.testing.assert_allclose(inside[:, :3], np.broadcast_to(np.array(plot.TRUTH) / 2, (5, 3, 3)))
+    half = 0.5 * 0.25 + 0.5 * np.array(plot.TRUTH)
+    np.testing.assert_allclose(inside[:, :3], np.broadcast_to(half, (5, 3, 3)))
     np.testing.assert_allclose(inside[:, 3], [plot.TRUTH] * 5)
 
 

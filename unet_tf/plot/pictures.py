@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from unet_tf.data import VOID, palette_of
 
-# One palette everywhere, legible to colour-blind readers by its lightness too.
+# One palette everywhere. Its lightness hardly differs: see `compared` for what is read in grey.
 TRUTH, MISSED, EXTRA = (0.20, 0.63, 0.17), (0.84, 0.15, 0.16), (0.12, 0.47, 0.71)
 
 
@@ -45,12 +45,15 @@ def found_missed_extra(truth, prediction, size):
 
 
 def compared(image, truth, prediction):
-    """As `overlay`, over the image in grey, and opaque at the outlines: what is thin is seen, too,
-    and no colour is the image's own. Parameters and what it returns are those of `overlay`."""
-    shown = np.repeat(unit(image).mean(axis=-1, keepdims=True), 3, axis=-1)
-    for where, colour in found_missed_extra(truth, prediction, shown.shape[:2]):
-        shown[where] = 0.5 * shown[where] + 0.5 * np.array(colour)
-        shown[outline(where)] = colour
+    """As `overlay`, over the image in pale grey: what is missed is dark, what is extra light, and
+    both opaque, so that they can be told apart in grey, too, and thin ones are seen."""
+    shown = 0.25 + 0.4 * np.repeat(unit(image).mean(axis=-1, keepdims=True), 3, axis=-1)
+    ways = found_missed_extra(truth, prediction, shown.shape[:2])
+    (found, green), (missed, red), (extra, blue) = [(way, np.array(tint)) for way, tint in ways]
+    shown[found] = 0.5 * shown[found] + 0.5 * green
+    shown[outline(found)] = green
+    shown[missed] = 0.6 * red
+    shown[extra] = 0.6 + 0.4 * blue
     return shown
 
 

@@ -144,7 +144,7 @@ def gallery(title, cases, pairs, to, labels):
             f"<figure>{picture(file, 'jpeg', caption)}"
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         )
-    words = "Green was found, red missed, blue is too much; the number is the dice."
+    words = "Green was found, dark red missed, light blue is too much; the number is the dice."
     if not labels.binary:
         words = "Outlines of the predicted classes; the number is the mean IoU."
     return f'<h2>{title}</h2><p>{words}</p><div class="gallery">{"".join(figures)}</div>'
