@@ -15,6 +15,7 @@ release = __version__
 extensions = ["myst_nb", "sphinx.ext.githubpages"]
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables that cells put out; the default knows none
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["py", "runs", "data", "**.ipynb_checkpoints", "__pycache__"]
@@ -28,6 +29,7 @@ html_theme_options = {
     "use_repository_button": True,
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     "show_toc_level": 2,
+    "navbar_persistent": [],  # else a second search field stands above the one in the sidebar
 }
 
 

@@ -1,6 +1,7 @@
 """The teacher's page, the glossary and the site's pages: what they say of the notebooks holds."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,10 @@ def test_each_term_is_of_the_chapter_that_explains_it():
     assert names == sorted(names, key=str.lower)
     for term, _, link in terms:
         name = re.search(r"\((.+)\)", link)[1]
-        text = "\n".join(prose(NOTEBOOKS / name)).lower()
-        assert re.search(rf"\b{re.escape(term.lower())}", text), f"{term} is not in {name}"
+        words = " ".join(prose(NOTEBOOKS / name)).lower().split()
+        assert re.search(rf"\b{re.escape(term.lower())}", " ".join(words)), (
+            f"{term} is not in {name}"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -62,3 +65,9 @@ def test_the_site_shows_every_notebook():
     listed = re.findall(r"^[\w]+$", (NOTEBOOKS / "index.md").read_text(encoding="utf-8"), re.M)
     pages = {path.stem for path in (*NOTEBOOKS.glob("*.ipynb"), *PAGES)} - {"index"}
     assert sorted(listed) == sorted(pages)
+
+
+def test_the_site_shows_tables_that_cells_put_out():
+    """By default myst-nb renders them as CommonMark, which has none."""
+    settings = runpy.run_path(str(NOTEBOOKS.parent / "site" / "conf.py"))
+    assert settings.get("nb_render_markdown_format") == "myst"

@@ -55,7 +55,8 @@ folder = data.find()
 kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
-# For ONNX, for LiteRT's own runtime and for the page you need four more packages. On Colab and Kaggle, remove the `#`:
+# For ONNX, for LiteRT's own runtime and for the page you need four more packages. On your machine they come by
+# `pip install -r requirements-demo.txt`; on Colab and Kaggle, remove the `#`:
 
 # %%
 # # %pip install -q onnx tf2onnx onnxruntime ai-edge-litert
@@ -79,9 +80,10 @@ history = fit(model, training, validation, 6, optimizer=adam, verbose=2)
 # %% [markdown]
 # ## What gets lost on the way
 #
-# This model's file holds layers and weights. It does not say what happens to an image *before* the first layer. Somebody who
-# gets only the file has to guess: were the pixels divided by 255? Is the order red, green, blue? How was the image made
-# small? Guess wrongly, and no error is raised. Here are four wrong guesses, on 16 test images.
+# Keras saves layers and weights. The file does not say what happens to an image *before* the first layer. Somebody who gets
+# only the file has to guess: were the pixels divided by 255? Is the order red, green, blue? How was the image made small?
+# Guess wrongly, and no error is raised. Here are four wrong guesses, on 16 test images. Beside the dice stands how many
+# pixels are *in doubt*: with a probability between 0.01 and 0.99.
 
 # %%
 tested = parts.test[:: len(parts.test) // 16]
@@ -115,30 +117,33 @@ for name, batch in images.items():
     print(f"{name:22} dice {lost[name]:.3f} ({kind}), {doubt[name]:5.1%} of the pixels in doubt")
 
 # %%
+others = [dice for name, dice in lost.items() if name != "divided twice"]
 print("dividing twice costs more than 0.1:", lost["right"] - lost["divided twice"] > 0.1)
+print("each of the others less than 0.05:", lost["right"] - min(others) < 0.05)
 print("not divided, it is too sure:", doubt["not divided by 255"] < doubt["right"] / 2)
 
 # %% [markdown]
-# Dividing twice shows at once. The others hardly lower the score, so a score does not find them.
+# Dividing twice shows at once. The other three hardly lower the score here, so nobody who looks at the score alone finds
+# them. On other images they may cost more: blue for red, for one, where colours tell the classes apart.
 #
-# Are you surprised that pixels up to 255 do so well? ReLU and convolutions only pass a factor on: twice the input is twice
-# the output, and no sign changes. What breaks this is the biases, which stay as they are. Set them to zero, and any
-# brightness gives the same mask, cut at 0.5. Count the pixels that agree.
+# Are you surprised that pixels up to 255 do so well? ReLU, pooling and convolutions only pass a factor on: twice the input
+# is twice the output, and no sign changes. What breaks this is the biases, which stay as they are. Set them to zero, and
+# any brightness gives the same mask, cut at 0.5. Count the pixels that agree.
 
 # %%
 kept = model.get_weights()
 model.set_weights([weight if weight.ndim > 1 else 0 * weight for weight in kept])
-masks = {name: model.predict(batch, verbose=0) >= 0.5 for name, batch in images.items()}
+found = {name: model.predict(batch, verbose=0)[..., 0] for name, batch in images.items()}
 model.set_weights(kept)
 for name in ("not divided by 255", "divided twice"):
-    print(
-        f"without biases, {name}: {np.mean(masks[name] == masks['right']):.1%} of the pixels agree"
-    )
+    agree = np.mean((found[name] >= 0.5) == (found["right"] >= 0.5))
+    print(f"without biases, {name}: {agree:.1%} of the pixels agree")
+print("and these are masks of cars, dice above 0.8:", score(found["right"]) > 0.8)
 
 # %% [markdown]
-# With their biases, bright images hardly feel them and dark ones feel little else. That is why one mistake hides and the
-# other does not. The probabilities do tell: not divided, nearly all are 0 or 1, and no threshold changes anything. What
-# belongs to the model must travel with it.
+# Beside pixels up to 255 the biases hardly count; beside pixels close to 0 little else does. That is why one mistake hides
+# and the other does not. The probabilities do tell: not divided, nearly all are 0 or 1, so the network is never in doubt,
+# and moving the threshold changes little. What belongs to the model must travel with it.
 #
 # ## The card
 #
@@ -154,8 +159,8 @@ card.write("runs/hand/car.keras")
 print(*zipfile.ZipFile("runs/hand/car.keras").namelist(), sep="\n")
 
 # %% [markdown]
-# `train` writes the card by itself. Read it as plain text. Its `trained_on`, left out here, has short hashes
-# of the images that trained the model or chose its epoch, so that nobody scores it on them by mistake.
+# The command `train` writes the card by itself. It is plain text. Its `trained_on`, left out here, has short hashes of the
+# images that trained the model or chose its epoch, so that nobody scores the model on them by mistake.
 
 # %%
 with zipfile.ZipFile("runs/hand/car.keras") as opened:
@@ -163,7 +168,8 @@ with zipfile.ZipFile("runs/hand/car.keras") as opened:
 print({name: written[name] for name in ("task", "scaling", "image_size", "resize", "threshold")})
 
 # %% [markdown]
-# Whoever loads the file gets an object that resizes, scales and cuts as the card says. The mask has the image's own size.
+# Whoever loads the file with this project gets an object that resizes, scales, enlarges and cuts as the card says. The mask
+# has the image's own size.
 
 # %%
 loaded = predict.load("runs/hand/car.keras")
@@ -181,8 +187,11 @@ print(mask.shape, mask.dtype, np.unique(mask))
 # | ONNX, `.onnx` | ONNX Runtime: C, C#, Java, browsers, phones | inside: any size in |
 # | LiteRT, `.tflite` | phones and small boards | scaling inside; resize the image yourself |
 #
-# `export` writes them by their ending; on the command line it is `python -m unet_tf export MODEL --to FILE`. A format whose
-# package is missing says which.
+# All three answer with probabilities at the model's own size. To enlarge them, and to cut them at the threshold, is left to
+# whoever asks; the card goes along inside the file, as metadata, and says where to cut.
+#
+# `export` knows the format by the ending; on the command line it is `python -m unet_tf export MODEL --to FILE`. Where a
+# package is missing, the error names it.
 
 
 # %%
@@ -209,8 +218,8 @@ sizes = [Path(f"runs/hand/{name}").stat().st_size for name in ("car.keras", "sma
 print(f"with its optimizer {sizes[0] / 1e6:.1f} MB, without {sizes[1] / 1e6:.1f} MB")
 
 # %% [markdown]
-# Now play the stranger. TensorFlow alone loads the folder and gets the pixels of a file as they are: whole numbers, 480
-# pixels wide. Compare with Keras, which is given the image as this project prepares it.
+# Now be the stranger. TensorFlow alone loads the folder, and you hand it the pixels of a file as they are: whole numbers,
+# 480 pixels wide. Compare with Keras, which gets the image as this project prepares it.
 
 # %%
 stranger = tf.saved_model.load("runs/hand/saved_model").signatures["serving_default"]
@@ -221,10 +230,10 @@ print(pixels.dtype, pixels.shape, "->", answer.dtype, answer.shape)
 print("largest difference below 0.001:", np.abs(answer - ours).max() < 1e-3)
 
 # %% [markdown]
-# ## Nothing lost, or said
+# ## What did it cost?
 #
 # `check` does that for every file: each is run by its own program, on images that the model has not seen, and scored. On
-# the command line it is `export ... --check FOLDER`.
+# the command line it is `export ... --check FOLDER`. *Lost* is the dice that the model has more than the file.
 
 # %% tags=["nbval-ignore-output"]
 unseen, others = export.pairs_to_check(loaded, folder, most=32)
@@ -240,13 +249,14 @@ Markdown(export.table(rows))
 print("the largest loss is below 0.005:", max(row["lost"] for row in rows) < 0.005)
 
 # %% [markdown]
-# The largest differences are as small as rounding in `float32`. Images per second are of this machine alone.
+# The largest differences are as small as rounding in `float32`: each program adds up in an order of its own. Images per
+# second are those of this machine.
 #
 # ## Fewer bits
 #
-# On a phone a weight of 32 bits is a waste. *Quantization* rounds weights to few levels: take the largest magnitude,
-# divide the range from minus to plus that number into equal steps, round to the nearest step. Eight bits give 127 steps to
-# each side, two bits give one. By hand, four weights:
+# A weight has 32 bits. Does it need them? *Quantization* rounds weights to few levels: take the largest magnitude, divide
+# the range from minus to plus that number into equal steps, round to the nearest step. Eight bits give 127 steps to each
+# side, two bits give one. By hand, four weights:
 
 
 # %%
@@ -257,12 +267,13 @@ def quantized(values, bits):
     return np.round(values / step) * step
 
 
-weights = np.array([0.9, -0.4, 0.26, 0.05])
+weights = np.array([0.9, -0.5, 0.26, 0.05])
 for bits in (2, 3, 8):
     print(bits, "bits:", quantized(weights, bits).round(3))
 
 # %% [markdown]
-# Do that to every kernel of the network, and score it each time. How few bits does it bear? Guess first.
+# Fewer bits, fewer different weights: with two there are three, minus, nothing and plus. Do that to every kernel of the
+# network, and score it each time. How few bits does it bear? Guess first.
 
 # %% tags=["nbval-ignore-output"]
 dices = {}
@@ -288,9 +299,15 @@ print("8 bits cost less than 0.01:", lost["right"] - dices[8] < 0.01)
 print("2 bits cost more than 0.1:", lost["right"] - dices[2] > 0.1)
 
 # %% [markdown]
-# LiteRT does much the same when it writes the file, with steps of their own for each output channel: `float16` takes 16
-# bits for a weight, `dynamic` takes 8, and `int8` takes 8 bits for the activations as well. For that it has to know how
-# large these get, so it is *calibrated* on images. Compare their sizes, and what each loses.
+# The dice stays level for a long way, and then falls off. LiteRT's converter has three ways to fewer bits:
+#
+# - `float16` keeps floats, shorter ones: 16 bits for a weight.
+# - `dynamic` rounds weights to 8 bits, those of the smallest kernels aside, with a step of its own for each output channel.
+#   What flows into such a kernel is rounded, too, anew for each image.
+# - `int8` also fixes the steps for what flows between the layers, when the file is written. For that it has to know how
+#   large the numbers get, so it is *calibrated* on images.
+#
+# Compare their sizes, what each loses, and how fast each is.
 
 # %% tags=["nbval-ignore-output"]
 light = [exported("car.tflite")]
@@ -301,8 +318,10 @@ except UserError as error:
     print(error)
 
 # %% [markdown]
-# A file that loses more than 0.01 of the dice would say so below the table. [The benchmarks](../benchmarks/README.md) have
-# such a table for all five recipes.
+# Half the bits, half the file. Single probabilities move far, but few of them across the threshold, so the dice hardly
+# does; where a file loses more than 0.01, a line below the table says so. Fewer bits are not always faster: that depends on
+# the size of the network, on the processor, and on what else it has to do. [The benchmarks](../benchmarks/README.md) have
+# such a table for all five recipes, from a machine that did nothing else.
 #
 # ## A page that segments
 #
@@ -311,7 +330,9 @@ except UserError as error:
 #
 # ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
 #
-# The folder works on any static host. On Colab or Kaggle the next cell packs it as a zip to download.
+# The next cell writes the folder and packs it as a zip, to download from Colab or Kaggle. It works on any static host. From
+# the disk alone it does not run, since browsers load such files from a server only: unpack it, go into the folder, and
+# start one, `python -m http.server`.
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -327,15 +348,17 @@ except UserError as error:
 #
 # - A model without its preprocessing raised no error, and three of four mistakes hardly showed in the score.
 # - SavedModel and ONNX took the pixels of a file as they are; LiteRT takes one size. By their own programs, all gave the
-#   model's answers up to rounding.
+#   model's answers up to rounding. Enlarging and cutting is left to the caller, and the card says how.
 # - Eight bits per weight cost next to nothing here; two bits ruined the model.
+# - A page ran the model in the browser, and sent nothing anywhere.
 #
 # ## Exercises
 #
-# Answers: [solutions](solutions.ipynb).
+# Three experiments: guess first, then run, then explain. [exercises/12](exercises/12.ipynb) has the code with gaps,
+# [solutions](solutions.ipynb) has the answers.
 #
-# 1. Round `np.linspace(-1, 1, 9)` to 8 bits, alone, and with one outlier behind it, 50. How many different values are
-#    left of the nine? Guess first. Then say why LiteRT takes a step for each output channel.
+# 1. Round `np.linspace(-1, 1, 9)` to 8 bits, alone, and together with an outlier, 50. How many different values are left of
+#    the nine? Then say why LiteRT takes a step for each output channel.
 # 2. Reduce a circle of 300x300 pixels to 20x20 by area: the probabilities of a perfect model. Enlarge them and cut at
 #    0.5; or cut first and enlarge by nearest. Which is closer to the circle, and by how much?
 # 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000. What
