@@ -59,7 +59,7 @@ folder = data.find(None, "town")
 
 # %%
 FULL = False  # True: the article's size, for a GPU
-BASE, IMAGES, EPOCHS, BATCH = (64, None, 15, 32) if FULL else (8, 24, 6, 8)
+BASE, IMAGES, EPOCHS, BATCH = (64, None, 15, 32) if FULL else (8, 24, 4, 8)
 CROP, CROPS = ((256, 256), 25) if FULL else ((128, 128), 9)
 LEARNING_RATE = 5e-5 if FULL else 3e-3  # few steps need longer ones
 

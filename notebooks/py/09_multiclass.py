@@ -60,7 +60,7 @@ folder = data.find(None, "parts")
 
 # %%
 FULL = False  # True: the course's size, for a GPU
-SIZE, BASE, EPOCHS, BATCH = ((128, 128), 64, 25, 8) if FULL else ((64, 96), 16, 8, 8)
+SIZE, BASE, EPOCHS, BATCH = ((128, 128), 64, 25, 8) if FULL else ((64, 96), 16, 6, 8)
 LEARNING_RATE = 1e-4 if FULL else 3e-3  # few steps need longer ones
 print(f"{BASE} filters in the first level, {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs")
 

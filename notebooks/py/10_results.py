@@ -342,9 +342,8 @@ for row, key in enumerate(NAMES):
     axis.plot(values, [row] * len(values), "o", ms=5, mfc="none", color=colour)
     axis.vlines(means[key], row - 0.3, row + 0.3, colour, lw=3)
 axis.set_yticks(range(len(NAMES)), NAMES.values(), fontsize=8)
-axis.set(ylim=(6.5, -0.5), xlabel="score")
-axis.grid(axis="y", color="0.9")
-figure.suptitle(f"U-Net, {record['data']} cars: the same predictions, seven scores", fontsize=10)
+axis.set(ylim=(6.5, -0.5), title=f"U-Net, {record['data']} cars: one prediction, seven scores")
+axis.locator_params(axis="x", nbins=6)
 plt.show()
 
 # %% [markdown]
@@ -450,7 +449,8 @@ found = {"validation": shown, "by image": sisters[0]}
 found["by car"] = nearest(shown, by_car.train)
 figure, axes = plt.subplots(1, 3, figsize=(7.4, 1.9), dpi=80, layout="constrained")
 for axis, (title, pair) in zip(axes, found.items(), strict=True):
-    axis.imshow(data.read_image(pair.image))
+    pixels = data.resized(data.read_image(pair.image), (160, 240))
+    axis.imshow(pixels // 10 * 10, interpolation="nearest")  # few shades: a small file
     axis.set(xticks=[], yticks=[])
     axis.set_title(f"{title}: view {pair.image.stem[-2:]}", fontsize=10)
 plt.show()
