@@ -541,7 +541,7 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 #
 # | name | what changed |
 # | --- | --- |
-# | `again` | nothing: the base once more, same seeds, by later code; it shows what rounding alone does |
+# | `again` | nothing: the base once more, same seeds, by later code: how far a row moves without a change |
 # | `images_only` | images augmented without their masks, as in the article's simple model |
 # | `no_augmentation` | no augmentation, as in the article's U-Net |
 # | `guide_augmentation` | up to 35 degrees and one in ten upside down, as the guide augments |
