@@ -104,7 +104,7 @@ table = data.table_of(folder)
 # %%
 def outlined(axis, pixels, mask, title):
     """An image with the outlines of a mask, drawn twice, to show on dark and on light ground."""
-    few = np.round(12 * pixels) / 12  # few shades: a small file
+    few = np.round(8 * pixels) / 8  # few shades: a small file
     axis.imshow(few, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for colour, width in (("white", 3), ("magenta", 1.3)) if np.any(mask) else ():
         axis.contour(mask, [0.5], colors=colour, linewidths=width)
@@ -114,7 +114,7 @@ def outlined(axis, pixels, mask, title):
 
 view = np.s_[-128:, :128]  # 128 metres each way, at the lower left
 pixels, ids = data.read_image(parts.train[1].image) / 255, table.read(parts.train[1].mask)
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 outlined(axes[0], pixels[view], 0 * ids[view], "What the network gets: three colours per pixel")
 outlined(
     axes[1], pixels[view].mean(axis=2), ids[view], "What it should find: the outlined buildings"
@@ -177,7 +177,7 @@ print(f"{updates} batches of {BATCH} crops per epoch, {EPOCHS * updates} in {EPO
 # %%
 images, masks = next(iter(training))
 epoch = training.epoch.assign(0)  # start with epoch 0 again
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for number, (axis, image, mask) in enumerate(zip(axes, images, masks, strict=False), 1):
     outlined(axis, np.mean(image, axis=2), mask[..., 0], f"Crop {number} of a batch ({kind})")
 plt.show()
@@ -231,7 +231,7 @@ history = fit(
 said = list(probabilities(model, [image for image, _ in parts.test], None, batch_size=1))
 truths = [table.read(mask) for _, mask in parts.test]
 pixels = data.read_image(parts.test[0].image).mean(axis=2) / 255
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 outlined(axes[0], pixels[view], truths[0][view], f"Test image ({kind}) and its buildings")
 outlined(axes[1], said[0][view][..., 1], truths[0][view], "White: here the network sees a building")
 plt.show()
@@ -256,7 +256,7 @@ def seen(crops, size=1500, crop=256):
     return counts
 
 
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for axis, crops in zip(axes, (1, 25), strict=True):
     counts, once = seen(15 * crops), crops * 256**2 / 1500**2
     axis.imshow(counts[::10, ::10].clip(max=4), cmap="Greys", vmin=0, vmax=4)
@@ -510,7 +510,7 @@ print(f"  pooled {ious(empty)[1]:.4f}, with padding {ious(empty + more)[1]:.4f}"
 
 # %%
 words = ("Worst", "Best")
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, strict=True):
     pixels = data.read_image(parts.test[i].image)[view].mean(axis=2) / 255
     outlined(axis, 0.5 + pixels / 2, truths[i][view], f"{word}, {kind}: IoU {per_image[i]:.2f}")
