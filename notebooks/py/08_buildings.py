@@ -59,7 +59,7 @@ folder = data.find(None, "town")
 
 # %%
 FULL = False  # True: the article's size, for a GPU
-BASE, IMAGES, EPOCHS, BATCH = (64, None, 15, 32) if FULL else (8, 24, 6, 8)
+BASE, IMAGES, EPOCHS, BATCH = (64, None, 15, 32) if FULL else (8, 24, 4, 8)
 CROP, CROPS = ((256, 256), 25) if FULL else ((128, 128), 9)
 LEARNING_RATE = 5e-5 if FULL else 3e-3  # few steps need longer ones
 
@@ -104,7 +104,7 @@ table = data.table_of(folder)
 # %%
 def outlined(axis, pixels, mask, title):
     """An image with the outlines of a mask, drawn twice, to show on dark and on light ground."""
-    few = np.round(12 * pixels) / 12  # few shades: a small file
+    few = np.round(8 * pixels) / 8  # few shades: a small file
     axis.imshow(few, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for colour, width in (("white", 3), ("magenta", 1.3)) if np.any(mask) else ():
         axis.contour(mask, [0.5], colors=colour, linewidths=width)
@@ -112,9 +112,9 @@ def outlined(axis, pixels, mask, title):
     axis.set_title(title, fontsize=10)
 
 
-view = np.s_[-96:, :96]  # 96 metres each way, at the lower left
+view = np.s_[-128:, :128]  # 128 metres each way, at the lower left
 pixels, ids = data.read_image(parts.train[1].image) / 255, table.read(parts.train[1].mask)
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 outlined(axes[0], pixels[view], 0 * ids[view], "What the network gets: three colours per pixel")
 outlined(
     axes[1], pixels[view].mean(axis=2), ids[view], "What it should find: the outlined buildings"
@@ -122,8 +122,9 @@ outlined(
 plt.show()
 
 # %% [markdown]
-# Roofs are grey, red or white, and so are streets and cars: colour alone will not do. Where a tree hangs over a roof,
-# the mask follows the roof. How much of the ground is built on?
+# Roofs are grey, red or white, and so are streets and cars: colour alone is not enough. The masks are footprints from a
+# map, not what a camera sees: where a tree hangs over a roof, the mask follows the roof. How much of the ground is
+# built on?
 
 # %%
 for name, pairs in zip(parts._fields, parts, strict=True):
@@ -131,7 +132,7 @@ for name, pairs in zip(parts._fields, parts, strict=True):
     print(f"{name}: {len(pairs)} images, {np.mean(shares):.1%} building ({kind})")
 
 # %% [markdown]
-# Background is everywhere, buildings are rare. Remember that share: half of this notebook comes from it.
+# Background is everywhere, buildings are rare. Remember that share: it decides what an IoU says, further down.
 #
 # ## Random crops
 #
@@ -176,13 +177,13 @@ print(f"{updates} batches of {BATCH} crops per epoch, {EPOCHS * updates} in {EPO
 # %%
 images, masks = next(iter(training))
 epoch = training.epoch.assign(0)  # start with epoch 0 again
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for number, (axis, image, mask) in enumerate(zip(axes, images, masks, strict=False), 1):
-    outlined(axis, np.mean(image, axis=2), mask[..., 0], f"Crop {number} of the first batch")
+    outlined(axis, np.mean(image, axis=2), mask[..., 0], f"Crop {number} of a batch ({kind})")
 plt.show()
 
 # %% [markdown]
-# Each crop of a batch comes from another image. Many are mirrored or turned, and the outlines still fit.
+# The crops of this batch come from different images. Many are mirrored or turned, and the outlines still fit.
 #
 # ## Train
 #
@@ -207,7 +208,7 @@ model = network.unet(
 # %% [markdown]
 # You train on crops and validate on whole images: there every pixel counts once, and no lucky place helps.
 # `val_mean_iou` is the mean of the two classes' IoU, and `fit` keeps the epoch in which it was highest. The learning
-# rate falls to 0 along a cosine. The last updates are then small, and two trainings differ less.
+# rate falls to 0 along a cosine, so the last updates are small: watch how little the last epoch moves the score.
 
 # %% tags=["nbval-ignore-output"]
 falling = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * updates)
@@ -216,7 +217,7 @@ history = fit(
     training,
     pipeline.dataset(parts.validation, None, 1, cache="memory", read=table.read),
     epochs=EPOCHS,
-    loss=cross_entropy_dice_loss,  # taken apart below
+    loss=cross_entropy_dice_loss,  # taken apart below and in notebook 09
     optimizer=keras.optimizers.Adam(falling),
     metrics=[network.mean_iou(2)],
     monitor="val_mean_iou",
@@ -230,15 +231,15 @@ history = fit(
 said = list(probabilities(model, [image for image, _ in parts.test], None, batch_size=1))
 truths = [table.read(mask) for _, mask in parts.test]
 pixels = data.read_image(parts.test[0].image).mean(axis=2) / 255
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 outlined(axes[0], pixels[view], truths[0][view], f"Test image ({kind}) and its buildings")
 outlined(axes[1], said[0][view][..., 1], truths[0][view], "White: here the network sees a building")
 plt.show()
 
 # %% [markdown]
-# The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A white patch
-# outside of all outlines is a mistake. How good is that, as a number? Before you measure it, look at three choices that
-# you have made on the way: the crops, the padding and the loss.
+# The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A light patch
+# outside of all outlines is a mistake: what looks like a roof there? How good is that, as a number? Before you measure
+# it, look at three choices that you have made on the way: the crops, the padding and the loss.
 #
 # ## How much does an epoch see?
 #
@@ -255,7 +256,7 @@ def seen(crops, size=1500, crop=256):
     return counts
 
 
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for axis, crops in zip(axes, (1, 25), strict=True):
     counts, once = seen(15 * crops), crops * 256**2 / 1500**2
     axis.imshow(counts[::10, ::10].clip(max=4), cmap="Greys", vmin=0, vmax=4)
@@ -267,7 +268,7 @@ plt.show()
 # %% [markdown]
 # One image after 15 epochs. The darker a place, the more often it was seen; black is four times or more. With one
 # crop, an "epoch" covers one pixel in 34, and most of the image never reaches the network. With 25 crops nearly all
-# of it does. Only the rim stays light, because few crops reach it.
+# of it does. What stays light is the rim, because few crops reach it.
 #
 # ### New places each epoch
 #
@@ -303,9 +304,10 @@ for name, crops in others.items():
 #
 # ### Flips and quarter turns
 #
-# A car stands on its wheels, so notebook 02 mirrors it left and right only. An aerial photograph has no upright.
-# Mirror it both ways and turn it by quarters: each result is as good a photograph, and no pixel is made up. Here is a
-# 2x2 mask, always turned and never mirrored, beside NumPy's own turns.
+# A car stands on its wheels, so notebook 02 mirrors it left and right only. An aerial photograph has no top. Mirror it
+# both ways and turn it by quarters: a town seen from above stays one, and no pixel is made up. (One thing does change:
+# the shadows then fall to another side. The network must find houses without relying on it.) Here is a 2x2 mask, always
+# turned and never mirrored, beside NumPy's own turns.
 
 # %%
 corners = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
@@ -387,7 +389,7 @@ print(f"by class {float(by_class):.4f}, by hand {(3 / 37 + 1) / 2:.4f}")
 #
 # ## One IoU, from counts
 #
-# Now the score. Each pixel belongs into one of four boxes: background or building in truth, background or building in
+# Now the score. Each pixel belongs in one of four boxes: background or building in truth, background or building in
 # the prediction. That table is the *confusion matrix*. Try it on a 4x4 mask with four building pixels. The guess
 # finds two of them, and adds one too many.
 
@@ -443,8 +445,8 @@ print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10
 
 # %% [markdown]
 # All four pixels are right, and the soft score is 0.6: it rewards confidence. Report the hard one. Averaged, both
-# images count the same; summed, the small one hardly counts. For buildings it is usual to sum. The town is one map,
-# somebody cut it into images, and an image without buildings has an IoU of 0/0.
+# images count the same; summed, the one with few buildings hardly counts. For buildings it is usual to sum. The town is
+# one map, somebody cut it into images, and an image without buildings has an IoU of 0/0.
 #
 # Here is your network, measured in all these ways.
 
@@ -466,14 +468,15 @@ print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
 # One prediction, five numbers. A network trained so briefly hesitates, so the soft IoU is below the hard one. The
-# pooled one is far above all others, and pooled is how Rudzki's article counts: per image, on logits, padding
-# included.
+# pooled one lies far above all three of the building's, since it is mostly background. And pooled is how Rudzki's
+# article counts: per image, on logits, padding included.
 #
 # ### Why 0.66 reads as 0.88
 #
-# You can work this out. Let *p* be the share of building pixels, and let a share *m* be missed and as many be extra.
-# The building's IoU is (p - m) / (p + m); set it to 0.66, and *m* follows. Of all pixels 1 - 2m are hits, so the
-# pooled IoU is (1 - 2m) / (1 + 2m). Padding adds background that nobody can get wrong.
+# You can work this out. Of all pixels, let a share *p* be building, a share *m* be building that is missed, and as many
+# be background that is called building. The building's IoU is (p - m) / (p + m); set it to 0.66, and *m* follows. Of
+# all pixels 1 - 2m are right, so the pooled IoU is (1 - 2m) / (1 + 2m). Padding adds background; say that all of it is
+# right.
 
 # %%
 padding = 1536**2 / 1500**2 - 1  # pixels of padding per pixel of an image
@@ -494,20 +497,20 @@ print(f"{kind}, nothing but background: building IoU {ious(empty)[0][1]:.4f}")
 print(f"  pooled {ious(empty)[1]:.4f}, with padding {ious(empty + more)[1]:.4f}")
 
 # %% [markdown]
-# It has a building IoU of 0, and a pooled IoU that looks fit to publish. A pooled scale begins there, not at 0. So
-# state this baseline beside your score, or better: report the IoU of the class that you want.
+# It has a building IoU of 0, and a pooled IoU that looks fit to publish. A pooled IoU is worth reading only from there
+# upwards. So state this baseline beside your score, or better: report the IoU of the class that you want.
 #
 # For comparison, the building IoUs that others published for the real photographs: a U-Net reaches 0.66 (Sariturk,
 # 2022), BuildFormer 0.757 (https://arxiv.org/abs/2111.15637). Scores on the drawn town compare with neither.
 #
 # ## Where it fails
 #
-# Here are the test images with the lowest and the highest building IoU. Solid magenta lines are the buildings, dashed
-# dark lines are the prediction.
+# Here are the test images with the lowest and the highest building IoU, a corner of each. Solid magenta lines are the
+# buildings, dashed black lines are the prediction.
 
 # %%
 words = ("Worst", "Best")
-figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=90, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, strict=True):
     pixels = data.read_image(parts.test[i].image)[view].mean(axis=2) / 255
     outlined(axis, 0.5 + pixels / 2, truths[i][view], f"{word}, {kind}: IoU {per_image[i]:.2f}")
@@ -516,8 +519,8 @@ plt.show()
 
 # %% [markdown]
 # Follow the walls: a small network rounds the corners and misses by a pixel. A pixel costs a lot: a house of 10x10
-# pixels drawn one pixel too small on each side has an IoU of 64/100. Then find a dashed line without a magenta one:
-# what looks like a roof there?
+# pixels drawn one pixel too small on each side has an IoU of 64/100. Then find where the two lines part by more than
+# that: what is there, a tree, a shadow, a street?
 #
 # ## From colours to class ids
 #
@@ -568,7 +571,8 @@ except ValueError as error:
 #
 # ## Exercises
 #
-# Each is an experiment: guess first, run it, then explain what you see. Answers: [solutions](solutions.ipynb).
+# Each is an experiment: guess first, run it, then explain what you see. [exercises/08](exercises/08.ipynb) has the code
+# with gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. The rim of an image is seen least. Draw a hundred thousand crops of 256 pixels in an image of 1500, and count how
 #    often the middle and the corner are seen. Then let a crop begin up to 255 pixels outside of the image. What happens

@@ -15,7 +15,7 @@
 #
 # The training follows "Building a semantic segmentation model with U-Net" (ApX Machine Learning, 2025). We call it
 # *the ApX course*. It has a folder of images, a folder of masks, a U-Net and cross-entropy, and it publishes no score.
-# Its code runs, and some of its lines spoil the result without an error. You meet them on the way.
+# Its training runs, and some of its lines spoil the result without an error. You meet them on the way.
 
 # %% [markdown]
 # ## Setup
@@ -60,7 +60,7 @@ folder = data.find(None, "parts")
 
 # %%
 FULL = False  # True: the course's size, for a GPU
-SIZE, BASE, EPOCHS, BATCH = ((128, 128), 64, 25, 8) if FULL else ((64, 96), 16, 8, 8)
+SIZE, BASE, EPOCHS, BATCH = ((128, 128), 64, 25, 8) if FULL else ((64, 96), 16, 6, 8)
 LEARNING_RATE = 1e-4 if FULL else 3e-3  # few steps need longer ones
 print(f"{BASE} filters in the first level, {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs")
 
@@ -87,7 +87,7 @@ for value in np.unique(ids):
 
 # %% [markdown]
 # Mode P means *palette*: one byte per pixel, and a list of colours for viewers. The bytes are the ids; the colours
-# are for your eyes. 255 is *void*: pixels that nobody wants judged. Here they mark the borders between two parts,
+# are for your eyes. 255 is *void*: pixels that nobody wants judged. Here they mark the borders between two classes,
 # where the right answer is a matter of taste.
 #
 # Many data sets save the same ids without a palette. What do you see then?
@@ -119,9 +119,9 @@ print(f"{classes.names[0]} and {classes.names[4]}, averaged: {classes.names[mixe
 print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 
 # %% [markdown]
-# The division is what PyTorch's `ToTensor` does, and the ApX course applies it to masks: every pixel becomes
-# background, and void becomes class 1. The loss falls at once, and the prediction is black. The average turns the edge
-# of a light into a window. So resize masks with `nearest` only.
+# The division is what PyTorch's `ToTensor` does, and the ApX course applies it to masks: every id becomes background,
+# and void becomes class 1. Nothing is left to learn but that, and no error says so. The average turns the edge of a
+# light into a window. So resize masks with `nearest` only.
 #
 # ## Train first
 #
@@ -132,7 +132,7 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 
 # %% tags=["lifted"]
 def multiclass_unet(input_shape, filters, num_classes):
-    """The multi-class source's U-Net: 17,263,042 trainable parameters at 2 classes."""
+    """The ApX course's U-Net; at 64 filters and 2 classes 17,263,042 trainable parameters."""
     inputs = keras.Input(input_shape, name="image")
     x = layers.Normalization(
         mean=(0.485, 0.456, 0.406), variance=(0.229**2, 0.224**2, 0.225**2), name="imagenet"
@@ -265,10 +265,10 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
 #
 # ### Sum the counts, then divide once
 #
-# You score a test set in batches. Add up the tables of all batches, then divide. The ApX course divides in each
-# batch. It drops the classes that a batch does not hold, and adds what is left to a list, *beginning at its start*. At
-# the end it divides by the number of batches. Try it on three images with one class each beside the background: of
-# its 4 pixels 2, 3 and 4 are found, and in the last image 2 are extra.
+# You score a test set in batches. Add up the tables of all batches, then divide. The ApX course recommends that, too,
+# but its code divides in each batch. It drops the classes that a batch neither holds nor predicts, and adds what is
+# left to a list, *beginning at its start*. At the end it divides by the number of batches. Try it on three images with
+# one class each beside the background: of its 4 pixels 2, 3 and 4 are found, and in the last image 2 are extra.
 
 
 # %%
@@ -402,9 +402,9 @@ print(f"by hand {1 - dices.mean():.4f}, ours {ours[0]:.4f}, the module's {module
 #
 # ## Class weights
 #
-# So how rare is a pixel of light? Count the training masks. *Inverse* weights are one over the share. *Median* weights
-# (Eigen and Fergus, 2015) take each class's share in the images that hold it, and divide the median of these shares by
-# it.
+# So how rare is a pixel of light? Count the training masks. *Inverse* weights are one over the share, divided by their
+# mean. *Median* weights (Eigen and Fergus, 2015) take each class's share in the images that hold it, and divide the
+# median of these shares by it.
 
 # %%
 counts = sum(
@@ -421,7 +421,7 @@ for row in zip(classes.names, shares, by_hand, inverse, median, strict=True):
 # %% [markdown]
 # One pixel in 250 is light. A model that never says "light" gets 0.4% of the pixels wrong, and cross-entropy hardly
 # notices. By the weights, one pixel of light counts as much as two hundred of background. Train again with the median
-# weights, and change nothing else.
+# weights, and change nothing else. Do not compare the two losses, which are measured differently now; compare the IoU.
 
 # %% tags=["nbval-ignore-output"]
 weighted = trained(network.Weighted(network.cross_entropy, median))
@@ -464,8 +464,8 @@ plt.show()
 # light dearly.
 #
 # Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10 compares
-# over several seeds. This project's recipe `multiclass_unet` adds the dice of classes to cross-entropy, for the same
-# lights.
+# over several seeds. There is another way to make small classes count: this project's recipe `multiclass_unet` has no
+# weights, but adds the dice of classes to cross-entropy.
 
 # %%
 titles = ("Truth: lights in yellow", "Plain", "Weighted: the light is found")
@@ -479,7 +479,7 @@ for axis, title, shown in zip(
 plt.show()
 
 # %% [markdown]
-# In grey, the lights are the lightest patches.
+# In grey, the lights are the lightest patches; the white lines in the truth are void.
 #
 # ## Wrong masks, before training
 #
@@ -507,13 +507,14 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
 # nothing else, and no single file shows it. So look at all of them first: `python -m unet_tf check DIR` prints the
 # share of each class and of void.
 #
-# The project pairs images and masks by name, as in notebook 01. The ApX course pairs them by their order: one missing
-# file, and all that follow are wrong.
+# The project pairs images and masks by name, as in notebook 01. The ApX course pairs them by their order, and checks
+# that there are equally many. If the mask of one image is missing, and the image of another mask, then all pairs between
+# the two are wrong, without an error.
 #
 # ## My prediction makes no sense
 #
-# It comes out black, or all of one class, or in coloured patches. There are about a dozen usual causes, and each leaves
-# traces in the numbers. `explain` feeds one image to a model in several ways and goes through the causes. Here somebody
+# It comes out black, or all of one class, or in coloured patches. The usual causes leave traces in the numbers.
+# `explain` feeds one image to a model in several ways and goes through the causes, one line for each. Here somebody
 # forgot to divide the image by 255.
 
 # %% tags=["nbval-ignore-output"]
@@ -531,8 +532,8 @@ plt.show()
 # share of each class, on the left in the prediction, on the right in the mask. The first verdict says what to do: the
 # same image, divided by 255, has a far better mean IoU.
 #
-# Two more cases are common: a model that has hardly been trained, and ids saved as grey, the "black" mask from the
-# beginning of this notebook.
+# Two more cases: a model that has not been trained, and a good model beside ids saved as grey, the "black" mask from
+# the beginning of this notebook.
 
 # %%
 Image.fromarray(ids).save(wrong / "grey.png")
@@ -558,11 +559,12 @@ for what, one in cases.items():
 # - Softmax, cross-entropy, class weights and dice came out as worked out by hand, and void counted in none of them.
 #   Class weights found more of the light than plain cross-entropy.
 # - A division or an average spoiled ids. Wrong masks raised an error before training, all but one that looked right,
-#   and `explain` told three useless predictions apart.
+#   and `explain` named the cause in three cases: a wrong input, no training, and a mask that only looks black.
 #
 # ## Exercises
 #
-# Each is an experiment: guess first, run it, then explain what you see. Answers: [solutions](solutions.ipynb).
+# Each is an experiment: guess first, run it, then explain what you see. [exercises/09](exercises/09.ipynb) has the code
+# with gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. What does a loss make of a network that sees nothing? A mask of 16x16 holds 4 pixels of class 1. Give every pixel
 #    the same probability `p` for class 1, and move `p` from near 0 to near 1. Where is each loss lowest: cross-entropy,

@@ -103,7 +103,8 @@ def draw_shares(axis, explanation, green, blue):
     for number, (label, (ids, colour)) in enumerate(shown.items()):
         shares = shares_of(ids, explanation.classes)
         places = np.arange(len(names)) + 0.4 * number
-        bars = axis.bar(places, shares, 0.4, color=colour, label=label)
+        style = {"hatch": "////", "fc": "white"} if number else {"fc": colour}  # in grey, too
+        bars = axis.bar(places, shares, 0.4, ec=colour, label=label, **style)
         axis.bar_label(bars, [f"{share:.1%}" for share in shares], fontsize=7)
     axis.set_xticks(np.arange(len(names)) + 0.2 * (len(shown) - 1), names)
     axis.tick_params(labelsize=8)
