@@ -147,7 +147,7 @@ import matplotlib.pyplot as plt
 from unet_tf.pipeline import dataset
 
 pairs = data.pair(folder)
-figure, axes = plt.subplots(2, 2, figsize=(5, 3.6), dpi=50, layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(7, 5), dpi=70, layout="constrained")
 for row, place in zip(axes, ("before", "behind"), strict=True):
     batches = dataset(pairs[:16], (48, 64), augment=True, cache="memory")
     if place == "behind":
@@ -162,7 +162,7 @@ plt.show()
 
 # %% [markdown]
 # Behind the augmentation the cache keeps the first epoch's images for good: each is augmented once, and training sees 16
-# images instead of new ones each epoch. No message tells you. Look at two epochs.
+# images instead of new ones each epoch. No message tells you. Two epochs side by side do.
 
 # %% [markdown]
 # ## Notebook 03
@@ -248,16 +248,15 @@ for name, probability in means.items():
     scores = [np.mean(hard_dice(scored, probability, threshold=t)) for t in thresholds]  # yours
     best = int(np.argmax(scores))
     print(f"{name}: {scores[best]:.2f} at {thresholds[best]:.2f}, {scores[6]:.2f} at 0.5")
-    axis.plot(thresholds, scores, marker="o", label=name)
-axis.set(xlabel="threshold", ylabel="per-image dice")
+    axis.plot(thresholds, scores, "o-" if name == "one mean mask" else "s--", label=name)
+axis.set(xlabel="threshold", ylabel="per-image dice", title="Below 0.5 is better")
 axis.legend()
 plt.show()
 
 # %% [markdown]
-# A pixel with a probability below 0.5 is more likely background than not, and still dice gains by
-# calling it car: a found pixel counts twice, an extra one once. In theory the best threshold is
-# near half of the dice that it reaches, and the score is flat around it. So it rises with the dice, to 0.5 for a
-# perfect prediction.
+# A pixel with a probability below 0.5 is more likely background than not, and still dice gains by calling it car: a found
+# pixel counts twice, an extra one once. In theory the best threshold is near half of the dice that it reaches (Lipton et
+# al., 2014), and the score is flat around it. So it rises with the dice, to 0.5 for a perfect prediction.
 
 # %% [markdown]
 # ## Notebook 04
@@ -295,12 +294,13 @@ print(model.loss.__name__, f"at {float(model.optimizer.learning_rate):.2f}")
 
 
 # %%
-def draw(runs):
-    _, axis = plt.subplots(figsize=(7, 2.4), dpi=70, layout="constrained")
-    for name, run in runs.items():
-        axis.plot(range(1, len(run) + 1), run, marker="o", label=name)
-    axis.set(xlabel="epoch", ylabel="validation dice", ylim=(0, 1))
-    axis.legend()
+def draw(title, runs):
+    _, axis = plt.subplots(figsize=(7.5, 2.6), dpi=75, layout="constrained")
+    for (name, run), style in zip(runs.items(), ("o-", "s--", "^:"), strict=False):
+        axis.plot(range(1, len(run) + 1), run, style, label=name)
+    axis.set(xlabel="epoch", ylabel="validation dice", ylim=(-0.05, 1), title=title)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
 
 
@@ -315,13 +315,13 @@ for name, run in runs.items():
     word = "learns" if run[-1] > everything + 0.1 else "no better than car everywhere"
     print(f"{name}: {word}")
 print("first above 0.5:", max(runs, key=lambda name: sum(score > 0.5 for score in runs[name])))
-draw(runs)
+draw("The loss or the rate?", runs)
 
 # %% [markdown]
-# It takes both: at 0.001 dice alone learns, at 0.01 it ends where its gradient is gone. Why is it slower at 0.001? At the start the
-# probabilities lie around 0.5. Work out the gradient there for an image of which a fifth is car: dice pulls a car pixel up
-# six times as hard as it pulls a background pixel down. So everything becomes car first, which its curve shows.
-# Cross-entropy pulls both alike.
+# It takes both: at 0.001 dice alone learns, at 0.01 it ends where it cannot get away from, as notebook 04 showed. Why is
+# it slower at 0.001? At the start the probabilities lie around 0.5. Work out the gradient there for an image of which a
+# fifth is car: dice pulls a car pixel up six times as hard as it pulls a background pixel down. So everything becomes car
+# first, and its curve begins near the score of that. Cross-entropy pulls both alike.
 #
 # 2. A fifth of the images, for as many epochs and for as many steps.
 
@@ -333,7 +333,7 @@ print(
 )
 share = (steps - epochs) / (whole - epochs)
 print(f"the steps bring back {'more' if share > 0.5 else 'less'} than half of what was lost")
-draw({"all": runs["BCE + dice at 0.001"], "a fifth": fifth})
+draw("As many epochs, as many steps", {"all": runs["BCE + dice at 0.001"], "a fifth": fifth})
 
 # %% [markdown]
 # With a fifth of the images an epoch has a fifth of the steps. After five epochs this training has only begun, and that is
@@ -346,11 +346,11 @@ rates = {0.00001: trained(rate=0.00001), 0.1: trained(rate=0.1)}  # yours
 rates[0.001] = runs["BCE + dice at 0.001"]
 for rate, run in sorted(rates.items()):
     print(f"{rate:.5f}: {'learns' if run[-1] > everything + 0.1 else 'does not learn'}")
-draw({f"{rate:.5f}": run for rate, run in sorted(rates.items())})
+draw("Three learning rates", {f"{rate:.5f}": run for rate, run in sorted(rates.items())})
 
 # %% [markdown]
-# The smallest rate creeps: its weights have hardly moved, and more epochs would move them further. The largest has thrown the
-# network away in the first epoch, and its curve lies flat at the bottom ever since. Only a smaller rate helps.
+# The smallest rate creeps: its weights have hardly moved, and more epochs would move them further. The largest has thrown
+# the network away in the first epoch, and its curve lies flat at the bottom ever since. Only a smaller rate helps.
 
 # %% [markdown]
 # ## Notebook 05
@@ -422,19 +422,19 @@ for name in ("no finest", "none"):
     print(f"{name}: {'far below' if far else 'as good as'} all skips")
 
 
-def draw(scores):
-    _, axis = plt.subplots(figsize=(7, 2), dpi=70, layout="constrained")
-    axis.bar_label(axis.barh(list(scores), list(scores.values())), fmt=" %.3f")
-    axis.set(xlim=(0, 1.1), xlabel="validation dice")
+def draw(title, scores):
+    _, axis = plt.subplots(figsize=(7, 2.2), dpi=75, layout="constrained")
+    axis.bar_label(axis.barh(list(scores), list(scores.values()), color="0.6"), fmt=" %.3f")
+    axis.set(xlim=(0, 1.1), xlabel="validation dice", title=title)
     axis.invert_yaxis()
     plt.show()
 
 
-draw(scores)
+draw("Trained with these skips", scores)
 
 # %% [markdown]
 # The bottom has 3x4 places. Without any skip the outline has to be remembered there. At 48x64 the second skip, at half of
-# the size, is enough: what it cannot tell is a pixel at the edge. On larger images the finest would have more to say.
+# the size, is enough: what it cannot tell is a pixel at the edge. That is no rule for larger images, which were not tried.
 #
 # 2. Train first, then set one skip to zero.
 
@@ -447,12 +447,14 @@ for level in range(4):
     cut[f"skip {level + 1} set to zero"] = score(decoder, changed)
 worse = min(cut.values()) < scores["none"]
 print(f"the worst is {'below' if worse else 'above'} the network trained without skips")
-draw({"untouched": scores["all skips"], **cut, "trained without": scores["none"]})
+bars = {"untouched": scores["all skips"], **cut, "trained without": scores["none"]}
+draw("One skip of the trained network set to zero", bars)
 
 # %% [markdown]
-# A network that was trained with a skip relies on it, and nothing stands in for it. One that never had it has learned to do
-# without. So cutting a part out of a trained network says what *this* network uses. What the part is worth, only a
-# training without it can say. Which of the skips a network uses most differs from training to training.
+# This network relies on some of its skips, and nothing stands in for those; others it hardly uses, and losing them costs
+# next to nothing. One that never had any has learned to do without. So cutting a part out of a trained network says what
+# *this* network uses. What the part is worth, only a training without it can say. Which of the skips a network uses most
+# differs from training to training.
 #
 # 3. The bottom of one image, the skips of another.
 
@@ -464,12 +466,13 @@ follows = {
     "the skips' car": score(decoder, mixed, np.roll(masks, 7, axis=0)),  # yours
 }
 print(f"the mask shows {max(follows, key=follows.get)}")
-draw({**follows, "the two true masks": float(np.mean(hard_dice(masks, np.roll(masks, 7, axis=0))))})
+between = float(np.mean(hard_dice(masks, np.roll(masks, 7, axis=0))))
+draw("The mask beside the true masks of both cars", {**follows, "the two true masks": between})
 
 # %%
-_, axes = plt.subplots(1, 3, figsize=(7, 2), dpi=50, layout="constrained")
+_, axes = plt.subplots(1, 3, figsize=(7, 2), dpi=75, layout="constrained")
 shown = np.asarray(decoder(mixed))  # yours
-pictures = {"bottom": images[20], "skips": images[13], "mask": shown[20, ..., 0]}
+pictures = {"the bottom's car": images[20], "the skips' car": images[13], "mask": shown[20, ..., 0]}
 for axis, (name, picture) in zip(axes, pictures.items(), strict=True):
     axis.imshow(picture, cmap="gray")
     axis.set(title=name, xticks=[], yticks=[])
@@ -477,18 +480,20 @@ plt.show()
 print(f"a mask of {shown[20].shape}, of {len(mixed)} tensors")
 
 # %% [markdown]
-# The skips decide. With the bottom's car the mask has no more in common than the two true masks have. In a shallow network their convolutions see enough to tell car from wall, so the bottom adds little. That
-# the bottom says *what* and the skips say *where* is a picture to remember them by, not what this network has learned.
+# The skips decide. With the bottom's car the mask has hardly more in common than the two true masks have. So in this
+# shallow network the skips know enough to tell car from wall, and the bottom adds little. That the bottom says *what* and
+# the skips say *where* is a picture to remember them by, not what this network has learned.
 
 # %% [markdown]
 # ## Notebook 06
 #
 # 1. A layer that forgets fast arrives soon and never rests. With 0.5, half of what it remembers comes from one batch of
-#    8 numbers: it jumps four times as far as with 0.99, and what it is short of after 30 steps is such a jump. Larger
-#    batches would calm it: a mean of four times as many numbers jumps half as far.
+#    8 numbers: it jumps many times as far as with 0.99, and what it is short of after 30 steps is such a jump. With 0.99
+#    it takes hundreds of steps to arrive, so look at the jumps long after. Larger batches would calm it: a mean of four
+#    times as many numbers jumps half as far.
 
 # %%
-batches = np.random.default_rng(0).normal(5, 2, (300, 8, 1)).astype("float32")
+batches = np.random.default_rng(0).normal(5, 2, (1000, 8, 1)).astype("float32")
 for momentum in (0.99, 0.9, 0.5):
     norm = keras.layers.BatchNormalization(momentum=momentum, dtype="float32")  # yours
     means = []
@@ -496,7 +501,7 @@ for momentum in (0.99, 0.9, 0.5):
         norm(batch, training=True)  # yours
         means.append(float(norm.moving_mean[0]))
     print(f"{momentum:.2f}: {5 - means[29]:5.2f} short after 30 steps,", end=" ")
-    print(f"jumps by {np.std(means[-100:]):.2f} at the end")
+    print(f"jumps by {np.std(means[-500:]):.2f} at the end")
 
 # %% [markdown]
 # 2. A patience of 1 takes the first tremble for the end. The larger the patience, the fewer trainings end early, and
