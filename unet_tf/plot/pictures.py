@@ -130,6 +130,7 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
             title = titles[number].encode("utf-8", "backslashreplace").decode()  # no UTF-8
             text = row[0].annotate(title, (0, 0), (0, -3), fontsize=8, **place)
             text.set_in_layout(False)
+            row[0].set_xlabel(" ", fontsize=8)  # its place, which notebooks would cut off
     if names:
         handles = [Patch(fc=palette[i] / 255, ec="0.5", label=name) for i, name in names.items()]
         below = {"loc": "outside lower center", "ncols": 6, "fontsize": 8, "frameon": False}
