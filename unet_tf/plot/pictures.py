@@ -116,6 +116,7 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
     tall = (5.8 / len(heads) * height / width + below) * len(images)
     size = (5.8, tall + 0.4 + legend)
     figure = plt.figure(figsize=size, dpi=100, layout="constrained")
+    figure.get_layout_engine().set(rect=(0, below / size[1], 1, 1 - below / size[1]))  # last title
     axes = figure.subplots(len(images), len(heads), squeeze=False)
     for number, (row, image, *masks) in enumerate(zip(axes, images, *columns, strict=True)):
         masks = [np.squeeze(mask) for mask in masks]
@@ -130,7 +131,6 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
             title = titles[number].encode("utf-8", "backslashreplace").decode()  # no UTF-8
             text = row[0].annotate(title, (0, 0), (0, -3), fontsize=8, **place)
             text.set_in_layout(False)
-            row[0].set_xlabel(" ", fontsize=8)  # its place, which notebooks would cut off
     if names:
         handles = [Patch(fc=palette[i] / 255, ec="0.5", label=name) for i, name in names.items()]
         below = {"loc": "outside lower center", "ncols": 6, "fontsize": 8, "frameon": False}
@@ -180,7 +180,7 @@ def curves(history, names=("loss", "hard_dice"), title=None, constant=None):
     )
     for axis, name in zip(axes[0], names, strict=True):
         epochs = range(1, len(history[name]) + 1)
-        axis.plot(epochs, history[name], "o-", ms=3, color="0.6", label="training")
+        axis.plot(epochs, history[name], "o:", ms=3, color="0.5", label="training")
         axis.plot(epochs, history[f"val_{name}"], "o-", ms=3, color=TRUTH, label="validation")
         axis.set(xlabel="epoch", title=name.replace("_", " "))
         if constant is not None and name == names[-1]:
