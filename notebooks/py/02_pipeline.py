@@ -113,7 +113,7 @@ def article_mask(path):
 
 
 # %% [markdown]
-# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. The first cell prints the shapes, the second draws the first batch, the edge of each mask in green and black.
+# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. The cell prints the shapes and draws the first batch, the edge of each mask in green and black.
 
 # %%
 photographs = tf.data.Dataset.from_tensor_slices(images[:10]).map(article_image)
@@ -124,7 +124,6 @@ for name, stage in {"map": photographs, "zip": zipped, "batch": batched}.items()
     print(f"{name:5} {[tuple(spec.shape) for spec in tf.nest.flatten(stage.element_spec)]}")
 
 
-# %%
 def show(images, masks, titles):
     """Images in a row, the edge of each mask drawn on it."""
     _, axes = plt.subplots(1, len(images), figsize=(7.2, 1.7), dpi=90, layout="constrained")
@@ -235,15 +234,15 @@ def timeline(buffer):
     return [(what, start - spans[0][1], stop - spans[0][1]) for what, start, stop in spans]
 
 
-# %% tags=["nbval-ignore-output"]
 lines = {buffer: timeline(buffer) for buffer in (0, 1)}
-_, axes = plt.subplots(2, 1, figsize=(7.2, 2.9), dpi=90, sharex=True, layout="constrained")
+look = {"read": {"color": "0.8", "hatch": "//"}, "step": {"color": TRUTH}}
+
+# %% tags=["nbval-ignore-output"]
+_, axes = plt.subplots(2, 1, figsize=(7.2, 3.4), dpi=90, sharex=True, layout="constrained")
 for axis, (buffer, spans) in zip(axes, lines.items(), strict=True):
     for what, start, stop in spans:
-        look = {"color": "0.8", "hatch": "//"} if what == "read" else {"color": TRUTH}
-        axis.barh(what, stop - start, left=start, edgecolor="k", **look)
-    axis.set_title(f"prefetch({buffer}): {spans[-1][2]:.2f} seconds in all", fontsize=10)
-axes[1].set(xlabel="seconds", xlim=0)
+        axis.barh(what, stop - start, left=start, edgecolor="k", **look[what])
+    axis.set(title=f"prefetch({buffer}): {spans[-1][2]:.2f} seconds", xlabel="seconds", xlim=0)
 plt.show()
 
 # %%
@@ -460,8 +459,6 @@ print(transformed(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().a
 
 # %% [markdown]
 # The staircase is mirrored. Colour changes apply only to the image. `recoloured` scales the distance of each pixel from the image's mean, by one number per image: that is contrast.
-#
-# Now put them together: `augment` draws ten numbers per image and uses three. They follow from `seed` alone, because `stateless_uniform` keeps no state. About half of the images are flipped; all are turned a little, and changed in contrast. (The module's version uses all ten: it can also flip upside down, magnify, shift, turn by quarters, and change light and saturation. Later notebooks need that.)
 
 
 # %%
@@ -471,6 +468,11 @@ def recoloured(images, contrast):
     return tf.clip_by_value(mean + contrast * (images - mean), 0.0, 1.0)
 
 
+# %% [markdown]
+# Now put them together: `augment` draws ten numbers per image and uses three. They follow from `seed` alone, because `stateless_uniform` keeps no state. About half of the images are flipped; all are turned a little, and changed in contrast. (The module's version uses all ten: it can also flip upside down, magnify, shift, turn by quarters, and change light and saturation. Later notebooks need that.)
+
+
+# %%
 def augment(images, masks, seed):  # a batch, image and mask moved by one geometry
     numbers = tf.random.stateless_uniform((10, tf.shape(images)[0]), seed, -1.0, 1.0)
     mirror, angle = tf.where(numbers[0] < 0, -1.0, 1.0), 2 * math.pi * (0.01 * numbers[2])
