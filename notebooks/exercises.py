@@ -95,11 +95,11 @@ def place_of(node):
 
 
 def questions(chapter):
-    """The exercises of a chapter, by number, without the answers in italics."""
+    """The exercises of a chapter, by number, without italics."""
     text = chapter.cells[-1].source.partition("## Exercises")[2]
     found = re.split(r"^(\d)\. ", text.partition("\nNext:")[0], flags=re.M)[1:]
     return {
-        number: re.sub(r"(`[^`]*`)|\*[^*]+\*", r"\1", body.partition("\n\n")[0]).strip()
+        number: re.sub(r"(`[^`]*`)|\*([^*]+)\*", r"\1\2", body.partition("\n\n")[0]).strip()
         for number, body in zip(found[::2], found[1::2], strict=True)
     }
 

@@ -41,7 +41,14 @@ def test_each_has_three_open_exercises_and_no_answer(name):
     asked = [c.source for c in notebook.cells[1:] if c.cell_type == "markdown"]
     assert [text[:4] for text in asked] == ["**1.", "**2.", "**3."]
     words = [re.sub(r"`[^`]*`|\*\*", "", text) for text in asked]
-    assert not any("*" in text for text in words)  # answers are in italics
+    assert not any("*" in text for text in words)
+
+
+def test_what_a_chapter_asks_in_italics_is_asked():
+    text = "## Exercises\n\n1. Of the *next car*, `2 * 3 * 4`?\n2. The *last*.\n\nNext: 02"
+    chapter = nbformat.from_dict({"cells": [{"source": text}]})
+    asked = exercises.questions(chapter)
+    assert asked == {"1": "Of the next car, `2 * 3 * 4`?", "2": "The last."}
 
 
 def test_each_chapter_s_solutions_need_no_other_chapter(tmp_path):

@@ -37,7 +37,8 @@ IGNORED = {
         'print(f"{kind} {DATA}, dice of {len(scores)} test images: {np.mean(scores):.3f}")',
     ],
     "02_pipeline": [
-        "def timeline(buffer):",
+        "_, axes = plt.subplots(2, 1, figsize=(7.2, 3.4), dpi=90, sharex=True, "
+        'layout="constrained")',
         "def article(calls=None):",
     ],
     "04_simple_model": [
@@ -106,6 +107,10 @@ IGNORED = {
 # Numbers in prose that no cell and no record shows: notebook -> number, and where it comes from.
 QUOTED = {
     "01_data": {"5,088": "the competition's training set"},
+    "02_pipeline": {
+        "3.13": "the last Keras whose layers read masks between 0 and 1",
+        "3.14": "the first Keras whose layers read masks by nearest",
+    },
     "11_your_own": {"0.975": "KEEP in unet_tf/plan/rules.py"},
     "10_results": {"4.303": "Student's t, two degrees of freedom", "1.96": "the normal's"},
 }

@@ -50,7 +50,7 @@ from unittest import mock
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from unet_tf import data, kaggle, pets, rendered
@@ -68,38 +68,35 @@ folder = data.find() if DATA == "cars" else pets.like_carvana()
 #
 # ## What segmentation is
 #
-# You can ask a network four questions about a picture, each more exact than the one before. The
-# cell renders two cars and draws an answer to each.
+# You can ask different questions about a picture. The cell renders a car and draws three answers.
 
 # %%
-views = [car_pictures.render(car_shapes.make_car(1, number), 4) for number in (0, 3)]
-grey = [Image.fromarray(view).convert("L").filter(ImageFilter.MedianFilter(5)) for view, _ in views]
-street = np.hstack([np.asarray(picture)[20:290, 50:430] for picture in grey]) // 16 * 16
-objects = np.hstack([number * mask[20:290, 50:430] for number, (_, mask) in enumerate(views, 1)])
+view, mask = car_pictures.render(car_shapes.make_car(1, 3), 4)
+rows, columns = np.nonzero(mask)
+left, top, width, height = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
+share = mask[top : top + height, left : left + width].mean()
 
-titles = ["Classification: what is in it? Cars", "Detection: a box for each object"]
-titles += ["Semantic segmentation: a class for each pixel"]
-titles += ["Instance segmentation: an object for each pixel"]
-_, axes = plt.subplots(2, 2, figsize=(7.4, 3.4), dpi=80, layout="constrained")
-for axis, title in zip(axes.flat, titles, strict=True):
-    axis.imshow(street, cmap="gray", vmin=-80, vmax=255, interpolation="nearest")
-    axis.set_title(title, fontsize=9)
+titles = [
+    "Classification: a car",
+    f"Detection: the box is {share:.0%} car",
+    "Segmentation: its pixels",
+]
+_, axes = plt.subplots(1, 3, figsize=(7.4, 1.9), dpi=100, layout="constrained")
+for axis, title in zip(axes, titles, strict=True):
+    axis.imshow(view.mean(axis=-1) // 16, cmap="gray", interpolation="nearest")
+    axis.set_title(title, fontsize=10)
     axis.axis("off")
-for number, colour in ((1, "tab:blue"), (2, "gold")):
-    rows, columns = np.nonzero(objects == number)
-    corner, size = (columns.min(), rows.min()), (np.ptp(columns), np.ptp(rows))
-    axes[0, 1].add_patch(plt.Rectangle(corner, *size, fill=False, linewidth=2))
-    for axis, paint in zip(axes[1], ("tab:green", colour), strict=True):
-        axis.contourf(objects == number, [0.5, 1], colors=[paint], alpha=0.75)
-        axis.contour(objects == number, [0.5], colors="k", linewidths=1.5)
+axes[1].add_patch(plt.Rectangle((left, top), width, height, fill=False, linewidth=2))
+axes[2].contourf(mask, [0.5, 1], colors=["w"], hatches=["//"], alpha=0.7)
+axes[2].contour(mask, [0.5], colors="k", linewidths=1.5)
 plt.show()
 
 # %% [markdown]
-# *Classification* gives one answer per image. *Detection* gives a box per object, with much in it
+# *Classification* gives one answer per image. *Detection* gives a box per object, with a part in it
 # that is not car. *Semantic segmentation* gives a class for each pixel, here car or background: the
 # outline is there, but two cars that touch become one area. *Instance segmentation* also tells one
-# car from the other. This course is about the third question. Its answer, a picture of 0 and 1, is
-# called a *mask*.
+# car from the other; [notebook 00](00_start.ipynb) draws the difference. This course is about
+# semantic segmentation. Its answer, a picture of 0 and 1, is called a *mask*.
 #
 # People segment where a box is too coarse: to measure a tumour, to find the road before a car, to
 # count roofs in an aerial photograph, or, as here, to cut out a product for a shop.
@@ -241,9 +238,11 @@ from unet_tf.data import read_image, read_mask
 def show(pictures, columns, size):
     """Pictures in rows of `columns`, from `{title: pixels}`; size in inches."""
     rows = math.ceil(len(pictures) / columns)
-    _, axes = plt.subplots(rows, columns, figsize=size, dpi=80, layout="constrained")
+    _, axes = plt.subplots(rows, columns, figsize=size, dpi=90, layout="constrained")
     for axis, (title, pixels) in zip(axes.flat, pictures.items(), strict=False):
-        axis.imshow(pixels, cmap="gray", vmin=0, vmax=1)
+        if pixels.ndim == 3:  # fewer shades keep this file small
+            pixels = (pixels * (1 if pixels.dtype == np.uint8 else 255)).astype("uint8") // 16 * 16
+        axis.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set_title(title, fontsize=9)
         axis.axis("off")
     plt.show()
@@ -314,7 +313,7 @@ show({"image": image, "mask": mask, "overlay": overlay(image, mask, mask)}, 3, (
 
 # %%
 paths = sorted(images_folder.iterdir())
-show({path.stem[-2:]: read_image(path) for path in paths[::2]}, 8, (7.2, 0.9))
+show({f"view {path.stem[-2:]}": read_image(path) for path in paths[::2]}, 4, (7.2, 2.8))
 
 # %% [markdown]
 # The turntable goes round once, 22.5 degrees per view. The car's shape changes; its colour, its
@@ -337,18 +336,26 @@ print(f"{sum(i.stem in m.stem for i, m in by_order)} of {len(by_order)} pairs ar
 # %% [markdown]
 # From the gap on, each image has the mask of the next view, and no error is raised. A strict `zip`
 # would notice that one list is shorter, unless an image is missing elsewhere too. Below, green is
-# where the two masks agree; red is the car without its mask, and blue is the mask without a car.
+# where the two masks agree; red is the car without its mask, and blue is the mask without a car. The
+# black line is the car's true outline, the white line that of the mask it was given.
 
 # %%
 image_path, mask_path = by_order[4]
 truth = read_mask(masks_folder / f"{image_path.stem}_mask.gif")
-wrong = overlay(read_image(image_path), truth, read_mask(mask_path))
-right = overlay(read_image(image_path), truth, truth)
-show({"paired by name": right, "paired by order": wrong}, 2, (6, 2.1))
+photograph = read_image(image_path) // 16 * 16
+_, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), dpi=90, layout="constrained")
+for axis, given in zip(axes, (truth, read_mask(mask_path)), strict=True):
+    axis.imshow(overlay(photograph, truth, given), interpolation="nearest")
+    axis.contour(given, [0.5], colors="w", linewidths=1.5)
+    axis.contour(truth, [0.5], colors="k", linewidths=1)
+    axis.axis("off")
+axes[0].set_title("paired by name", fontsize=9)
+axes[1].set_title("paired by order", fontsize=9)
+plt.show()
 
 # %% [markdown]
-# The mask of the next view fits the middle of the car and misses at both ends. A network trained on
-# such pairs learns blurred outlines, and nothing in the training tells you why.
+# The mask of the next view fits the middle of the car, and is wrong at its front, its back and below
+# it. A network trained on such pairs is shown wrong outlines, and no error message tells you.
 #
 # So pair by name: make a dictionary of the masks, and ask it for the name of each image.
 
@@ -403,9 +410,8 @@ print(f"{pairs[3].image.name} belongs to {pairs[3].mask.name}")
 # %% [markdown]
 # ## How much of a frame is car?
 #
-# How much is there to find? For up to 40 cars, read the masks, take the share of car pixels of
-# each, and add the masks up for their mean. One mask at a time is in memory: 640 of full size would
-# fill 1.6 GB.
+# How much is there to find? Read the masks of up to 40 cars. Note the share of car pixels in each, and
+# add the masks up for their mean. One mask at a time is in memory: 640 of full size would fill 1.6 GB.
 
 # %%
 some, shares, mean_mask = pairs[:640], [], 0
@@ -415,9 +421,9 @@ for _, path in some:
     mean_mask = mean_mask + mask / np.float32(len(some))
 print(f"car share of a frame, {kind} {DATA}: mean {np.mean(shares):.2f}")
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.5), dpi=80, layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.5), dpi=90, layout="constrained")
 left.hist(shares, bins=24, color=TRUTH)
-left.set_title(f"{kind}: {min(shares):.2f} to {max(shares):.2f}", fontsize=9)
+left.set_title(f"{kind}: from {min(shares):.2f} to {max(shares):.2f} of a frame", fontsize=9)
 left.set(xlabel="car share of a frame", ylabel="images")
 right.imshow(mean_mask, cmap="gray", vmin=0, vmax=1)
 right.set_title(f"mean of {len(some)} masks", fontsize=9)
@@ -429,8 +435,8 @@ plt.show()
 # right in most of its pixels. So the share of right pixels (accuracy) is a poor score, and notebook
 # 03 introduces a better one. On the right, the mean mask is white where nearly every frame has car.
 # Cut at one half it is a prediction too, the same for every image. It ignores the image and still
-# hits a lot, because the cars stand in one place. From notebook 03 on, this *constant baseline*
-# stands beside every score.
+# hits a lot, because the cars stand in one place. It is called the *constant baseline*, and from
+# notebook 03 on you compare your scores with it.
 #
 # ## Split by car
 #
@@ -524,15 +530,14 @@ sisters = [image for image, _ in by_image.train if group_of(image) == group_of(s
 sisters.sort(key=lambda path: abs(int(path.stem[-2:]) - int(seen.stem[-2:])))
 pictures = {f"validation: view {seen.stem[-2:]}": read_image(seen)}
 pictures |= {f"training: view {path.stem[-2:]}": read_image(path) for path in sisters[:2]}
-show(pictures, 3, (6.6, 1.7))
+show(pictures, 3, (7.2, 1.9))
 
 # %% [markdown]
 # A network trained on this split has seen the same car, a step or two of the turntable away, with
 # its masks. Its score may tell you partly how well it remembers. How much does that add? Notebook 10
 # measures it, on rendered cars, with five trainings of each kind: +0.0002 of dice, with a 95%
-# interval from -0.0076 to +0.0081. That is within the noise. These cars resemble each other, so the
-# memory of one helps little on the next view; on other data it may be more. Split by car anyway: it
-# costs nothing, and its score answers your question without this doubt.
+# interval from -0.0076 to +0.0081. That is within the noise; on other data it may be more. Split by
+# car anyway: it costs one argument, and its score answers your question without this doubt.
 #
 # ## Downloads and zips
 #
@@ -566,9 +571,10 @@ for name in ("leaving.zip", "short.zip"):
         kaggle.extract(first / name, first)
     except kaggle.KaggleError as error:
         print(f"{error}\n")
+print("written outside:", list(first.parent.parent.glob("outside*")))
 
 # %% [markdown]
-# Both raise an error with the reason, and no file has been written. `kaggle.extract` is Python's
+# Both raise an error with the reason, and nothing was written outside. `kaggle.extract` is Python's
 # `zipfile` with three habits added: it checks where each member would go, it skips what is there
 # already, and it gives a file its name only when the file is whole.
 #
@@ -612,7 +618,7 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 # code with gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. Pair files wrongly. Take the first 160 pairs, lose the mask of image 20, and pair what is left by order. How many
-#    pairs are wrong? Then ask the score: which dice has the wrong mask with the right one, on average over the wrong pairs?
+#    pairs are wrong? Then ask the score: which dice does a wrong mask reach against the right one, on average?
 #    And if each image gets the mask of the same view of the *next car*? What would you notice in a training?
 # 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32 pixels, the
 #    smallest squared difference), and hand in its mask. Do it with a split by image and with a split by car. How much does

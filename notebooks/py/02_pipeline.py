@@ -7,7 +7,7 @@
 #
 # - turn a list of files into batches of images and masks, stage by stage, and see where each stage goes wrong;
 # - resize photographs without losing thin things, and augment image and mask with one geometry;
-# - follow, event by event, what each stage does for speed, and count the files that it reads.
+# - see on a timeline what prefetch does for speed, and count the readings that a cache saves.
 #
 # **You need**
 #
@@ -43,7 +43,6 @@ import os
 import tempfile
 import threading
 import time
-from collections import defaultdict
 
 import keras
 import matplotlib.pyplot as plt
@@ -53,7 +52,7 @@ from keras import layers
 from PIL import Image
 
 from unet_tf import data, pipeline
-from unet_tf.data import keep_freed_memory, open_image, read_image, read_mask, to_rgb
+from unet_tf.data import keep_freed_memory, read_image, read_mask
 from unet_tf.pipeline import untuned
 from unet_tf.plot import TRUTH
 
@@ -114,7 +113,7 @@ def article_mask(path):
 
 
 # %% [markdown]
-# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. The cell prints the shapes and draws the first batch, the edge of each mask in green.
+# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. The cell prints the shapes and draws the first batch, the edge of each mask in green and black.
 
 # %%
 photographs = tf.data.Dataset.from_tensor_slices(images[:10]).map(article_image)
@@ -130,7 +129,8 @@ def show(images, masks, titles):
     _, axes = plt.subplots(1, len(images), figsize=(7.2, 1.7), dpi=90, layout="constrained")
     for axis, image, mask, title in zip(axes, images, masks, titles, strict=True):
         axis.imshow(image)
-        axis.contour(np.squeeze(mask), [0.5], colors=[TRUTH], linewidths=1)
+        axis.contour(np.squeeze(mask), [0.5], colors="k", linewidths=3)
+        axis.contour(np.squeeze(mask), [0.5], colors=[TRUTH], linewidths=1.5)
         axis.set_title(title, fontsize=9)
         axis.axis("off")
     plt.show()
@@ -212,51 +212,18 @@ print("cache, shuffle: ", *passes(numbers.cache().shuffle(8, seed=1)))
 #
 # Your GPU should not wait for the disk. `prefetch` runs the stages before it in the background: while a training step is under way, the next elements are read. Its *buffer* says how many at most; `prefetch(0)` means none.
 #
-# First the order of events, without a clock: `trace` notes each reading and each step as it ends. A step here is as slow as a reading: it ends only when the next element has been read. Follow who waits for whom.
+# Each of six readings and six steps takes 50 ms here, in which the CPU is free, as it is while a file comes from a disk or a GPU computes. `timeline` notes when each began and ended.
 
 
 # %%
-def trace(buffer, calls=None, count=4, after=None):
-    """Readings and steps of one pass, in the order in which they end; `after`: {one: another}."""
-    events, ended = [], defaultdict(threading.Event)
-
-    def end(what, number):  # not before the other has ended, or ten minutes later
-        name = f"{what} {number}"
-        if name in (after or {}):
-            ended[after[name]].wait(600)
-        events.append(name)
-        ended[name].set()
-        return number
-
-    def read(number):
-        return tf.numpy_function(lambda number: end("read", number), [number], tf.int64)
-
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = 2  # two readers, on any machine
-    stream = tf.data.Dataset.range(count).with_options(options).map(read, calls)
-    for number in stream.prefetch(buffer):
-        end("step", number)
-    return events
-
-
-print("prefetch(0):", ", ".join(trace(0)))
-print("prefetch(1):", ", ".join(trace(1, after={f"step {n}": f"read {n + 1}" for n in range(3)})))
-
-# %% [markdown]
-# Without prefetch reading and training take turns. With `prefetch(1)` each step ends after the reading of the next element: both ran at the same time.
-#
-# Now the same with a clock. Each of six readings and six steps takes 50 ms, in which the CPU is free, as it is while a file comes from a disk or a GPU computes. The bars show when each began and ended.
-
-
-# %% tags=["nbval-ignore-output"]
 def timeline(buffer):
-    """(what, start, stop) of six readings and six steps, in seconds."""
-    spans, begin = [], time.perf_counter()
+    """(what, start, stop) of six readings and six steps, in seconds from the first reading."""
+    spans = []
 
     def work(what, number):
-        start = time.perf_counter() - begin
+        start = time.perf_counter()
         time.sleep(0.05)
-        spans.append((what, start, time.perf_counter() - begin))
+        spans.append((what, start, time.perf_counter()))
         return number
 
     def read(number):
@@ -264,16 +231,18 @@ def timeline(buffer):
 
     for number in tf.data.Dataset.range(6).map(read).prefetch(buffer):
         work("step", number)
-    return spans
+    return [(what, start - spans[0][1], stop - spans[0][1]) for what, start, stop in spans]
 
 
 lines = {buffer: timeline(buffer) for buffer in (0, 1)}
-_, axes = plt.subplots(2, 1, figsize=(7.2, 2.8), dpi=80, sharex=True, layout="constrained")
+look = {"read": {"color": "0.8", "hatch": "//"}, "step": {"color": TRUTH}}
+
+# %% tags=["nbval-ignore-output"]
+_, axes = plt.subplots(2, 1, figsize=(7.2, 3.4), dpi=90, sharex=True, layout="constrained")
 for axis, (buffer, spans) in zip(axes, lines.items(), strict=True):
     for what, start, stop in spans:
-        look = {"color": "0.8", "hatch": "//"} if what == "read" else {"color": TRUTH}
-        axis.barh(what, stop - start, left=start, edgecolor="k", **look)
-    axis.set_title(f"prefetch({buffer}): {spans[-1][2]:.2f} seconds in all", fontsize=10)
+        axis.barh(what, stop - start, left=start, edgecolor="k", **look[what])
+    axis.set(title=f"prefetch({buffer}): {spans[-1][2]:.2f} seconds", xlabel="seconds", xlim=0)
 plt.show()
 
 # %%
@@ -284,22 +253,21 @@ for buffer, spans in lines.items():
     print(f"prefetch({buffer}): at least {min(beside, 3)} of 6 readings ran beside a step")
 
 # %% [markdown]
-# In the upper picture reader and step alternate: twelve times 50 ms. In the lower one each reading but the first runs beside a step: seven times 50 ms, and the waits in between are gone.
+# In the upper picture reading and step take turns: twelve times 50 ms. In the lower one each reading but the first runs beside a step: seven times 50 ms.
 #
 # Prefetch moves work and removes none. It gains where one side leaves the CPU free while the other works. If the step itself needs all your cores, as a training on the CPU does, prefetch hides little.
 #
 # ## Nearest or area
 #
-# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and the others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels that it covers. `resized` does both; `read_resized`, which reads a file, is explained below.
+# The article resizes photographs by *nearest neighbour*: each new pixel is one old pixel, and the others are thrown away. The other way is *area*: each new pixel is the mean of all old pixels whose centres it covers. `resized` does both; `read_resized`, which reads a file, is explained below.
 
 
 # %%
-def resized(pixels, image_size, resize="area", box=None):
+def resized(pixels, image_size, resize="area"):
     """uint8 (H, W) or (H, W, 3), resized to (height, width) by "area" or "nearest"."""
     height, width = image_size
     if resize == "area":
-        area = Image.Resampling.BOX
-        return np.asarray(Image.fromarray(pixels).resize((width, height), area, box))
+        return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
     rows, columns = (  # float32, as in tf.image.resize: the article's pixels to the bit
         ((np.arange(new, dtype="float32") + 0.5) * np.float32(old / new)).astype(int)
         for new, old in zip(image_size, pixels.shape, strict=False)
@@ -309,12 +277,10 @@ def resized(pixels, image_size, resize="area", box=None):
 
 def read_resized(path, image_size):
     """A photograph at `image_size`, and the size that it has in the file."""
-    image = open_image(path, at_least=[3 * side for side in image_size])
-    width, height = image.info["size"]
-    drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
-    scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
-    box = (0, 0, width / scale, height / scale)  # the last pixel may be a part of one
-    return resized(to_rgb(image), image_size, box=box), (height, width)
+    image = Image.open(path)
+    size = image.height, image.width
+    image.draft("RGB", [3 * side for side in image_size[::-1]])  # Pillow: (width, height)
+    return resized(np.asarray(image.convert("RGB")), image_size), size
 
 
 # %% [markdown]
@@ -330,7 +296,7 @@ for column in (0, 1):
 # %% [markdown]
 # Nearest makes the antenna vanish, or makes it twice as thick, depending on a shift by one pixel. That is *aliasing*. Area has it at half brightness in both cases, and a network can learn from that.
 #
-# Now a real file. The next cell finds the window where the two ways differ most, and enlarges it. Compare thin lines and letters with those of the file on the left.
+# Now a real file. The next cell finds the window where the two ways differ most, and enlarges it. Compare the thin lines with those of the file on the left.
 
 # %%
 pixels = read_image(images[0])
@@ -364,7 +330,7 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 #
 # ### Small from the start
 #
-# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel the mean of those it stands for. The second function above, `read_resized`, takes the smallest that is still three times as large as asked for, and resizes that by area. (The module's also reads by nearest, takes shares of an image's own size, and turned files.)
+# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel about the mean of those it stands for. The second function above, `read_resized`, asks for that with Pillow's `draft`: for the smallest that is still three times as large as needed. Then it resizes by area. (The module's version also turns photographs upright, names a file that it cannot decode, and counts a last pixel by its part.)
 #
 # Carvana's photographs are 1918x1280. Enlarge the one from above to that, save it, and read it in three ways. The cell prints the mean difference of each from exact areas, which `tf.image.resize` computes from all the pixels.
 
@@ -378,25 +344,39 @@ off = [np.abs(way - exact).mean() / 255 for way in (*ways, read_resized(file, (9
 print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".format(*off))
 
 # %% [markdown]
-# Small from the start is close to area, and nearest is not. It is also faster; the last section measures that. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
+# Small from the start is close to the exact area, and nearest is not. (Area itself is a little off: Pillow counts whole pixels, and rounds to whole numbers.) It also has fewer pixels to compute; the last section times whole readings. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
 #
 # ## Reading in parallel
 #
-# While one file comes from the disk, another can be decoded. `num_parallel_calls` lets `map` work on several elements at once. Take two elements, and let the first be a large file, whose reading ends after the second one's. Compare the order of the readings with that of the steps.
+# While one file comes from the disk, another can be decoded. `num_parallel_calls` lets `map` work on several elements at once. Take two elements. The first is the larger file: its reading waits until the second one's has ended. Compare the order of the readings with that of the steps.
 
 # %%
-print(", ".join(trace(buffer=0, calls=2, count=2, after={"read 0": "read 1"})))
+ended, second = [], threading.Event()
+
+
+def read(number):
+    if number == 0:
+        second.wait(60)
+    ended.append(int(number))
+    second.set()
+    return number
+
+
+options = tf.data.Options()
+options.threading.private_threadpool_size = 2  # two readers, on any machine
+stream = tf.data.Dataset.range(2).with_options(options)
+stream = stream.map(lambda number: tf.numpy_function(read, [number], tf.int64), 2)
+print(f"steps get {[int(number) for number in stream]}, readings ended {ended}")
 
 # %% [markdown]
-# The second reading ended while the first was still under way, so both ran at once. The steps still get them in the order of the list. A parallel `map` also reads ahead of the step, and so does part of what `prefetch` does. With `AUTOTUNE` tf.data chooses the number, by your cores.
+# The second reading (1) ended while the first (0) was still under way, so both ran at once. The steps still get them in the order of the list. With `AUTOTUNE` tf.data chooses how many run at once.
 #
-# Now our own stages. `decoded` reads with the two functions of notebook 01: they take every encoding, and an error names its file. They are Python, and `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so `ensure_shape` states it. `read` is for other than black and white masks (notebooks 08 and 09). `keep_freed_memory` makes the C library keep the memory of each image for the next one. (The module's version also finds a pair by its number, for a cache in a file.)
+# Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`, which takes every encoding and names a file that is wrong. Both are Python, and `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so `ensure_shape` states it. Other masks than black and white need another `read` (notebooks 08 and 09). `keep_freed_memory` makes the C library keep the memory of each image for the next one. (The module's version also finds a pair by its number, for a cache in a file.)
 #
 # The elements stay `uint8`, a quarter of the size of floats, until they are batches. That saves memory in the cache.
 
 # %%
 AUTOTUNE = tf.data.AUTOTUNE
-fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
 def decoded(pairs, image_size=(96, 128), read=read_mask):
@@ -444,9 +424,9 @@ print("a second epoch repeats the first:", np.array_equal(first, second))
 print("after a restart it does:", np.array_equal(first, restarted))
 
 # %% [markdown]
-# Image and mask agree but for a few pixels on the edge; the mask is read by nearest, so it stays 0 and 1. For a training that you never stop, those two layers are all you need.
+# Image and mask agree but for a few pixels on the edge. The mask is read by nearest, so it stays 0 and 1. That holds from Keras 3.14 on: 3.13, which Colab and Kaggle may still have, mixes 0 and 1 into values between, and you must round them. With that, the two layers serve a training that you never stop.
 #
-# The last line shows what they lack. A layer draws its numbers one after another and remembers where it is. Made anew, as in a restarted program, it begins at the first draw: a training that was stopped would see the images of the first epochs again. And where several threads augment at once, chance decides which image gets which draw. So draw by hand: the numbers of an image shall follow from the seed, the epoch and its place, and from nothing else.
+# The last line shows what they lack. A layer draws its numbers one after another and remembers where it is. Made anew, as in a restarted program, it begins at the first draw: a training that was stopped would see the images of the first epochs again. And where several threads augment at once, chance decides which image gets which draw. So draw by hand: an image's numbers should follow from the seed, the epoch and its place, and from nothing else.
 #
 # With those numbers you make one matrix for image and mask. It says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `transformed` then reads there: a weighted mean of the pixels around (`BILINEAR`), or the closest pixel (`NEAREST`). Beyond the edge it sees the image mirrored.
 #
@@ -489,7 +469,7 @@ def recoloured(images, contrast):
 
 
 # %% [markdown]
-# Now put them together: `augment` draws ten numbers per image and uses three. They follow from `seed` alone, because `stateless_uniform` keeps no state. Half of the images are flipped; all are turned a little, and changed in contrast. (The module's version uses all ten: it can also flip upside down, magnify, shift, turn by quarters, and change light and saturation. Later notebooks need that.)
+# Now put them together: `augment` draws ten numbers per image and uses three. They follow from `seed` alone, because `stateless_uniform` keeps no state. About half of the images are flipped; all are turned a little, and changed in contrast. (The module's version uses all ten: it can also flip upside down, magnify, shift, turn by quarters, and change light and saturation. Later notebooks need that.)
 
 
 # %%
@@ -535,6 +515,9 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 
 
 # %%
+fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
+
+
 def cache_file(folder, pairs, *settings):
     """The path of a cache for exactly these files and settings."""
     files = [(str(path), os.stat(path).st_mtime_ns) for pair in pairs for path in pair]
@@ -671,12 +654,13 @@ def rate(batches):
 
 ways = {"article, as written": article(), "article, parallel map": article(AUTOTUNE)}
 ways |= {"ours": dataset(large), "ours, from the cache": dataset(large, cache="memory")}
-ways["ours, from the cache, augmented"] = dataset(large, 32, True, True, "memory")
+ways["ours, from the cache, augmented"] = dataset(large, 32, augment=True, cache="memory")
 rates = {way: max(rate(batches), rate(batches)) for way, batches in ways.items()}
 _, axis = plt.subplots(figsize=(7.2, 2.4), dpi=80, layout="constrained")
 bars = axis.barh([*rates], [*rates.values()], color="0.6", log=True)
 axis.bar_label(bars, fmt="%.0f", padding=3)
 axis.set(xlim=(1, 4 * max(rates.values())), xlabel="images per second", ylim=(4.6, -0.6))
+axis.set_title("One pass over 32 pairs of 1918x1280: longer bars are faster", fontsize=10)
 plt.show()
 
 # %%
@@ -686,9 +670,9 @@ print(f"a pass from the cache is over 5 times as fast as the article's reading: 
 # %% [markdown]
 # The numbers beside the bars are those of one machine, at one moment; yours will differ.
 #
-# - Our reading decodes each photograph small from the start. The article's decodes all pixels and turns them into floats before it resizes.
+# - Our reading takes several files at once, decodes each photograph small from the start, and leaves the masks to Pillow. The article's decodes all pixels and turns them into floats before it resizes. The bars do not tell which of these gains how much.
 # - A pass from the cache only stacks images. Augmentation costs time in every pass.
-# - A parallel `map` gains at most the number of cores.
+# - A parallel `map` of work that keeps the cores busy, such as decoding, gains at most a factor of their number.
 # - `prefetch` has nothing to hide behind here, since no step follows. The timeline above shows what it does beside one.
 #
 # ## Images without masks
@@ -702,13 +686,13 @@ for paths in (unseen[:32], unseen[32:]):
     print(f"{batch.dtype.name} {batch.shape}")
 
 # %% [markdown]
-# Each element is a batch of images, without masks, as `model.predict` expects. The order is that of the list, so the first prediction belongs to the first name.
+# Each is a batch of images, without masks, as `model.predict` expects. The order is that of the list, so the first prediction belongs to the first name.
 #
 # ## What we saw
 #
 # - You turned paths into batches with `map`, `zip`, `batch` and `prefetch`, and saw what goes wrong: dropped images, pairs torn apart by shuffling before `zip`, batches of few cars, and random choices frozen by a cache.
 # - Nearest made thin things vanish, area kept them; masks stayed nearest. Image and mask went through one matrix, and the same seed gave the same bits.
-# - You followed a trace, then a timeline: with `prefetch` the next element is read while a step is under way. A parallel `map` read two at once and kept their order. You counted: with a cache the second epoch reads no file.
+# - On a timeline you saw that with `prefetch` the next element is read while a step is under way. A parallel `map` read two at once and kept their order. You counted: with a cache the second epoch reads no file.
 #
 # ## Exercises
 #
