@@ -116,6 +116,7 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
     tall = (5.8 / len(heads) * height / width + below) * len(images)
     size = (5.8, tall + 0.4 + legend)
     figure = plt.figure(figsize=size, dpi=100, layout="constrained")
+    figure.get_layout_engine().set(rect=(0, below / size[1], 1, 1 - below / size[1]))  # last title
     axes = figure.subplots(len(images), len(heads), squeeze=False)
     for number, (row, image, *masks) in enumerate(zip(axes, images, *columns, strict=True)):
         masks = [np.squeeze(mask) for mask in masks]
@@ -179,7 +180,7 @@ def curves(history, names=("loss", "hard_dice"), title=None, constant=None):
     )
     for axis, name in zip(axes[0], names, strict=True):
         epochs = range(1, len(history[name]) + 1)
-        axis.plot(epochs, history[name], "o-", ms=3, color="0.6", label="training")
+        axis.plot(epochs, history[name], "o:", ms=3, color="0.5", label="training")
         axis.plot(epochs, history[f"val_{name}"], "o-", ms=3, color=TRUTH, label="validation")
         axis.set(xlabel="epoch", title=name.replace("_", " "))
         if constant is not None and name == names[-1]:
