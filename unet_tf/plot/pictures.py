@@ -116,7 +116,9 @@ def rows(images, truths, predictions=None, labels=None, titles=None):
     tall = (5.8 / len(heads) * height / width + below) * len(images)
     size = (5.8, tall + 0.4 + legend)
     figure = plt.figure(figsize=size, dpi=100, layout="constrained")
-    figure.get_layout_engine().set(rect=(0, below / size[1], 1, 1 - below / size[1]))  # last title
+    # Room for the last title, also where a notebook cuts the figure to what is drawn in it.
+    figure.get_layout_engine().set(rect=(0, below / size[1], 1, 1 - below / size[1]))
+    figure.add_artist(plt.Rectangle((0, 0), 1, 1, fill=False, linewidth=0))
     axes = figure.subplots(len(images), len(heads), squeeze=False)
     for number, (row, image, *masks) in enumerate(zip(axes, images, *columns, strict=True)):
         masks = [np.squeeze(mask) for mask in masks]
