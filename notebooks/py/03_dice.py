@@ -358,7 +358,8 @@ for axis in (None, (1, 2, 3)):
 # ### The batch decides
 #
 # A pooled score of a data set is usually the mean over its batches. `over_batches` does that. Score
-# two large cars, found, and two small ones, missed, in two orders.
+# two large cars, found, and two small ones, missed, in two orders. (`batch_mean` returns one number for
+# a batch, too; the next section needs it.)
 
 
 # %%
@@ -367,6 +368,11 @@ def over_batches(score, truth, prediction, batch_size):
     starts = range(0, len(truth), batch_size)
     batches = [slice(start, start + batch_size) for start in starts]
     return np.mean([score(truth[batch], prediction[batch]) for batch in batches])
+
+
+def batch_mean(y_true, y_pred):
+    """Mean hard dice of a batch, a scalar."""
+    return ops.mean(hard_dice(y_true, y_pred))
 
 
 for order in ([0, 0, 1, 1], [0, 1, 0, 1]):
@@ -381,15 +387,9 @@ for order in ([0, 0, 1, 1], [0, 1, 0, 1]):
 # ### The short last batch
 #
 # Averaging over batches has a flaw of its own, pooled or not. Five images in batches of four leave
-# a last batch of one. Let the first four be perfect and the fifth be missed: the truth is 4/5.
-
-
+# a last batch of one. Let the first four be perfect and the fifth be missed: the truth is 4/5. What
+# does the mean over batches say?
 # %%
-def batch_mean(y_true, y_pred):
-    """Mean hard dice of a batch, a scalar."""
-    return ops.mean(hard_dice(y_true, y_pred))
-
-
 five = np.repeat(truth[None, ..., None], 5, axis=0).astype("float32")
 found_four = five.copy()
 found_four[4] = 0
@@ -469,7 +469,7 @@ print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 # A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of
 # 0 is 0.5, one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient.
 # `pull` sets all 16 logits to one value and returns the largest gradient among the pixels, without
-# its sign.
+# its sign. The grey band is a range that Adam sets; more of that below.
 
 
 # %%
@@ -482,15 +482,6 @@ def pull(loss, logit):
     return float(tf.reduce_max(tf.abs(tape.gradient(value, logits))))
 
 
-print("logit  dice_loss  bce_dice_loss")
-for logit in (0, -4, -8, -12, -20):
-    print(f"{logit:5d}  {pull(dice_loss, logit):9.0e}  {pull(bce_dice_loss, logit):13.0e}")
-
-# %% [markdown]
-# The left column falls by a factor of ten million and more, the right one stays. The same as a curve,
-# with a range that Adam sets; more of that below.
-
-# %%
 logits = np.linspace(-24, 16, 81)
 late, first = 1e-7, 1e-7 / np.sqrt(1 - 0.999)  # of Keras's Adam
 _, axis = plt.subplots(figsize=(7.2, 3.2), dpi=80, layout="constrained")
@@ -661,7 +652,6 @@ small = small_masks(parts.validation)
 mean_mask = small_masks(train).mean(axis=0)
 probability = np.repeat(mean_mask[None], len(small), axis=0)
 
-# %%
 image = data.resized(data.read_image(parts.validation[0].image), (96, 128))
 pale = 0.6 + 0.4 * image / 255
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), dpi=80, layout="constrained")
@@ -683,28 +673,22 @@ plt.show()
 # lowest.
 
 # %%
-hard = (probability >= 0.5).astype("float32")
 per_image = ops.convert_to_numpy(hard_dice(small, probability))
 scores = {
-    "pixel accuracy": np.mean(hard == small),
+    "pixel accuracy": np.mean((probability >= 0.5) == small),
     "hard dice, per image, original size": original.mean(),
     "hard dice, per image, 96x128": per_image.mean(),
-    "hard dice, pooled, 96x128": pooled_dice(small, hard),
+    "hard dice, pooled, 96x128": pooled_dice(small, probability >= 0.5),
     "soft dice, pooled, 96x128, batches of 32": over_batches(pooled_dice, small, probability, 32),
     "IoU of the car, per image, 96x128": np.mean(per_image / (2 - per_image)),
 }
 for name, value in scores.items():
     print(f"{name:41} {value:.3f} ({origin})")
-mean = per_image.mean()
-print(f"the mean dice by the formula makes an IoU of  {mean / (2 - mean):.3f}")
-
-# %%
+print(f"IoU made of the mean dice                 {per_image.mean() / (2 - per_image.mean()):.3f}")
 figure, axis = plt.subplots(figsize=(7.2, 2.8), dpi=80, layout="constrained")
 colours = [plot.TRUTH if "original" in name else "0.7" for name in scores]
-bars = axis.barh(list(scores), list(scores.values()), color=colours)
-axis.bar_label(bars, fmt=" %.3f", fontsize=8)
+axis.bar_label(axis.barh(list(scores), list(scores.values()), color=colours), fmt=" %.3f", size=8)
 axis.set(xlim=(0, 1.1), title=f"One prediction, six scores ({origin} data)")
-axis.title.set_fontsize(9)
 axis.tick_params(axis="y", labelsize=8)
 axis.invert_yaxis()
 plt.show()
