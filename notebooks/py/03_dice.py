@@ -74,11 +74,13 @@ for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
     axis.set_title(title, fontsize=9)
     axis.grid(color="0.7", linewidth=0.6)
     axis.tick_params(length=0)
+for place, word in ((0.5, "missed"), (2, "found"), (3.5, "extra")):
+    axes[2].text(place, 2, word, ha="center", va="center", fontsize=8)
 plt.show()
 
 # %% [markdown]
 # Green is truth that was found, red is truth that was missed, blue is what the prediction adds; the
-# prediction by itself is grey. These three colours mean the same in every notebook.
+# prediction by itself is dark grey. These three colours mean the same in every notebook.
 #
 # Two scores are made of the three counts. *Dice* is twice the overlap, divided by the size of both
 # masks together: a found pixel stands in both, so it counts twice. *IoU*, intersection over union,
@@ -95,9 +97,9 @@ print(f"IoU  = {found}/{union} = {iou:.4f}")
 print(f"2 IoU / (1 + IoU) = {2 * iou / (1 + iou):.4f}")
 
 # %% [markdown]
-# Dice is 2/3 and IoU 1/2, for the same two masks. The formula in the last line always holds: from
-# one score you can work out the other. Compare a score with a published one only when both are
-# dice, or both IoU.
+# Dice is 2/3 and IoU 1/2, for the same two masks. The formula in the last line holds for every pair of
+# masks: from one score you can work out the other. For means over images it does not hold, as you
+# will see at the end. So compare a score with a published one only when both are dice, or both IoU.
 #
 # Larger areas make it easier to see. `shifted` draws two squares of 8x8 pixels, the prediction
 # `offset` pixels to the right of the truth. Try offsets of your own.
@@ -155,8 +157,8 @@ print(f"IoU  {jaccard_score(truth.ravel(), prediction.ravel()):.4f} (scikit-lear
 
 # %% [markdown]
 # You get 2/3 and 1/2 again, from another library. Why check the shapes? It is easy to compare a mask
-# `(4, 4)` with a prediction `(4, 4, 1)`. NumPy then pairs every row with every other row, and raises
-# no error.
+# `(4, 4)` with a prediction `(4, 4, 1)`. NumPy then compares each pixel of the prediction with a whole
+# row of the truth, and raises no error.
 
 # %%
 print(f"NumPy broadcasts them to {(truth & prediction[..., None]).shape}")
@@ -282,17 +284,17 @@ for score in (hard_dice, soft_dice):
     print(f"{score.__name__}: the largest absolute gradient of 32 pixels is {largest:.4f}")
 
 # %% [markdown]
-# The gradient of hard dice is zero everywhere: move a probability a little, and it stays on the same
-# side of the threshold. A training on hard dice would never take a step. So train on soft dice, and
-# score with hard dice.
+# The gradient of hard dice is zero: move a probability a little, and it stays on the same side of the
+# threshold. Only exactly at the threshold does the score jump, and a jump has no gradient. A training
+# on hard dice would never take a step. So train on soft dice, and score with hard dice.
 #
 # (`register_keras_serializable` registers the function with Keras under a name. A saved model that
 # uses it then loads without `custom_objects`.)
 #
 # ### What the smoothing does
 #
-# `SMOOTH` stands above and below the fraction bar, so that 0/0 becomes 1. It has to be small. Take
-# an image with ten pixels of car, none of them found, and raise `SMOOTH`:
+# `SMOOTH` stands above and below the fraction bar, so that 0/0 becomes 1. It should be small. Take
+# an image with ten pixels of car and an empty prediction, and raise `SMOOTH`:
 
 # %%
 print(f"two empty masks: {float(soft_dice(empty[None, ..., None], empty[None, ..., None])[0]):.1f}")
@@ -331,10 +333,10 @@ guess = cars.copy()
 guess[1] = 0  # the small one is missed
 
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.6), dpi=80, layout="constrained")
-for axis, mask, predicted in zip(axes, cars, guess, strict=True):
+for axis, word, mask, predicted in zip(axes, ("found", "missed"), cars, guess, strict=True):
     axis.imshow(plot.overlay(np.full((40, 40, 3), 0.9), mask, predicted))
     axis.set(xticks=[], yticks=[])
-    axis.set_title(f"per-image dice {dice(mask, predicted):.3f}", fontsize=11)
+    axis.set_title(f"{word}: per-image dice {dice(mask, predicted):.3f}", fontsize=11)
 plt.show()
 print(f"per image {float(ops.mean(soft_dice(cars, guess))):.3f}")
 print(f"pooled    {pooled_dice(cars, guess):.3f}")
@@ -342,7 +344,8 @@ print(f"pooled    {pooled_dice(cars, guess):.3f}")
 # %% [markdown]
 # The large car is found (left) and the small one missed (right). Pooled, that is 0.994: the large
 # car hides the small one. In the competition each image matters as much as the next, so the score
-# is the mean over images: 0.500.
+# is the mean over images: 0.500. (Where images are pieces of one large picture, pooling is right:
+# notebook 08 does it.)
 #
 # Keras's loss pools too, unless you name the axes of an image:
 
@@ -354,8 +357,9 @@ for axis in (None, (1, 2, 3)):
 # %% [markdown]
 # ### The batch decides
 #
-# A pooled score of a data set is usually the mean over its batches. `over_batches` below does that,
-# and `batch_mean` is a score for the section after this one. Score two large cars, found, and two small ones, missed, in two orders.
+# A pooled score of a data set is usually the mean over its batches. `over_batches` does that. Score
+# two large cars, found, and two small ones, missed, in two orders. (`batch_mean` returns one number for
+# a batch, too; the next section needs it.)
 
 
 # %%
@@ -377,14 +381,14 @@ for order in ([0, 0, 1, 1], [0, 1, 0, 1]):
     print(f"{names}: " + ", ".join(f"{value:.3f}" for value in values) + " in batches of 1, 2, 4")
 
 # %% [markdown]
-# The same four predictions score anything from 0.500 to 0.994, depending on batch size and order.
+# The same four predictions score 0.500 or 0.994, depending on batch size and order.
 # With one image per batch nothing is pooled, and the score is right.
 #
 # ### The short last batch
 #
 # Averaging over batches has a flaw of its own, pooled or not. Five images in batches of four leave
-# a last batch of one. Let the first four be perfect and the fifth be missed: the truth is 4/5.
-
+# a last batch of one. Let the first four be perfect and the fifth be missed: the truth is 4/5. What
+# does the mean over batches say?
 # %%
 five = np.repeat(truth[None, ..., None], 5, axis=0).astype("float32")
 found_four = five.copy()
@@ -464,12 +468,13 @@ print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 #
 # A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of
 # 0 is 0.5, one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient.
-# `pull` sets all 16 logits to one value and returns the gradient of the pixel with the largest one.
+# `pull` sets all 16 logits to one value and returns the largest gradient among the pixels, without
+# its sign. The grey band is a range that Adam sets; more of that below.
 
 
 # %%
 def pull(loss, logit):
-    """The largest gradient among the pixels of the 4x4 truth, all at one logit."""
+    """The largest absolute gradient among the pixels of the 4x4 truth, all at one logit."""
     logits = tf.fill((1, 4, 4, 1), float(logit))
     with tf.GradientTape() as tape:
         tape.watch(logits)
@@ -477,19 +482,15 @@ def pull(loss, logit):
     return float(tf.reduce_max(tf.abs(tape.gradient(value, logits))))
 
 
-print("logit  dice_loss  bce_dice_loss")
-for logit in (0, -4, -8, -12, -20):
-    print(f"{logit:5d}  {pull(dice_loss, logit):9.0e}  {pull(bce_dice_loss, logit):13.0e}")
-
 logits = np.linspace(-24, 16, 81)
-late, first = 1e-7, 1e-7 / np.sqrt(1 - 0.999)  # of Keras's Adam: see below
+late, first = 1e-7, 1e-7 / np.sqrt(1 - 0.999)  # of Keras's Adam
 _, axis = plt.subplots(figsize=(7.2, 3.2), dpi=80, layout="constrained")
 for loss, style in ((bce_dice_loss, "-"), (dice_loss, "--")):
     pulls = [pull(loss, logit) for logit in logits]
     axis.semilogy(logits, pulls, style, color="k", linewidth=2, label=loss.__name__)
 axis.axhspan(late, first, color="0.8", label=f"Adam: {late:.0e} (late) to {first:.1e} (step 1)")
-axis.set(xlabel="logit of every pixel", ylabel="largest gradient", ylim=(1e-11, 3))
-axis.set_title("Far from 0 dice has no gradient left, cross-entropy has", fontsize=10)
+axis.set(xlabel="logit of every pixel", ylabel="largest absolute gradient", ylim=(1e-11, 3))
+axis.set_title("Far from 0 dice has almost no gradient left, cross-entropy has", fontsize=10)
 axis.legend(fontsize=9, loc="lower center")
 plt.show()
 
@@ -532,10 +533,11 @@ for loss in (dice_loss, bce_dice_loss):
     print(f"{loss.__name__:13}", ", ".join(f"{end:.2f}" for end in ends))
 
 # %% [markdown]
-# From -8 both losses find the car. From -20 and from 20 dice alone stays where it is: an empty
-# mask, dice 0, or a full one, 12/22 = 0.55. With cross-entropy all three arrive. This is how a
+# From -8 both losses find the car. From -20 and from 20 dice alone gets nowhere in these 150 steps: an
+# empty mask, dice 0, or a full one, 12/22 = 0.55. With cross-entropy all three arrive. This is how a
 # training with dice alone can collapse, to empty masks or to full ones: large steps throw the
-# logits far out, and nothing brings them back. Notebook 04 shows it in a training.
+# logits far out, and what is left of the gradient is too small to bring them back in time. Notebook 04
+# shows it in a training.
 #
 # ### Why the sums are float32
 #
@@ -550,7 +552,7 @@ count = ops.cast(256, "bfloat16")
 print(f"bfloat16, one by one: 256 + 1 = {float(count + ops.cast(1, 'bfloat16')):.0f}")
 
 # %% [markdown]
-# float16 ends at 65504, so the large sum is infinite and the loss becomes NaN. bfloat16 has the
+# float16 ends at 65504, so the large sum is infinite, and infinity over infinity is NaN. bfloat16 has the
 # range, but keeps eight binary digits: 1001 becomes 1000. TensorFlow adds up in more digits and
 # rounds the result once. Where a program adds one by one, it stops at 256, since 256 + 1 is 256.
 
@@ -608,10 +610,7 @@ def mean_of(train, image_size):
 
 
 # %% [markdown]
-# This is the short baseline. The module's version also tries an empty and a full mask, and takes the
-# best of the three: where objects are small and stand anywhere, the mean mask is empty.
-#
-# Split by car, so that no car is on both sides. Every fifth training mask is enough for a mean.
+# With these two the baseline is short. Split by car, so that no car is on both sides. Every fifth training mask is enough for a mean.
 # Since 5 and 16 share no factor, all 16 views take part.
 
 
@@ -636,8 +635,10 @@ print(f"{origin} data, {len(train)} masks averaged, {len(original)} images score
 print(f"per-image hard dice at original size: {original.mean():.3f}")
 
 # %% [markdown]
-# That is the competition's score. For the others you need truth and prediction at the model's size.
-# The mean mask is the probability, the same for every image:
+# That is the competition's way to score. (The module's `constant_baseline` also tries an empty and a
+# full mask, and takes the best of the three: where objects are small and stand anywhere, the mean mask
+# is empty.) For other scores you need truth and prediction at the model's size. The mean mask is the
+# probability, the same for every image:
 
 
 # %%
@@ -652,58 +653,59 @@ mean_mask = small_masks(train).mean(axis=0)
 probability = np.repeat(mean_mask[None], len(small), axis=0)
 
 image = data.resized(data.read_image(parts.validation[0].image), (96, 128))
-panels = {
-    "probability": np.repeat(mean_mask, 3, axis=2),
-    f"over one {origin} image": plot.overlay(image, small[0], mean_mask >= 0.5),
-}
+pale = 0.6 + 0.4 * image / 255
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), dpi=80, layout="constrained")
-for axis, (title, pixels) in zip(axes, panels.items(), strict=True):
-    axis.imshow(pixels)
+axes[0].imshow(mean_mask, cmap="gray")
+axes[1].imshow(plot.overlay(pale, small[0], mean_mask >= 0.5))
+for mask, style in ((small[0], "solid"), (mean_mask, "dashed")):
+    axes[1].contour(mask[..., 0], [0.5], colors="black", linestyles=style, linewidths=1.5)
+for axis, title in zip(axes, ("probability", f"over one {origin} image"), strict=True):
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=9)
 plt.show()
 
 # %% [markdown]
 # On the left is the mean mask: white where every car is, grey where only some are. On the right are
-# its pixels of at least 0.5 over one validation image. Green meets the car, red misses it, blue goes
-# beyond it.
+# its pixels of at least 0.5, dashed, over one validation image, whose car has the solid outline. Green
+# meets the car, red misses it, blue goes beyond it.
 #
 # Now compute six scores for this one prediction. Guess first which is the highest and which is the
 # lowest.
 
 # %%
-hard = (probability >= 0.5).astype("float32")
 per_image = ops.convert_to_numpy(hard_dice(small, probability))
 scores = {
-    "pixel accuracy": np.mean(hard == small),
+    "pixel accuracy": np.mean((probability >= 0.5) == small),
     "hard dice, per image, original size": original.mean(),
     "hard dice, per image, 96x128": per_image.mean(),
-    "hard dice, pooled, 96x128": pooled_dice(small, hard),
+    "hard dice, pooled, 96x128": pooled_dice(small, probability >= 0.5),
     "soft dice, pooled, 96x128, batches of 32": over_batches(pooled_dice, small, probability, 32),
     "IoU of the car, per image, 96x128": np.mean(per_image / (2 - per_image)),
 }
 for name, value in scores.items():
     print(f"{name:41} {value:.3f} ({origin})")
-
+print(f"IoU made of the mean dice                 {per_image.mean() / (2 - per_image.mean()):.3f}")
 figure, axis = plt.subplots(figsize=(7.2, 2.8), dpi=80, layout="constrained")
 colours = [plot.TRUTH if "original" in name else "0.7" for name in scores]
-bars = axis.barh(list(scores), list(scores.values()), color=colours)
-axis.bar_label(bars, fmt=" %.3f", fontsize=8)
+axis.bar_label(axis.barh(list(scores), list(scores.values()), color=colours), fmt=" %.3f", size=8)
 axis.set(xlim=(0, 1.1), title=f"One prediction, six scores ({origin} data)")
-axis.title.set_fontsize(9)
 axis.tick_params(axis="y", labelsize=8)
 axis.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# The competition's score is the green bar. Nothing was trained, and no image was looked at; still
+# The competition's score is the green bar, the darkest. Nothing was trained, and no image was looked at; still
 # one prediction gets six numbers, from pixel accuracy at the top to IoU at the bottom. The article's
 # way is the one with batches of 32: soft, pooled, at the model's size. Here it is below the
 # competition's score, because a mean mask hesitates wherever cars differ. A network that is sure of
 # itself loses less.
 #
-# So a score without its definition says little. In this project *dice* always comes with its words:
-# per image or pooled, soft or hard, at the model's size or at the original one.
+# The last line of numbers is the formula of the beginning, dice = 2 IoU / (1 + IoU), solved for IoU and
+# applied to the mean dice: 0.591. The mean of the images' IoUs is 0.598. The formula holds for one pair
+# of masks, not for means.
+#
+# So a score without its definition says little. When you report a dice, say all of it: per image or
+# pooled, soft or hard, at the model's size or at the original one.
 
 # %% [markdown]
 # ## The ceiling of a resolution
@@ -735,14 +737,15 @@ for size in ((24, 32), (48, 64), (96, 128)):
 # %% [markdown]
 # A model that repeats its training masks exactly reaches the column *nearest*: it loses a little at
 # edges, antennas and mirrors, more at smaller sizes. A model whose probabilities say where within a
-# pixel the edge runs reaches the column *area*. Either way 96x128 keeps nearly all of the score: a
-# model that stays far below has another problem than its resolution.
+# pixel the edge runs reaches the column *area*. (That is a mark to measure by, not quite a bound:
+# probabilities that are sharpened at the edge come back a little better.) Either way 96x128 keeps
+# nearly all of the score: a model that stays far below has another problem than its resolution.
 
 # %% [markdown]
 # ## What we saw
 #
 # - You worked out dice and IoU by hand. Dice is F1. You train on soft dice and score with hard dice,
-#   whose gradient is zero everywhere. Pooling let a large car hide a small one, and the mean over
+#   whose gradient is zero. Pooling let a large car hide a small one, and the mean over
 #   batches depended on their size and order.
 # - You wrote `dice_loss` and `bce_dice_loss`, one value per image, and `pooled_dice_loss`, one per
 #   batch. Far from a logit of 0 the gradient of dice vanished, and that of cross-entropy stayed.
@@ -762,6 +765,6 @@ for size in ((24, 32), (48, 64), (96, 128)):
 #    mask stays the same. To which two numbers do soft dice and soft IoU go? Which of the two loses more to hesitation?
 # 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at thresholds from 0.2 to 0.7 in
 #    steps of 0.05. Then change the prediction: take the mean mask of the image's own view, so that the masks behind it
-#    agree better. Which way does the best threshold move, and what has the dice that you reach to do with it?
+#    agree better. Which way does the best threshold move, and how does it go with the dice that you reach?
 #
 # The next notebook trains the first model: [04 · The simple model](04_simple_model.ipynb).

@@ -137,7 +137,8 @@ print(up.shape, "+", skip.shape, "=", joined.shape, "->", conv_block(joined, 8).
 # ## The article's U-Net
 #
 # Four levels down, a bottleneck, four levels up, one more convolution and a 1x1 head. Dropout of 0.3 follows the
-# fourth block and the bottleneck.
+# fourth block and the bottleneck. The paper's own network differs in one thing that you will meet elsewhere: it does not
+# pad its convolutions, so an image of 572x572 gives a mask of 388x388, and each skip is cropped before it is joined.
 
 
 # %%
@@ -211,13 +212,13 @@ plt.show()
 
 # %% [markdown]
 # Grey is training, green validation. As in notebook 04, training lies below validation at first, because Keras averages
-# its dice over an epoch in which the weights change. Dropout and augmentation, which only training has, add to that.
+# its dice over an epoch in which the weights change. Dropout and augmentation, which only training has, can add to that.
 #
 # ## What the skips are worth
 #
 # Now the experiment. Train the simple model of notebook 04, and the same U-Net *without* its skips: same images, same
-# split, same epochs, same seed. The U-Net without skips keeps the depth, and nearly all weights. If depth is what counts,
-# it should score like the U-Net; if the skips are, like the simple model.
+# split, same epochs. The U-Net without skips keeps the depth, and nearly all weights. If it is depth that counts, it should
+# score like the U-Net; if it is the skips, like the simple model.
 
 # %% tags=["nbval-ignore-output"]
 networks = {"simple model": simple_fcn(filters=(BASE, 2 * BASE, 4 * BASE))}
@@ -276,9 +277,9 @@ for row, number in zip(axes, chosen, strict=True):
 plt.show()
 
 # %% [markdown]
-# Grey was found, red was missed, blue is too much. Without skips red and blue fringe the outline all the way round.
-# With them the fringe is thin; what is left are antennas, thinner than a pixel of 96x128, and places where the car has
-# the colour of the wall.
+# Grey was found, red was missed, blue is too much. Without skips red and blue fringe the outline nearly all the way round.
+# With them the fringe is thinner. What is left is the antenna, thinner than a pixel of 96x128, and, in the first row, a
+# white bonnet before a white wall.
 #
 # ## And the receptive field?
 #
@@ -339,8 +340,9 @@ plt.show()
 # %% [markdown]
 # The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. Both U-Nets see the
 # whole image, the simple model 75x75 pixels of it. Yet the U-Net without skips scored no better for it. The lower row
-# shows what skips change. Without them the answer hangs on the whole image almost evenly. With them it hangs on the whole
-# image, and sharply on the place itself.
+# shows what skips change: compare the shares within 9x9 pixels of the cross. If all pixels counted the same, that share
+# would be 81 of 96 times 128, less than one in a hundred. Without skips it is hardly more. With them the answer still
+# hangs on the whole image, and sharply on the place itself.
 #
 # One doubt remains: the U-Net without skips sees more, and also squeezes harder, through 6x8 places. So turn the test
 # round. Build a U-Net of two levels: it has skips, but sees *less* than the simple model, with fewer weights.
@@ -356,9 +358,10 @@ print(f"{shallow.count_params():,} parameters, dice {small_field.mean():.4f}")
 print("above the simple model:", small_field.mean() > simple)
 
 # %% [markdown]
-# With skips, even a small field scores above the simple model; without them, even the largest did not. So on these
-# rendered cars the lost outline spoils the simple model, more than the small field. Where a thing can only be told by what
-# lies far from it, the field will count for more.
+# With skips, even a small field scores above the simple model; without them, even the largest did not. (Two levels also
+# squeeze less: their smallest grid is 24x32. That is one more way to keep the outline.) So on these rendered cars the
+# lost outline spoils the simple model, more than the small field. Where a thing can only be told by what lies far from
+# it, the field may count for more.
 #
 # ## What each level holds
 #
@@ -383,7 +386,8 @@ plt.show()
 # %% [markdown]
 # On the left the image and the prediction. To the right, at each level, the two that meet: the skip above, and below it
 # what the decoder has so far, before it is enlarged to the skip's size. The first skip shows edges to the pixel, and the
-# lettering on the wall as well as the car. What comes from below is coarse, and knows what is car.
+# lettering on the wall as well as the car. What comes from below at 48x64 and 24x32 is coarser, and has the car without the
+# lettering. Deeper down, one channel of many no longer looks like a car.
 #
 # ## Dropout
 #
@@ -479,7 +483,7 @@ print(f"{sum(same)} of {len(same)} masks of the saved model equal the ones score
 # 1. Remove skips, then train: one network with all four, one without the finest, one without any. Which of the three lies
 #    far below the others? What does that say about where the outline comes from?
 # 2. Now train first and remove afterwards: set one skip of the trained network to zero, another one each time. Is the worst
-#    of these four better or worse than the network that was *trained* without any skip? Why?
+#    of these four better or worse than the network that was trained without any skip? Why?
 # 3. Give the trained decoder the bottom of one image and the skips of another. Whose car does the mask show? Before you run
 #    it, say what you expect from "the bottom knows what is car, the skips know where".
 #
