@@ -18,20 +18,31 @@ import refresh
 FOLDER = Path(__file__).parent
 OPEN = "...  # your code"
 CHECK = '''\
+import contextlib
 import hashlib
+import io
+import sys
 
 from IPython import get_ipython
 from IPython.core.magic import register_cell_magic
-from IPython.utils.capture import capture_output
+
+shown = sys.stdout
+
+
+class Kept(io.StringIO):
+    """Shows what is printed at once, and keeps it."""
+
+    def write(self, text):
+        shown.write(text)
+        return super().write(text)
 
 
 @register_cell_magic
 def check(line, cell):
     """Run a cell, and say whether it prints what the solution prints."""
-    with capture_output() as shown:
+    with contextlib.redirect_stdout(Kept()) as kept:
         get_ipython().run_cell(cell)
-    shown.show()
-    right = hashlib.sha256(shown.stdout.strip().encode()).hexdigest()[:12] == line.strip()
+    right = hashlib.sha256(kept.getvalue().strip().encode()).hexdigest()[:12] == line.strip()
     print("-> right" if right else "-> not yet")'''
 HEAD = """\
 # {number} · Exercises

@@ -617,7 +617,7 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 # Three experiments: guess, change one thing, run, and explain what you see. [exercises/01](exercises/01.ipynb) has the
 # code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Pair files wrongly. Take the first 160 pairs, lose the mask of image 20, and pair what is left by order. How many
+# 1. Pair files wrongly. Take the first 160 pairs, lose `masks[20]`, and pair what is left by order. How many
 #    pairs are wrong? Then ask the score: which dice does a wrong mask reach against the right one, on average?
 #    And if each image gets the mask of the same view of the *next car*? What would you notice in a training?
 # 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32 pixels, the

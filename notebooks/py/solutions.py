@@ -45,9 +45,10 @@ true = [read_mask(path) for path in masks]
 by_order = list(zip(images[:-1], masks[:20] + masks[21:], strict=True))  # yours
 wrong = [n for n, (image, mask) in enumerate(by_order) if mask != pairs[n].mask]  # yours
 print(f"{len(wrong)} of {len(by_order)} pairs are wrong")
-print(f"their dice with the right mask: {np.mean([dice(true[n], true[n + 1]) for n in wrong]):.2f}")
+dices = [dice(true[n], true[n + 1]) for n in wrong]
+print(f"their dice with the right mask: {np.mean(dices):.3f}")
 next_car = [dice(true[n], true[n + 16]) for n in range(len(true) - 16)]  # yours
-print(f"of the same view of the next car: {np.mean(next_car):.2f}")
+print(f"of the same view of the next car: {np.mean(next_car):.3f}")
 
 # %% [markdown]
 # All pairs behind the gap are wrong, and nothing raises an error. The next view of a car, or the same view of another car,
@@ -290,7 +291,8 @@ def trained(loss=bce_dice_loss, rate=0.001, images=160, epochs=5):
 
 
 model = compiled(dice_loss, 0.01)
-print(model.loss.__name__, f"at {float(model.optimizer.learning_rate):.2f}")
+optimizer = model.optimizer
+print(f"{optimizer.name}: {model.loss.__name__} at {float(optimizer.learning_rate):.2f}")
 
 
 # %%
@@ -391,6 +393,7 @@ for name, skips_on in (("all", [1, 1, 1, 1]), ("no finest", [0, 1, 1, 1])):
 
 # %%
 parts = data.split(data.pair(folder), by="group", validation_size=0.2, test_size=0.2)
+# 160 training images at 48x64 in batches of 16, shuffled, cached in memory
 training = dataset(parts.train[:160], (48, 64), 16, shuffle=True, cache="memory")  # yours
 validation = dataset(parts.validation[::2], (48, 64), cache="memory")
 images, masks = (np.concatenate(arrays) for arrays in zip(*validation, strict=True))
