@@ -67,6 +67,8 @@ def add_check(commands):
     command.add_argument("folder", metavar="DIR")
     command.add_argument("--classes", nargs="+", metavar="NAME", help="names of the classes, by id")
     add_patterns(command)
+    words = "look also at these files in DIR, black where nothing counts, such as test/mask/*.gif"
+    command.add_argument("--region", metavar="PATTERN", help=words)
     words = "write clean black and white PNG masks into this folder; the originals stay"
     command.add_argument("--write-masks", metavar="DIR", help=words)
     words = "with --write-masks, what becomes white: half of the range or more, or any but 0 (half)"
