@@ -82,7 +82,7 @@ def test_all_problems_in_one_error(tmp_path):
         "  masks without an image (1): 000000000000_02_mask.gif",
         "  the same name twice (1): 000000000000_03.jpg and 000000000000_03.png",
         "  unreadable (3): 000000000001_02.jpg: cannot be read (Truncated File Read); "
-        "000000000001_03.jpg: not an image (JPEG, PNG, GIF or TIFF); "
+        "000000000001_03.jpg: not an image (JPEG, PNG, GIF, TIFF, BMP or WebP); "
         "000000000001_04_mask.gif: the file is truncated",
     ]
 

@@ -6,9 +6,9 @@ from unet_tf.data.find_labels import labels_of_values, with_greys
 from unet_tf.data.folds import folds
 from unet_tf.data.held_out import digests, held_out
 from unet_tf.data.headers import Unreadable
-from unet_tf.data.images import SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory
+from unet_tf.data.images import REPLACE, SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory
 from unet_tf.data.images import open_image, read_image, read_resized, resized, resized_back
-from unet_tf.data.images import size_at, size_of, to_rgb
+from unet_tf.data.images import size_at, size_of, to_one_range, to_rgb
 from unet_tf.data.labels import Labels
 from unet_tf.data.masks import VOID, as_keys, drawn, ids_of, nearest, read_mask, save_ids, values_of
 from unet_tf.data.checked_pairs import pair
