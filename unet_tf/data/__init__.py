@@ -16,7 +16,7 @@ from unet_tf.data.choice import part_folders, without_pairs
 from unet_tf.data.layouts import objects_apart
 from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
-from unet_tf.data.pairs import unlabelled, unzipped
+from unet_tf.data.pairs import names_of, unlabelled, unzipped
 from unet_tf.data.places import find
 from unet_tf.data.regions import reader, region_at, regions_of
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split

@@ -64,7 +64,9 @@ def too_few_steps(recipe, parts, history):
 
 def collapsed(scored, to):
     """Does it say the same of nearly all pixels?"""
-    said = [data.read_mask(Path(to) / "predictions" / f"{image.stem}.png") for image, _ in scored]
+    names = data.names_of(image for image, _ in scored)
+    files = [(Path(to) / "predictions" / name).with_suffix(".png") for name in names]
+    said = list(map(data.read_mask, files))
     share = float(np.mean([mask.mean() for mask in said]))
     words = f"{share:.2%} of the pixels are called foreground"
     what = "a smaller --learning-rate, such as 1e-4, and --set loss=bce_dice_loss"
