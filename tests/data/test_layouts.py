@@ -97,6 +97,10 @@ LAYOUTS = {
     "img_ beside mask_": {"all": ("img_{}.png", "mask_{}.png")},
     "photos that end in _mask, side by side": {"all": ("a{}_mask.png", "a{}_mask_mask.png")},
     "photos that end in _image": {"all": ("images/a{}_image.png", "masks/a{}_image_mask.png")},
+    "endings kept": {"all": ("images/u_{}.jpg", "masks/u_{}.jpg.png")},
+    "endings kept, and more": {"all": ("images/u_{}.jpg", "masks/u_{}.jpg_mask.png")},
+    "originals": {"all": ("images/u_{}_Original.png", "masks/u_{}_Mask.png")},
+    "numbered": {"all": ("images/u_{}.png", "masks/u_{}_seg0.png")},
     "Cityscapes' names": {"all": ("images/u_{}_leftImg8bit.png", "masks/u_{}_gtFine_labelIds.png")},
 }
 

@@ -7,9 +7,11 @@ from collections import Counter, defaultdict
 from unet_tf.data.images import SUFFIXES
 
 # What is added to a name to tell an image from its mask, behind it or before it.
-OF_MASKS = "masks?|labels?|segs?|segmentations?|gt|ground_?truth|manual\\d?|annot\\w*|labelids"
-OF_MASKS += "|labeltrainids|instanceids|color|l|gtfine|gtcoarse"
-OF_IMAGES = "images?|imgs?|photos?|sat|leftimg8bit|training|train|test|val|000\\d"
+OF_MASKS = "masks?|labels?|segs?\\d?|segmentations?|gt|ground_?truth|manual\\d?|annot\\w*|labelids"
+OF_MASKS += "|labeltrainids|instanceids|color|l|gtfine|gtcoarse|output|target"
+OF_MASKS += "|jpe?g|png|tiff?|bmp"  # 7.jpg.png is of 7.jpg
+OF_IMAGES = "images?|imgs?|photos?|orig(?:inal)?|input|sat|leftimg8bit|training|train|test|val"
+OF_IMAGES += "|000\\d"
 BEHIND = re.compile(rf"[-_ .](?:{OF_MASKS}|{OF_IMAGES})$", re.IGNORECASE)
 BEFORE = re.compile(r"^(?:masks?|labels?|seg|gt|images?|imgs?)[-_ .]?(?=.)", re.IGNORECASE)
 MASK = re.compile(rf"(?:[-_ .]?(?:{OF_MASKS})[-_ .]?)+", re.IGNORECASE)

@@ -29,7 +29,7 @@ class Mask(NamedTuple):
 
     size: tuple
     mode: str
-    jpeg: bool
+    lossy: bool  # saved in a way that changes pixels
     values: np.ndarray  # (n,), or (n, 3) for RGB
     counts: np.ndarray  # (n,), pixels
     distinct: int  # values in all
@@ -76,8 +76,15 @@ def mask_of(path):
     if image.mode == "P":  # a file may hold fewer colours than 256: black follows
         own = bytes(image.getpalette("RGB")).ljust(768, b"\0")
         palette = np.frombuffer(own, "uint8").reshape(256, 3)[values]
-    jpeg, size = stored.format in ("JPEG", "MPO"), image.size[::-1]
-    return Mask(size, stored.mode, jpeg, values[:KEPT], counts[:KEPT], len(values), palette)
+    lossy, size = is_lossy(path, stored.format), image.size[::-1]
+    return Mask(size, stored.mode, lossy, values[:KEPT], counts[:KEPT], len(values), palette)
+
+
+def is_lossy(path, kind):
+    """Is it a JPEG, or a WebP but for lossless ones, whose pixels are in a chunk called VP8L?"""
+    if kind == "WEBP":
+        return b"VP8L" not in path.read_bytes()
+    return kind in ("JPEG", "MPO")
 
 
 def counted(image):

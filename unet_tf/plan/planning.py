@@ -55,6 +55,8 @@ class Plan(NamedTuple):
 
 def shown(value):
     """A setting in a few characters."""
+    if value is None:
+        return "-"
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
     return rules.by(value) if isinstance(value, tuple | list) else f"{value}"
