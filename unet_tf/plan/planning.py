@@ -16,6 +16,7 @@ from unet_tf.plan.found import found_in
 from unet_tf.plan.timed import images_that_fit, timed
 
 MINUTES = 10.0
+NOTHING = {"images": "all", "image_size": "native"}  # what None is of a setting
 BETWEEN = 10  # seconds at least from one write of the training's state to the next: a write takes
 # one, of which an epoch of two seconds would be slowed by a third
 
@@ -47,7 +48,8 @@ class Plan(NamedTuple):
         lines = ["setting        value                           found, and what follows"]
         for name, value, found, why in self.choices:
             reason = ": ".join(filter(None, (found, why)))
-            columns = textwrap.wrap(shown(value), 30), textwrap.wrap(reason, 55)
+            words = NOTHING.get(name, "none") if value is None else shown(value)
+            columns = textwrap.wrap(words, 30), textwrap.wrap(reason, 55)
             for cells in itertools.zip_longest([name], *columns, fillvalue="") if reason else ():
                 lines.append("{:<15}{:<32}{}".format(*cells).rstrip())
         return "\n".join(lines)
@@ -55,8 +57,6 @@ class Plan(NamedTuple):
 
 def shown(value):
     """A setting in a few characters."""
-    if value is None:
-        return "-"
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
     return rules.by(value) if isinstance(value, tuple | list) else f"{value}"
