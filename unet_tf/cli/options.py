@@ -113,6 +113,7 @@ def add_score(commands):
     words = "a .keras file; or a folder of masks, by predict --to or any other program"
     command.add_argument("model", metavar="MODEL|MASKS", help=words)
     command.add_argument("folder", metavar="FOLDER", help="images and masks, as for train")
+    add_patterns(command)
     words = "a given part, or one of the model's own split (test where it is given, else all)"
     command.add_argument("--part", choices=("test", "val", "train", "all"), help=words)
     flag(command, "--seen", "score also what trained the model or chose its epoch")
