@@ -78,6 +78,9 @@ def verdict_of(result):
     words = verdict.text(result["scores"], result["verdict"])
     if words:
         return f'<p class="bad">{html.escape(words)}</p>'
+    if not result["scores"][f"{verdict.score_of(result['scores'])}_interval"]:
+        words = "Higher than a prediction that looks at no image; of one group that may be chance."
+        return f"<p>{words}</p>"
     return '<p class="good">Better than a prediction that looks at no image.</p>'
 
 
