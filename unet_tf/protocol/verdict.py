@@ -46,6 +46,8 @@ def verdict(recipe, report, labels, parts, history, to):
     causes = [too_few_steps(recipe, parts, history)]
     if labels.binary:
         causes += [collapsed(scored, to), too_small(recipe, scored), inverted(parts.train)]
+    else:
+        causes.append(never_found(report))
     few = len(scored) < FEW_IMAGES
     words = f"{len(scored)} images are scored"
     return [*causes, ("too few images to tell", few, words, "more images, or --folds 5")]
@@ -73,6 +75,16 @@ def collapsed(scored, to):
     return "collapsed", share < 0.001 or share > 0.999, words, what
 
 
+def never_found(report):
+    """Are there classes of which no pixel is right?"""
+    every = zip(report["classes"], report["iou"], strict=True)
+    there = {name: iou for name, iou in every if iou is not None}
+    lost = [name for name, iou in there.items() if iou == 0]
+    words = f"{len(lost)} of {len(there)} classes have an IoU of 0"
+    words += f": {', '.join(lost[:5])}" if lost else ""
+    return "classes never found", bool(lost), words, "more --minutes, --set class_weights=inverse"
+
+
 def too_small(recipe, scored):
     """Are the masks' structures lost at the size that the network works at?"""
     size = recipe.image_size
@@ -98,7 +110,7 @@ def text(report, causes):
     if not causes:
         return ""
     name = score_of(report)
-    score = f"{name.replace('_', ' ')} {report[name]:.4f}"
+    score = f"{name.replace('mean_iou', 'mean IoU')} {report[name]:.4f}"
     lines = [f"NOT BETTER THAN A CONSTANT PREDICTION: {score}, against {report['baseline']:.4f}."]
     for cause, so, found, what in causes:
         lines.append(f"- {cause}: {'yes' if so else 'no'}: {found}{f'. Try {what}' * so}")
