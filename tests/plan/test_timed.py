@@ -1,6 +1,7 @@
 """How long a step takes, and how many images it may have."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import keras
 import pytest
@@ -41,5 +42,11 @@ def test_a_step_is_told_as_one_of_eight_images(recipe, monkeypatch):
     assert timed.timed(recipe, Labels.foreground(), (4, 6)) == (8.0, 1.0)  # 2 at a time, twice
 
 
-def test_there_is_memory():
+def test_a_gpu_has_memory_of_its_own(monkeypatch):
+    """Of two the smaller one counts."""
     assert timed.memory() > 2**20
+    kinds = [("CPU", 256), ("GPU", 9000), ("GPU", 8000)]
+    devices = [SimpleNamespace(device_type=kind, memory_limit=limit) for kind, limit in kinds]
+    monkeypatch.setattr(timed.tf.config, "list_physical_devices", lambda kind: devices[1:])
+    monkeypatch.setattr(timed.device_lib, "list_local_devices", lambda: devices)
+    assert timed.memory() == 8000

@@ -69,7 +69,7 @@ UNDECODABLE = (
 
 
 def read_image(path):
-    """A photograph (JPEG, PNG, GIF, TIFF) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha
+    """A photograph, of one of the `SUFFIXES`, as uint8 `(H, W, 3)`: grey and palette become RGB, alpha
     is dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
     return to_rgb(open_image(path), path)
 

@@ -66,8 +66,10 @@ def images_that_fit(recipe, labels, precision="auto"):
 def memory():
     """Bytes that a step may take: of the smallest GPU what TensorFlow may use, else what is free
     in this machine."""
-    gpus = [one for one in device_lib.list_local_devices() if one.device_type == "GPU"]
-    return min((gpu.memory_limit for gpu in gpus), default=None) or pipeline.free_memory()
+    if not tf.config.list_physical_devices("GPU"):
+        return pipeline.free_memory()
+    devices = device_lib.list_local_devices()
+    return min(one.memory_limit for one in devices if one.device_type == "GPU")
 
 
 @contextlib.contextmanager
