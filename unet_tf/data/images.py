@@ -69,8 +69,8 @@ UNDECODABLE = (
 
 
 def read_image(path):
-    """A photograph, of one of the `SUFFIXES`, as uint8 `(H, W, 3)`: grey and palette become RGB, alpha
-    is dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
+    """A photograph (`SUFFIXES`) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha is
+    dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
     return to_rgb(open_image(path), path)
 
 
