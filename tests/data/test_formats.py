@@ -136,10 +136,17 @@ FORMATS = {
     "I;16.tif": (Image.fromarray(RAMP.astype("uint16") * 257), grey(RAMP)),
     "I.tif": (Image.fromarray(RAMP.astype("int32") * 257), grey(RAMP)),
     "F.tif": (Image.fromarray(RAMP.astype("float32") / 255), grey(RAMP)),
+    "L.bmp": (Image.fromarray(RAMP), grey(RAMP)),
+    "1.bmp": (Image.fromarray(RAMP > 127), grey(255 * (RAMP > 127))),
+    "P.bmp": (Image.fromarray(COLOURS).quantize(4), COLOURS),
+    "RGB.bmp": (Image.fromarray(COLOURS), COLOURS),
+    "RGB.webp": (Image.fromarray(COLOURS), COLOURS),
+    "RGBA.webp": (Image.fromarray(alpha(COLOURS)), COLOURS),
     "LZW.tif": (Image.fromarray(COLOURS), COLOURS),
     "group4.tif": (Image.fromarray(RAMP > 127), grey(255 * (RAMP > 127))),
 }
 OPTIONS = {"LZW.tif": {"compression": "tiff_lzw"}, "group4.tif": {"compression": "group4"}}
+OPTIONS |= {f"{mode}.webp": {"lossless": True, "exact": True} for mode in ("RGB", "RGBA")}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -263,3 +270,22 @@ def test_masks_of_floats_are_whole_numbers_or_refused(tmp_path):
     Image.fromarray(SHAPE.astype("float32") / 2).save(path)
     with pytest.raises(data.Unreadable, match=r"floats go from 0 to 0\.5"):
         data.read_mask(path)
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "webp"])
+def test_torn_bitmaps_are_found(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), "uint8")
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-900])
+    with pytest.raises(data.Unreadable, match=r"a\."):
+        data.read_image(path)
+
+
+def test_masks_in_bitmaps(tmp_path):
+    """Windows's Paint writes bitmaps; a lossless WebP is as good as a PNG."""
+    mask = np.zeros((5, 7), "uint8")
+    mask[1:3, 2:5] = 255
+    for name in ("a.bmp", "a.webp"):
+        Image.fromarray(mask).save(tmp_path / name, lossless=True)
+        np.testing.assert_array_equal(data.read_mask(tmp_path / name), mask // 255)

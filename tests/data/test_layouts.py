@@ -10,6 +10,7 @@ from PIL import Image
 
 from unet_tf import data, doctor
 from unet_tf.cli import commands, train
+from unet_tf.data.names import matched
 from unet_tf.files import UserError
 
 # Layout: {part: (image file, mask file)}, with the number of the pair for {}.
@@ -96,6 +97,10 @@ LAYOUTS = {
     "img_ beside mask_": {"all": ("img_{}.png", "mask_{}.png")},
     "photos that end in _mask, side by side": {"all": ("a{}_mask.png", "a{}_mask_mask.png")},
     "photos that end in _image": {"all": ("images/a{}_image.png", "masks/a{}_image_mask.png")},
+    "endings kept": {"all": ("images/u_{}.jpg", "masks/u_{}.jpg.png")},
+    "endings kept, and more": {"all": ("images/u_{}.jpg", "masks/u_{}.jpg_mask.png")},
+    "originals": {"all": ("images/u_{}_Original.png", "masks/u_{}_Mask.png")},
+    "numbered": {"all": ("images/u_{}.png", "masks/u_{}_seg0.png")},
     "Cityscapes' names": {"all": ("images/u_{}_leftImg8bit.png", "masks/u_{}_gtFine_labelIds.png")},
 }
 
@@ -401,6 +406,36 @@ def test_accents_pair_however_they_are_written(tmp_path):
         put(tmp_path / f"images/{unicodedata.normalize('NFC', name)}.png")
         put(tmp_path / f"masks/{unicodedata.normalize('NFD', name)}.png", mask=True)
     assert len(data.pair(tmp_path)) == 3 and doctor.check(tmp_path).status == 0
+
+
+def test_names_pair_whatever_the_case_of_their_letters(tmp_path):
+    for number in range(3):
+        put(tmp_path / f"images/X{number}.JPG")
+        put(tmp_path / f"masks/x{number}_Mask.PNG", mask=True)
+    assert [pair.mask.name[:2] for pair in data.pair(tmp_path)] == ["x0", "x1", "x2"]
+    assert doctor.check(tmp_path).status == 0
+    for number in range(3):  # side by side
+        put(tmp_path / f"one/IMG_{number}.JPG")
+        put(tmp_path / f"one/img_{number}_mask.PNG", mask=True)
+    assert [mask.name for _, mask in data.pair(tmp_path / "one")] == [
+        f"img_{number}_mask.PNG" for number in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "expected"),
+    [
+        (["A", "a"], ["a"], {"a": "a"}),  # as it is written comes first
+        (["A", "a"], ["A_mask"], {"A": "A_mask"}),
+        (["a"], ["A_mask", "A_label"], {"a": "A_mask"}),  # the other one is left over, and named
+        (["Ab", "aB"], ["AB"], {}),  # two images could be meant
+        (["ab"], ["AB", "aB"], {}),
+        (["X1", "X2"], ["x1", "X2"], {"X1": "x1", "X2": "X2"}),
+    ],
+)
+def test_case_pairs_nothing_that_could_be_another(images, masks, expected):
+    found, *_ = matched(*({name: name for name in each} for each in (images, masks)))
+    assert found == expected
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there names are no bytes")

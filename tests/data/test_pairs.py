@@ -82,7 +82,7 @@ def test_all_problems_in_one_error(tmp_path):
         "  masks without an image (1): 000000000000_02_mask.gif",
         "  the same name twice (1): 000000000000_03.jpg and 000000000000_03.png",
         "  unreadable (3): 000000000001_02.jpg: cannot be read (Truncated File Read); "
-        "000000000001_03.jpg: not an image (JPEG, PNG, GIF or TIFF); "
+        "000000000001_03.jpg: not an image (JPEG, PNG, GIF, TIFF, BMP or WebP); "
         "000000000001_04_mask.gif: the file is truncated",
     ]
 
@@ -176,3 +176,16 @@ def test_an_error_of_a_file_knows_its_reason_apart_from_its_name(tmp_path):
     with pytest.raises(data.Unreadable, match=r"cannot be decoded .*\. Replace the file") as torn:
         data.open_image(path)
     assert torn.value.reason.startswith("cannot be decoded (") and torn.value.reason[-1] == ")"
+
+
+@pytest.mark.parametrize(
+    ("images", "names"),
+    [
+        (["a/1.png", "b/2.jpg"], ["1.png", "2.jpg"]),
+        (["d/a/1.png", "d/b/1.png", "d/b/2.png"], ["a/1.png", "b/1.png", "b/2.png"]),
+        (["d/1/image.tif", "d/2/image.tif"], ["1/image.tif", "2/image.tif"]),
+        ([], []),
+    ],
+)
+def test_two_images_never_have_one_name(images, names):
+    assert data.names_of(images) == names

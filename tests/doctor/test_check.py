@@ -141,13 +141,13 @@ def test_names(folder):
     (folder / "images/a1.jpg").unlink()
     (folder / "masks/a2.png").rename(folder / "masks/b2.png")
     Image.new("L", (20, 16)).save(folder / "masks/a3_mask.gif")
-    (folder / "masks/a4.bmp").write_bytes(b"")
+    (folder / "masks/a4.npy").write_bytes(b"")
     report = doctor.check(folder)
     assert finding(report, "error", "images without a mask").cases == ["images/a2.jpg"]
     alone = finding(report, "error", "masks without an image")
     assert alone.cases == ["masks/a1.png", "masks/b2.png"] and "car7_mask.png" in alone.remedy
     assert finding(report, "error", "the same name twice").cases == ["a3.png and a3_mask.gif"]
-    assert finding(report, "note", "not read").cases == ["masks/a4.bmp"]
+    assert finding(report, "note", "not read").cases == ["masks/a4.npy"]
     assert report.status == 1
 
 

@@ -37,6 +37,15 @@ def test_soft_masks_are_refused_with_a_command_that_mends_them(soft, capsys):
         doctor.write_masks(report, soft / "hard")
 
 
+@pytest.mark.parametrize(("lossless", "status"), [(True, 0), (False, 1)])
+def test_a_webp_is_as_good_as_a_png_where_it_is_lossless(soft, lossless, status):
+    for file in list((soft / "masks").iterdir()):
+        white = np.asarray(Image.open(file)) > 127
+        Image.fromarray(white).save(file.with_suffix(".webp"), lossless=lossless)
+        file.unlink()
+    assert doctor.check(soft).status == status
+
+
 def test_numbered_cells_become_one_foreground(tmp_path):
     for number in range(4):
         cells = np.zeros((20, 20), "uint16")
@@ -91,3 +100,31 @@ def test_objects_in_files_of_their_own_are_joined(tmp_path, capsys):
     Image.new("L", (3, 3)).save(place / "i0/masks/0.png")
     with pytest.raises(UserError, match="masks of several sizes"):
         doctor.join_objects(data.objects_apart(place), tmp_path / "other")
+
+
+def test_coloured_masks_saved_as_jpeg_get_the_colours_of_the_table(tmp_path, capsys):
+    """Red, green and blue columns and a white one, void, on black: JPEG blurs their edges."""
+    colours = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]])
+    rows = zip(("ground", "rust", "moss", "sea", "void"), colours.tolist(), strict=True)
+    lines = ["name,r,g,b", *(",".join([name, *map(str, rgb)]) for name, rgb in rows)]
+    (tmp_path / "classes.csv").write_text("\n".join(lines))
+    ids = np.tile(np.repeat([0, 1, 2, 3, 4], 16), (32, 1))
+    for number in range(4):
+        for kind, options in (("images", {}), ("masks", {"quality": 92, "subsampling": 0})):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            pixels = colours[np.roll(ids, number, axis=1)].astype("uint8")
+            Image.fromarray(pixels).save(tmp_path / kind / f"{number}.jpg", **options)
+    command = ["check", str(tmp_path), "--write-masks", str(tmp_path / "hard")]
+    assert commands.main(["check", str(tmp_path)]) == 1
+    assert "the nearest colours of the folder's class table" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert commands.main(command) == 0
+    report = doctor.check(tmp_path, patterns=("images/*.jpg", "hard/*.png"))
+    assert report.status == 0 and report.classes.names == ("ground", "rust", "moss", "sea")
+    for number in range(4):
+        said = report.classes.read(tmp_path / f"hard/{number}.png")
+        expected = np.where(np.roll(ids, number, axis=1) == 4, data.VOID, np.roll(ids, number, 1))
+        assert np.mean(said != expected) < 0.01
+    commands.main([*command[:-1], str(tmp_path / "white"), "--foreground", "any"])
+    assert data.read_mask(tmp_path / "white/0.png").max() == 1

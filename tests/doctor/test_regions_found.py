@@ -39,3 +39,15 @@ def test_regions_that_do_not_fit_are_found_before_training(folder, capsys):
     assert commands.main([*command, "--minutes", "1"]) == 1
     out = capsys.readouterr()
     assert "all black" in out.out and "The plan" not in out.out and "mend" in out.err
+
+
+def test_the_command_check_looks_at_regions_too(folder, capsys):
+    assert commands.main(["check", str(folder)]) == 0
+    assert "not used: fov (6 images)" in capsys.readouterr().out
+    assert commands.main(["check", str(folder), "--region", "fov"]) == 0
+    assert "not used" not in capsys.readouterr().out
+    Image.new("L", (16, 16)).save(folder / "fov/2.png")
+    assert commands.main(["check", str(folder), "--region", "fov/*.png"]) == 1
+    assert "2.png: this region is all black" in " ".join(capsys.readouterr().out.split())
+    assert commands.main(["check", str(folder), "--region", "nowhere"]) == 1
+    assert "there are no images of regions (--region)" in capsys.readouterr().err

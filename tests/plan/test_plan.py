@@ -32,6 +32,15 @@ def test_what_is_given_stays_and_the_rest_follows(folder, at_once):
     made = plan.plan(doctor.check(folder), 1, given)
     assert made.settings["crop"] == (16, 16) and made.settings["filters"] == (4, 8)
     assert made.settings["crops"] > 1
+    rows = dict(line.split()[:2] for line in made.text().splitlines()[1:] if line[:1].strip())
+    assert rows["image_size"] == "native" and rows["images"] == "all" and rows["crop"] == "16x16"
+
+
+def test_native_size_alone_is_cut_into_crops(folder, at_once):
+    """Of 24x36: the largest square of sixteens is 16."""
+    made = plan.plan(doctor.check(folder), 1, {"image_size": None})
+    assert made.settings["image_size"] is None and made.settings["crop"] == (16, 16)
+    protocol.get(made.recipe, **made.settings)
 
 
 @pytest.mark.parametrize(("epochs", "every"), [(30, 5), (3, 1), (1, 1)])

@@ -142,6 +142,42 @@ def test_where_even_three_passes_take_too_long_images_are_left_out():
     assert paced(facts(images={"all": 300}), None, minutes=10)["images"] is None
 
 
+@pytest.mark.parametrize(
+    ("fits", "batch"), [(1000, 16), (16, 16), (15, 8), (7, 4), (3, 3), (1, 1), (0, 1)]
+)
+def test_a_batch_fits_into_memory(fits, batch):
+    """40 minutes have time for steps of 16."""
+    where = {"crop": (128, 128), "image_size": None}
+    for choice in rules.pace(facts(), where, CPU, (0.2, 0.1), 40, fits):
+        if choice.setting == "batch_size":
+            assert choice.value == batch
+            assert ("fit into memory" in choice.found) == (fits < 16)
+
+
+def test_what_is_given_decides_about_what_is_chosen_behind_it():
+    """10 images: 6 train; an epoch of one step of 6, 0.15 s, and 2 validation images, 0.2 s."""
+    where = {"crop": None, "images": 10, "epochs": 7}
+    made = {choice.setting: choice for choice in rules.pace(facts(), where, CPU, (0.2, 0.1), 10)}
+    assert made["batch_size"].value == 6 and made["patience"].value == 7
+    assert made["epochs"].value == 1714 and "6 images to train on" in made["epochs"].found
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "crop"),
+    [
+        ({"image_size": None}, None, (128, 128)),
+        ({"image_size": 0.5}, 0.5, (48, 48)),
+        ({"image_size": (64, 96)}, (64, 96), None),
+        ({"crop": (32, 32)}, None, (32, 32)),
+        ({"image_size": 0.1}, 0.1, (16, 16)),
+    ],
+)
+def test_native_size_or_a_share_of_it_is_cut_into_crops(given, size, crop):
+    """Of 300x400, and 130x110: at a half 65x55, whose largest square of sixteens is 48."""
+    found = facts(sizes=((300, 400), (130, 110) if 0.5 in given.values() else (140, 130)))
+    assert chosen(rules.view_given(found, CPU, given)) == {"image_size": size, "crop": crop}
+
+
 def test_given_parts_are_not_split_again():
     found = facts(images={"train": 20, "val": 5, "test": 5})
     made = paced(found, (128, 128))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import data, network, plot, predict, protocol
-from unet_tf.protocol import judge
+from unet_tf import data, network, plot, predict, protocol, scores
+from unet_tf.protocol import judge, report_page
 from unet_tf.scores import baselines
 
 MANY = data.Labels(("sky", "road", "car"))
@@ -127,3 +127,27 @@ def test_rows_of_masks_and_of_classes():
     errors = many.axes[3].images[0].get_array()
     assert np.allclose(errors[0], plot.MISSED) and np.allclose(errors[1:], 0.75)
     assert [text.get_text() for text in many.axes[0].texts] == ["first"]
+
+
+def test_images_of_one_name_keep_their_own_masks_and_scores(tmp_path):
+    """`case0/image.png`, `case1/image.png` and so on, as archives of patients have them."""
+    labels, pairs = data.Labels.foreground(), []
+    for number in range(4):
+        place = tmp_path / f"own/case{number}"
+        place.mkdir(parents=True)
+        pixels = np.zeros((8, 8), "uint8")
+        pixels[: 2 * number] = 255
+        pairs.append(data.Pair(place / "image.png", place / "mask.png"))
+        for path in pairs[-1]:
+            Image.fromarray(pixels).save(path)
+    answers = [labels.read(mask).astype("float32") for _, mask in pairs]
+    found = judge.decided(answers, pairs, labels, tmp_path / "run", {})
+    report = scores.report(pairs, (answer for answer, _ in found), labels=labels)
+    assert report["dice"] == 1 and {case["image"] for case in report["worst"]} == {
+        f"case{number}/image.png" for number in range(4)
+    }
+    for number, (_, mask) in enumerate(pairs):
+        said = labels.read(tmp_path / f"run/predictions/case{number}/image.png")
+        np.testing.assert_array_equal(said, labels.read(mask))
+    page = report_page.gallery("Worst", report["worst"], pairs, tmp_path / "run", labels)
+    assert "case2/image.png: 1.000" in page

@@ -94,6 +94,15 @@ def test_a_page_of_one_foreground(run):
     assert f"{worst['image'].replace('&', '&amp;')}: {worst['dice']:.3f}" in text
 
 
+def test_without_an_interval_nobody_says_better(run):
+    """All images of one group: it has none."""
+    to, pairs = run
+    answers = [read_mask(to / "predictions" / image.name) for image, _ in pairs]
+    found = scores.report(pairs, answers) | {"baseline": 0.1, "dice_interval": None}
+    text, _ = page_of(to, pairs, Labels.foreground(), result_of(found))
+    assert "Better than a prediction" not in text and "may be chance" in text
+
+
 def test_a_bad_run_is_said_on_its_page(run):
     to, pairs = run
     found = scores.report(pairs, [np.zeros((20, 30))] * 12) | {"baseline": 0.7}

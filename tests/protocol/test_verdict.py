@@ -71,6 +71,18 @@ def test_a_size_at_which_masks_die_is_found(parts, tmp_path):
     assert not whole["images too small for the masks"][0]
 
 
+def test_classes_that_are_never_found_are_named(parts, tmp_path):
+    report = {"classes": ["sky", "road", "pole", "sign"], "iou": [0.9, 0.0, 0.0, None]}
+    report |= {"confusion": [], "mean_iou": 0.3, "mean_iou_interval": [0.2, 0.4], "baseline": 0.3}
+    labels, recipe = Labels(tuple(report["classes"])), protocol.get("multiclass_unet")
+    causes = verdict.verdict(recipe, report, labels, parts, history(8, best=3), tmp_path)
+    (lost,) = [cause for cause in causes if cause[0] == "classes never found"]
+    assert lost[1:3] == (True, "2 of 3 classes have an IoU of 0: road, pole")
+    assert "class_weights" in lost[3] and "mean IoU 0.3000" in verdict.text(report, causes)
+    report["iou"] = [0.9, 0.1, 0.1, None]
+    assert not verdict.never_found(report)[1]
+
+
 def test_masks_of_mostly_white_are_said(parts, tmp_path):
     for _, mask in parts.train:
         Image.fromarray(255 - np.asarray(Image.open(mask))).save(mask)

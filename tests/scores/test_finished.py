@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from unet_tf import data, scores
+from unet_tf.cli import commands
 from unet_tf.data import VOID, Labels
 from unet_tf.files import UserError
 
@@ -70,6 +71,23 @@ def test_of_two_masks_that_in_the_image_s_folders_is_taken(folder, tmp_path):
     made(tmp_path / "made/images", ending=".tif")
     with pytest.raises(UserError, match=r"a1\.png and .*a1\.tif could both be the mask of a1\.jpg"):
         scores.of_masks(tmp_path / "made", folder)
+
+
+def test_folders_of_no_usual_layout_are_scored_by_the_patterns_they_train_by(tmp_path, capsys):
+    """A folder each image, which is always called `photo`."""
+    for name, mask in TRUTH.items():
+        save(tmp_path / f"own/{name}/photo.jpg", np.zeros((1, 4, 3)))
+        save(tmp_path / f"own/{name}/drawn.png", 255 * np.array(mask))
+        save(tmp_path / f"made/{name}/photo.png", 255 * np.array(MADE[name]))
+    patterns = ["*/photo.jpg", "*/drawn.png"]
+    found = scores.of_masks(tmp_path / "made", tmp_path / "own", patterns=patterns)
+    assert found["dice"] == pytest.approx((2 / 3 + 1 + 2 / 3) / 3)
+    assert found["worst"][-1]["image"] == "a2/photo.jpg"
+    command = ["score", str(tmp_path / "made"), str(tmp_path / "own")]
+    assert commands.main(command) == 1
+    two = ["--image-files", patterns[0], "--mask-files", patterns[1]]
+    assert commands.main([*command, *two]) == 0
+    assert "0.7778" in capsys.readouterr().out
 
 
 def test_masks_that_cannot_be_scored(folder, tmp_path):

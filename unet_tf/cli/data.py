@@ -40,7 +40,8 @@ def run_check(arguments):
         doctor.join_objects(apart, arguments.write_masks)
         print(f"{len(apart)} images and their joined masks written to {arguments.write_masks}")
         return 0
-    report = doctor.check(arguments.folder, arguments.classes, patterns_of(arguments))
+    patterns = patterns_of(arguments)
+    report = doctor.check(arguments.folder, arguments.classes, patterns, arguments.region)
     print(report.text())
     if arguments.picture:
         Path(arguments.picture).parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,12 @@ def add_check(commands):
     command.add_argument("folder", metavar="DIR")
     command.add_argument("--classes", nargs="+", metavar="NAME", help="names of the classes, by id")
     add_patterns(command)
-    words = "write clean black and white PNG masks into this folder; the originals stay"
+    words = "look also at these files in DIR, black where nothing counts, such as test/mask/*.gif"
+    command.add_argument("--region", metavar="PATTERN", help=words)
+    words = (
+        "write clean PNG masks into this folder, black and white or in the colours of the class "
+    )
+    words += "table; the originals stay"
     command.add_argument("--write-masks", metavar="DIR", help=words)
     words = "with --write-masks, what becomes white: half of the range or more, or any but 0 (half)"
     command.add_argument("--foreground", choices=("half", "any"), default="half", help=words)
@@ -108,6 +113,7 @@ def add_score(commands):
     words = "a .keras file; or a folder of masks, by predict --to or any other program"
     command.add_argument("model", metavar="MODEL|MASKS", help=words)
     command.add_argument("folder", metavar="FOLDER", help="images and masks, as for train")
+    add_patterns(command)
     words = "a given part, or one of the model's own split (test where it is given, else all)"
     command.add_argument("--part", choices=("test", "val", "train", "all"), help=words)
     flag(command, "--seen", "score also what trained the model or chose its epoch")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from unet_tf.cli.types import patterns_of
 from unet_tf.files import UserError, write_json
 
 OF_A_MODEL = ("seen", "threshold", "image_size", "resize", "tiles", "flips", "batch_size")
@@ -15,7 +16,7 @@ def needs_model(arguments):
 def run_score(arguments):
     from unet_tf import scores
 
-    where = arguments.folder, arguments.part
+    where, patterns = (arguments.folder, arguments.part), patterns_of(arguments)
     if needs_model(arguments):
         from unet_tf import predict
         from unet_tf.cli.predict import loaded
@@ -24,11 +25,13 @@ def run_score(arguments):
             raise UserError("--classes names the classes of masks: a model knows its own")
         model, how = loaded(arguments), {"region": arguments.region}
         how |= {"seen": arguments.seen, "batch_size": arguments.batch_size}
+        how["patterns"] = patterns
         report = predict.scored(model, *where, **how)
     else:
         if given := [name for name in OF_A_MODEL if vars(arguments).get(name)]:
             raise UserError(f"--{given[0].replace('_', '-')} is for a model: masks are as they are")
-        report = scores.of_masks(arguments.model, *where, arguments.region, arguments.classes)
+        said = arguments.region, arguments.classes, patterns
+        report = scores.of_masks(arguments.model, *where, *said)
     print(f"\n{arguments.model}, {report['images']} images of {arguments.folder}:")
     baseline = report.get("baseline_report") or report.get("baseline")
     print(scores.table(report, baseline, every=arguments.all))

@@ -64,6 +64,7 @@ def planned(report, arguments, to):
     from unet_tf.files import write_json
 
     own = Path(to) / "plan.json"
+    own.parent.mkdir(parents=True, exist_ok=True)  # before the time that planning takes
     given = own if arguments.resume and own.exists() else arguments.plan
     if given:
         made = plan.read(given)
@@ -72,10 +73,10 @@ def planned(report, arguments, to):
         named = asked_of(protocol.get(plan.recipe_for(report, many)), arguments)
         minutes = arguments.minutes or (3 if arguments.quick else plan.MINUTES)
         minutes /= arguments.folds or 1
+        print("Planning: some images are looked at, some steps timed here\n", flush=True)
         made = plan.plan(report, minutes, named, arguments.precision, many)
     print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
-    Path(to).mkdir(parents=True, exist_ok=True)
     write_json(own, made.record())
     return recipe, made.save_every
 
@@ -108,9 +109,8 @@ def stopped_in(arguments, to):
     """What the state of the run that is to go on says of it; empty where there is none."""
     from unet_tf import training
 
-    if not arguments.resume or not to or not (to / "state.npz").exists():
-        return {}
-    return training.state_in(to)[0]["settings"]
+    there = arguments.resume and to and (to / "state.npz").exists()
+    return training.state_in(to)[0]["settings"] if there else {}
 
 
 def recipe_of(names, variant, arguments):

@@ -22,11 +22,12 @@ Image.MAX_IMAGE_PIXELS = 2**29
 
 
 class Unreadable(UserError):
-    """A file that cannot be read: `reason` says why, without the file's name."""
+    """A file that cannot be read: `reason` says why, without the file's name; `remedy` what to do,
+    where it is whole; `span` its least and largest number, where it is of these."""
 
-    def __init__(self, name, reason, remedy=""):
-        super().__init__(f"{name}: {reason}{remedy}")
-        self.reason = reason
+    def __init__(self, name, reason, remedy="", span=None):
+        super().__init__(f"{name}: {reason}{f'. {remedy}' * bool(remedy)}")
+        self.reason, self.remedy, self.span = reason, remedy, span
 
 
 def orientation_of(image):
@@ -76,8 +77,8 @@ def require_one(image, path):
     if pages != [0]:
         raise Unreadable(
             path,
-            f"it holds {len(pages)} pages or frames, and none is taken for the others: make each a "
-            f"file of its own, for instance by ImageMagick: magick {path.name} page_%02d.png",
+            f"it holds {len(pages)} pages or frames, and none is taken for the others",
+            "Make each a file of its own, for instance by ImageMagick: magick in.tif in_%02d.png",
         )
 
 
@@ -85,8 +86,8 @@ def of_bands(path, count):
     """The `Unreadable` of a file of more bands than red, green and blue."""
     return Unreadable(
         path,
-        f"it holds {count} bands, and which of them are red, green and blue is not said: write "
-        "three, for instance by GDAL: gdal_translate -b 1 -b 2 -b 3 in.tif out.tif",
+        f"it holds {count} bands, and which of them are red, green and blue is not said",
+        "Write three, for instance by GDAL: gdal_translate -b 1 -b 2 -b 3 in.tif out.tif",
     )
 
 

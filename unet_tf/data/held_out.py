@@ -24,7 +24,7 @@ def digests(parts):
     }
 
 
-def held_out(folder, part=None, card=None, seen=False):
+def held_out(folder, part=None, card=None, seen=False, patterns=None):
     """The pairs of a folder to score; prints what is left out, and what nobody can know.
 
     Parameters
@@ -37,6 +37,7 @@ def held_out(folder, part=None, card=None, seen=False):
         The model's. Images that trained it, or chose its epoch, are left out, wherever they are.
     seen : bool
         Take them too.
+    patterns : (str, str), optional, as in `pair`
 
     Returns
     -------
@@ -47,7 +48,7 @@ def held_out(folder, part=None, card=None, seen=False):
     UserError
         There is no such part, or the model has seen all of it; as `pair`.
     """
-    place, names = part_folders(folder, trains=False)
+    place, names = part_folders(folder, patterns, trains=False)
     given = {name: paired(place, two) for name, two in names.items()}
     every = [pair for pairs in given.values() for pair in pairs]
     known = card.trained_on.get("seen", {}) if card else {}

@@ -28,7 +28,7 @@ from unet_tf.data.headers import (
 )
 from unet_tf.files import UserError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp"}
 # The last bytes of a whole file: a truncated one has others.
 ENDINGS = {"JPEG": b"\xff\xd9", "GIF": b"\x3b", "PNG": b"IEND\xaeB`\x82"}
 
@@ -48,7 +48,7 @@ def size_of(path):
     except UnidentifiedImageError:
         if bands := bands_of(path):
             raise of_bands(path.name, bands) from None
-        raise Unreadable(path.name, "not an image (JPEG, PNG, GIF or TIFF)") from None
+        raise Unreadable(path.name, "not an image (JPEG, PNG, GIF, TIFF, BMP or WebP)") from None
     except Unreadable:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -60,6 +60,7 @@ def size_of(path):
     return height, width
 
 
+REPLACE = "Replace the file, or remove it and its pair"
 # What Pillow, and a zip that it reads from, say of a broken file.
 UNDECODABLE = (
     *(OSError, SyntaxError, ValueError, Image.DecompressionBombError),
@@ -68,8 +69,8 @@ UNDECODABLE = (
 
 
 def read_image(path):
-    """A photograph (JPEG, PNG, GIF, TIFF) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha
-    is dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
+    """A photograph (`SUFFIXES`) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha is
+    dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
     return to_rgb(open_image(path), path)
 
 
@@ -87,23 +88,29 @@ def to_rgb(image, path="this image"):
         elif 0 <= low <= high <= 65535 and (high >= 2**14 or high == 0) and image.mode != "F":
             values = values.astype("int32") // 257
         else:
-            raise Unreadable(path, *of_range(float(low), float(high), image.mode != "F"))
+            raise of_range(path, float(low), float(high), image.mode != "F")
         image = Image.fromarray(values.astype("uint8"))
     return np.asarray(image.convert("RGB"))
 
 
-def of_range(low, high, whole):
-    """Why numbers from `low` to `high`, whole or not, are not read, and what to do."""
+def of_range(path, low, high, whole):
+    """The `Unreadable` of a file of numbers from `low` to `high`, whole or not."""
     reason = f"its numbers go from {low:g} to {high:g}, neither 8 nor 16 bits nor from 0 to 1"
-    factor = next((2 ** (16 - bits) for bits in (10, 12, 14) if low >= 0 and high < 2**bits), None)
-    command = "-depth 8 out.png, its range set by -level LOW,HIGH, the same for all images"
-    if factor and whole:
+    if whole and 0 <= low <= high < 2**14:
         reason = f"its largest number is {high:g}: fewer bits than the 16 of the file"
-        command = f"-evaluate multiply {factor} out.png"
-    remedy = (
-        f". Bring all images to one range, for instance by ImageMagick: magick in.tif {command}"
+    return Unreadable(path, reason, to_one_range(low, high, whole), (low, high, whole))
+
+
+def to_one_range(low, high, whole):
+    """What to do with images whose numbers go from `low` to `high`, of all of them."""
+    command = "-depth 8 out.png, its range set by -level LOW,HIGH"
+    if whole and 0 <= low <= high <= 65535:
+        factor = next((2 ** (16 - bits) for bits in (10, 12, 14) if high < 2**bits), None)
+        command = f"-evaluate multiply {factor} out.png" if factor else "-depth 8 out.png"
+    return (
+        f"Bring all images to one range, for instance by ImageMagick: magick in.tif {command}; the "
+        "same for all, and for those to predict"
     )
-    return reason, remedy
 
 
 def open_image(path, at_least=None):
@@ -130,8 +137,7 @@ def open_image(path, at_least=None):
     except (FileNotFoundError, Unreadable):
         raise
     except UNDECODABLE as error:
-        remedy = ". Replace the file, or remove it and its pair"
-        raise Unreadable(path, f"cannot be decoded ({error})", remedy) from None
+        raise Unreadable(path, f"cannot be decoded ({error})", REPLACE) from None
     image.info |= {"size": size, "orientation": turn}
     return image
 

@@ -60,7 +60,7 @@ def drawn(image, path="this mask"):
     if image.mode == "F":
         values = np.asarray(image)
         if (values != np.round(values)).any() or values.min() < 0:
-            remedy = ": save the mask as whole numbers, 0 and 255, or ids"
+            remedy = "Save the mask as whole numbers, 0 and 255, or ids"
             raise Unreadable(
                 path, f"its floats go from {values.min():g} to {values.max():g}", remedy
             )
@@ -80,7 +80,7 @@ def drawn(image, path="this mask"):
     hidden = colours[alpha == alpha.min()]
     if (hidden == hidden[0]).all():
         return plain
-    remedy = ": save the mask as black and white, or as ids, without an alpha channel"
+    remedy = "Save the mask as black and white, or as ids, without an alpha channel"
     raise Unreadable(path, "its colours and its alpha channel differ as masks", remedy)
 
 

@@ -7,9 +7,11 @@ from collections import Counter, defaultdict
 from unet_tf.data.images import SUFFIXES
 
 # What is added to a name to tell an image from its mask, behind it or before it.
-OF_MASKS = "masks?|labels?|segs?|segmentations?|gt|ground_?truth|manual\\d?|annot\\w*|labelids"
-OF_MASKS += "|labeltrainids|instanceids|color|l|gtfine|gtcoarse"
-OF_IMAGES = "images?|imgs?|photos?|sat|leftimg8bit|training|train|test|val|000\\d"
+OF_MASKS = "masks?|labels?|segs?\\d?|segmentations?|gt|ground_?truth|manual\\d?|annot\\w*|labelids"
+OF_MASKS += "|labeltrainids|instanceids|color|l|gtfine|gtcoarse|output|target"
+OF_MASKS += "|jpe?g|png|tiff?|bmp"  # 7.jpg.png is of 7.jpg
+OF_IMAGES = "images?|imgs?|photos?|orig(?:inal)?|input|sat|leftimg8bit|training|train|test|val"
+OF_IMAGES += "|000\\d"
 BEHIND = re.compile(rf"[-_ .](?:{OF_MASKS}|{OF_IMAGES})$", re.IGNORECASE)
 BEFORE = re.compile(r"^(?:masks?|labels?|seg|gt|images?|imgs?)[-_ .]?(?=.)", re.IGNORECASE)
 MASK = re.compile(rf"(?:[-_ .]?(?:{OF_MASKS})[-_ .]?)+", re.IGNORECASE)
@@ -77,7 +79,7 @@ def side_by_side(folder, twice):
     files = defaultdict(list)
     for path in filter(is_image, sorted(folder.glob("*"))):
         files[normal(path.stem)].append(path)
-    every = [(name, added, rest) for name in files for added, rest in forms(name)]
+    every = [(name, added, rest.casefold()) for name in files for added, rest in forms(name)]
     rests = {rest for _, added, rest in every if not MASK.fullmatch(added)}
     called = {name for name, added, rest in every if MASK.fullmatch(added) and rest in rests}
     images, masks = {}, {}
@@ -114,9 +116,35 @@ def go_together(of_image, of_mask):
     return not beyond or bool(MASK.fullmatch(beyond))
 
 
+def in_small_letters(names):
+    """{name in small letters: name}, without those that differ in that alone."""
+    counts = Counter(name.casefold() for name in names)
+    return {name.casefold(): name for name in names if counts[name.casefold()] == 1}
+
+
 def matched(images, masks):
     """{name of an image: name of its mask}, and the names left over that would fit, too: two lists,
     [(second image, the one paired)] and [(second mask, the one paired)].
+
+    What is left over is paired whatever its letters' case, X0.JPG with x0.PNG, as systems do that
+    take these for one name.
+    """
+    names, *seconds = matched_as_written(images, masks)
+    small_images, small_masks = (
+        in_small_letters([name for name in every if name not in taken and name not in dict(found)])
+        for every, taken, found in zip(
+            (images, masks), (names, {*names.values()}), seconds, strict=True
+        )
+    )
+    more, *others = matched_as_written(small_images, small_masks)
+    names |= {small_images[image]: small_masks[mask] for image, mask in more.items()}
+    for found, new, small in zip(seconds, others, (small_images, small_masks), strict=True):
+        found += [(small[second], small[first]) for second, first in new]
+    return names, *seconds
+
+
+def matched_as_written(images, masks):
+    """`matched` by names as they are.
 
     An addition, such as `_mask`, counts as one where that pairs the most files: so `a_mask.jpg` is
     the image of `a_mask_mask.png` where all masks end so. Others are paired by what is left.

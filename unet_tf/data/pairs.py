@@ -64,6 +64,16 @@ def unzipped(folder, name):
     return target / name
 
 
+def names_of(images):
+    """A name for each of these image files: its own; where two have one, but for the ending, all
+    with the folders below the one that holds them all, `day1/7.png` and `day2/7.png`."""
+    paths = list(map(Path, images))
+    if len({path.stem for path in paths}) == len(paths):
+        return [path.name for path in paths]
+    top = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(top).as_posix() for path in paths]
+
+
 def files_by_stem(folder, problems):
     """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
     files = {}

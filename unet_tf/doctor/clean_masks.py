@@ -1,4 +1,4 @@
-"""Clean black and white masks, made of soft, saved-as-JPEG or numbered ones."""
+"""Clean masks, made of soft, saved-as-JPEG or numbered ones."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,8 @@ from unet_tf.files import UserError, atomically
 
 
 def write_masks(report, to, foreground="half"):
-    """Write each mask of a checked folder as a PNG of 0 and 255; the originals stay.
+    """Write each mask of a checked folder as a PNG of 0 and 255, or of the class table's colours;
+    the originals stay.
 
     Parameters
     ----------
@@ -20,7 +21,8 @@ def write_masks(report, to, foreground="half"):
     to : path of a folder; a mask `masks/a.jpg` becomes `to/a.png`, of given parts `to/train/a.png`
     foreground : "half" or "any"
         White is what is at least half of the way from the darkest to the brightest value of all
-        masks; or whatever is not 0: cells that are numbered, or classes that are one.
+        masks; or whatever is not 0: cells that are numbered, or classes that are one. By half
+        coloured masks in a folder with a class table get, pixel by pixel, its nearest colour.
 
     Returns
     -------
@@ -43,11 +45,26 @@ def write_masks(report, to, foreground="half"):
             )
         named[target] = mask
     high = max((brightest(mask) for mask in named.values()), default=0)
+    table = data.table_of(report.folder) if foreground == "half" else None
     for target, mask in tqdm(named.items(), desc="writing", unit=" masks", disable=None):
+        values = data.values_of(mask)
+        if table and values.ndim == 3:
+            save(target, in_colours_of(table, values))
+            continue
         values = one_channel(mask)
         white = values > 0 if foreground == "any" else values * 2 >= max(high, 1)
-        save_white(target, white)
+        save(target, 255 * white.astype("uint8"))
     return list(named)
+
+
+def in_colours_of(table, values):
+    """Each pixel of a mask, uint8 `(H, W, 3)`, in the nearest colour of a class table."""
+    colours = np.array([*table.colours, *([table.void] if table.void else [])])
+    best, found = np.full(values.shape[:2], np.inf, "float32"), np.zeros_like(values)
+    for colour in colours:
+        away = np.square(values.astype("float32") - colour).sum(axis=2)
+        found[away < best], best = colour, np.minimum(best, away)
+    return found
 
 
 def join_objects(apart, to):
@@ -71,18 +88,18 @@ def join_objects(apart, to):
         objects = [one_channel(mask) > 0 for mask in masks]
         if len({mask.shape for mask in objects}) > 1:
             raise UserError(f"{masks[0].parent}: holds masks of several sizes")
-        save_white(target, np.any(objects, axis=0))
+        save(target, 255 * np.any(objects, axis=0).astype("uint8"))
         copy.parent.mkdir(parents=True, exist_ok=True)
         with atomically(copy) as partial:
             shutil.copyfile(image, partial)
     return to
 
 
-def save_white(target, white):
-    """Write a bool mask as a PNG of 0 and 255, and its folder where it is missing."""
+def save(target, values):
+    """Write a mask as a PNG, and its folder where it is missing."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomically(target) as partial:
-        Image.fromarray(255 * white.astype("uint8")).save(partial)
+        Image.fromarray(values).save(partial)
 
 
 def one_channel(mask):

@@ -19,6 +19,7 @@ class Photo(NamedTuple):
     digest: bytes
     mean: float  # brightness, 0 to 255
     constant: bool
+    highest: int  # number, where they are of more than 8 bits; else 0
     turned: bool
     alpha: bool
 
@@ -28,7 +29,7 @@ class Mask(NamedTuple):
 
     size: tuple
     mode: str
-    jpeg: bool
+    lossy: bool  # saved in a way that changes pixels
     values: np.ndarray  # (n,), or (n, 3) for RGB
     counts: np.ndarray  # (n,), pixels
     distinct: int  # values in all
@@ -36,20 +37,22 @@ class Mask(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """A pair and what was found; for a file that cannot be read None, and a fault in words."""
+    """A pair and what was found; for a file that cannot be read None, and the error."""
 
     part: str
     pair: data.Pair
     photo: Photo | None
     mask: Mask | None
-    faults: list
+    faults: list  # of (file in words, `data.Unreadable`)
 
 
 def photo_of(path):
     """The `Photo` of an image file, wholly decoded."""
     data.size_of(path)  # finds truncated files that Pillow decodes all the same
     image = data.open_image(path)
+    highest = 0
     if image.mode.startswith("I") or image.mode == "F":
+        highest = int(np.asarray(image).max())
         levels = data.to_rgb(image, path)
         mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
     else:
@@ -60,7 +63,7 @@ def photo_of(path):
         digest = hashlib.file_digest(file, "sha256").digest()
     turned = image.info["orientation"] != 1
     alpha = "A" in image.mode.upper() or "transparency" in image.info
-    return Photo(image.size[::-1], image.mode, digest, mean, constant, turned, alpha)
+    return Photo(image.size[::-1], image.mode, digest, mean, constant, highest, turned, alpha)
 
 
 def mask_of(path):
@@ -73,8 +76,15 @@ def mask_of(path):
     if image.mode == "P":  # a file may hold fewer colours than 256: black follows
         own = bytes(image.getpalette("RGB")).ljust(768, b"\0")
         palette = np.frombuffer(own, "uint8").reshape(256, 3)[values]
-    jpeg, size = stored.format in ("JPEG", "MPO"), image.size[::-1]
-    return Mask(size, stored.mode, jpeg, values[:KEPT], counts[:KEPT], len(values), palette)
+    lossy, size = is_lossy(path, stored.format), image.size[::-1]
+    return Mask(size, stored.mode, lossy, values[:KEPT], counts[:KEPT], len(values), palette)
+
+
+def is_lossy(path, kind):
+    """Is it a JPEG, or a WebP but for lossless ones, whose pixels are in a chunk called VP8L?"""
+    if kind == "WEBP":
+        return b"VP8L" not in path.read_bytes()
+    return kind in ("JPEG", "MPO")
 
 
 def counted(image):
@@ -97,5 +107,5 @@ def facts_of(part, pair):
             seen.append(look(path))
         except data.Unreadable as error:
             seen.append(None)
-            faults.append(f"{short(path)}: {error.reason}")
+            faults.append((short(path), error))
     return Facts(part, pair, *seen, faults)

@@ -13,6 +13,7 @@ from unet_tf.files import UserError
 LEVELS = ("error", "warning", "note")
 FEW = 20  # pairs: with fewer the score is a matter of luck
 DARK = 10  # mean brightness, 0 to 255
+READ = f"only {', '.join(sorted(data.SUFFIXES))} are read"
 NAMES = "both need one name but for the ending, such as car7.jpg with car7.png or car7_mask.png"
 
 
@@ -26,8 +27,8 @@ class Finding(NamedTuple):
     cured: bool = False  # by leaving these files out
 
 
-def of_names(found, source):
-    """Findings on the names in the folders of a part, from its `Listing` and `Source`."""
+def of_names(found, source, place):
+    """Findings on the names in the folders of a part: its `Listing`, `Source` and their place."""
     folders = sorted({path.parent for path in [*found.images, *found.masks]})
     strays = [
         short(path)
@@ -45,15 +46,15 @@ def of_names(found, source):
     remedy = "give the two different names, or move one of them away; or choose by --image-files "
     remedy += "PATTERN --mask-files PATTERN"
     yield Finding("error", "the same name twice", found.twice, remedy)
-    remedy = f"only {', '.join(sorted(data.SUFFIXES))} are: convert or move them"
+    remedy = f"{READ}: convert or move them"
     yield Finding("note", "files that are not read", strays, remedy)
     remedy = "mend the list, or train with --leave-out"
     what = f"names in {source.names} that no image has"
     yield Finding("error", what, found.absent, remedy, cured=True)
-    yield no_pairs(found, source)
+    yield no_pairs(found, source, place)
 
 
-def no_pairs(found, source):
+def no_pairs(found, source, place):
     """The finding that there is nothing to train on, with what lies where."""
     counts = len(found.images), len(found.masks)
     cases = [f"{counts[0]} images in {source.images}, {counts[1]} masks in {source.masks}"]
@@ -62,6 +63,8 @@ def no_pairs(found, source):
     remedy = f"{NAMES}; or {choose}"
     if empty:
         remedy = f"fill {' and '.join(empty)}, or {choose}"
+    if full := [name for name in empty if any((place / name).glob("[!.]*"))]:
+        remedy = f"{READ}: convert what is in {' and '.join(full)}; or {choose}"
     if empty and "*" in source.images:
         remedy = f"no image file fits {' and '.join(empty)}: mend the pattern"
     return Finding("error", "no pairs", [] if found.pairs else cases, remedy)
@@ -87,11 +90,31 @@ def of_regions(facts, regions):
     yield Finding("error", "regions", faults, "mend them, or train without --region")
 
 
+def of_unreadable(facts):
+    """The findings on files that cannot be read: one of torn ones, one of each other remedy.
+
+    What brings numbers to one range follows from those of all images together: by its own alone a
+    dark image would be made another than the bright ones.
+    """
+    faults = [fault for fact in facts for fault in fact.faults]
+    spans = [error.span for _, error in faults if error.span]
+    lows, highs, whole = zip(*spans, strict=True) if spans else ((), (), ())
+    highs += tuple(fact.photo.highest for fact in facts if fact.photo)
+    torn = "copy or download them again, or remove them with their partners, or --leave-out"
+    cases = defaultdict(list)
+    for name, error in faults:
+        remedy = error.remedy
+        if error.span:
+            remedy = data.to_one_range(min(lows), max(highs), all(whole))
+        if remedy in ("", data.REPLACE):
+            remedy = torn
+        cases[remedy[0].lower() + remedy[1:]].append(f"{name}: {error.reason}")
+    for remedy, own in cases.items():
+        yield Finding("error", "files that cannot be read", own, remedy, cured=True)
+
+
 def of_images(facts):
-    """Findings on broken files, on sizes, and on what else `Photo` tells."""
-    broken = [fault for fact in facts for fault in fact.faults]
-    remedy = "copy or download them again, or remove them with their partners, or --leave-out"
-    yield Finding("error", "files that cannot be read", broken, remedy, cured=True)
+    """Findings on sizes, and on what else `Photo` tells."""
     seen = [fact for fact in facts if fact.photo]
     wrong = [
         f"{short(fact.pair.mask)} {by(fact.mask.size)}, its image {by(fact.photo.size)}"

@@ -10,8 +10,9 @@ from unet_tf.files import UserError
 RARE = 0.005  # share of the pixels: such a class hardly moves an unweighted cross-entropy
 SHARP = (
     "classes need hard edges: save PNG, without anti-aliasing, resized by nearest alone; black and "
-    "white ones are made hard by `check DIR --write-masks OUT`, numbered objects (cells 1, 2, 3) "
-    "become one foreground by `--write-masks OUT --foreground any`"
+    "white ones are made hard by `check DIR --write-masks OUT`, coloured ones get the nearest "
+    "colours of the folder's class table, numbered objects (cells 1, 2, 3) become one foreground "
+    "by `--write-masks OUT --foreground any`"
 )
 
 
@@ -21,7 +22,7 @@ def sharp_and_blurred(facts, classes):
     clean, blurred = [], []
     for fact in facts:
         if fact.mask:
-            soft = fact.mask.distinct > limit or fact.mask.jpeg
+            soft = fact.mask.distinct > limit or fact.mask.lossy
             (blurred if soft else clean).append(fact)
     return clean, blurred
 
@@ -55,7 +56,10 @@ def of_white(grey, classes):
     meant = any(VOID in values[name] for name in ids)  # 255 as void
     if not meant:
         what = f"mixed masks: {len(white)} hold 0 and 255, {len(ids)} hold ids"
-        remedy = "255 is void among ids, so its pixels would not count: give all the same values"
+        remedy = (
+            "255 is void among ids, so its pixels would not count: give all the same values; where "
+            "all are black and white, by `check DIR --write-masks OUT --foreground any`"
+        )
         yield Finding("error", what, min(white, ids, key=len), remedy)
     else:
         remedy = "255 is void among ids, so these show nothing but void: check that it is meant"

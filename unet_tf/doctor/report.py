@@ -25,6 +25,7 @@ from unet_tf.doctor.findings import (
     of_images,
     of_names,
     of_regions,
+    of_unreadable,
     of_unused,
 )
 from unet_tf.doctor.pictures import first_pairs
@@ -68,7 +69,8 @@ def check(folder, classes=None, patterns=None, region=None):
     if classes:
         grey = [f.mask for f in clean if f.mask.values.ndim == 1 and f.mask.palette is None]
         classes = data.with_greys(classes, [mask.values.tolist() for mask in grey])
-    findings += [*of_images(facts), *of_groups(facts), *of_regions(facts, regions)]
+    findings += [*of_unreadable(facts), *of_images(facts), *of_groups(facts)]
+    findings += of_regions(facts, regions)
     findings += of_labels.of_masks(clean, blurred, classes)
     taken, more = of_labels.classes_of(clean, classes)
     pixels, strangers = of_labels.pixels_of(clean, taken, counts)
@@ -87,7 +89,7 @@ def listed(folder, patterns, region=None):
     lists = {part: data.listing(place, source) for part, source in parts.items()}
     counts, pairs, findings = {}, [], []
     for part, found in lists.items():
-        findings += of_names(found, parts[part])
+        findings += of_names(found, parts[part], place)
         pairs += [(part, pair) for pair in found.pairs]
         counts[part] = tuple(map(len, (found.images, found.masks, found.pairs)))
     regions = data.regions_of([pair for _, pair in pairs], folder, region) if region else {}

@@ -13,9 +13,10 @@ from unet_tf.data import Labels
 from unet_tf.files import UserError
 from unet_tf.plan import rules
 from unet_tf.plan.found import found_in
-from unet_tf.plan.timed import timed
+from unet_tf.plan.timed import images_that_fit, timed
 
 MINUTES = 10.0
+NOTHING = {"images": "all", "image_size": "native"}  # what None is of a setting
 BETWEEN = 10  # seconds at least from one write of the training's state to the next: a write takes
 # one, of which an epoch of two seconds would be slowed by a third
 
@@ -47,7 +48,8 @@ class Plan(NamedTuple):
         lines = ["setting        value                           found, and what follows"]
         for name, value, found, why in self.choices:
             reason = ": ".join(filter(None, (found, why)))
-            columns = textwrap.wrap(shown(value), 30), textwrap.wrap(reason, 55)
+            words = NOTHING.get(name, "none") if value is None else shown(value)
+            columns = textwrap.wrap(words, 30), textwrap.wrap(reason, 55)
             for cells in itertools.zip_longest([name], *columns, fillvalue="") if reason else ():
                 lines.append("{:<15}{:<32}{}".format(*cells).rstrip())
         return "\n".join(lines)
@@ -93,10 +95,8 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
                 choice = rules.Choice(choice.setting, given[choice.setting], "", "as given")
             choices[choice.setting], chosen[choice.setting] = choice, choice.value
 
-    if {"image_size", "crop"} & set(given):
-        take(rules.Choice(name, given.get(name), "", "as given") for name in ("image_size", "crop"))
-    else:
-        take(rules.view(found, machine))
+    asked = {"image_size", "crop"} & set(given)
+    take(rules.view_given(found, machine, given) if asked else rules.view(found, machine))
     if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size
         recipe = protocol.get("buildings_unet")
     take(rules.network(found, machine, chosen))
@@ -105,16 +105,19 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     take(rules.fixed())
     own = found.sizes.most_common(1)[0][0]
 
-    def seconds():
-        return timed(protocol.changed(recipe, **chosen, batch_size=8), labels, own, precision)
+    def measured():
+        planned = protocol.changed(recipe, **chosen)
+        fits = images_that_fit(planned, labels, precision)
+        few = protocol.changed(planned, batch_size=max(1, min(8, fits)))
+        return fits, timed(few, labels, own, precision)
 
-    times, size = seconds(), chosen["image_size"]
+    (fits, times), size = measured(), chosen["image_size"]
     if "image_size" not in given:
         take(rules.smaller(found, chosen, times[0], minutes))
     if chosen["image_size"] != size:
         take(rules.network(found, machine, chosen))
-        times = seconds()
-    take(rules.pace(found, chosen, machine, times, minutes))
+        fits, times = measured()
+    take(rules.pace(found, chosen, machine, times, minutes, fits))
     return Plan(recipe.name, list(choices.values()), minutes)
 
 

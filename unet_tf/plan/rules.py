@@ -79,14 +79,29 @@ def view(found, machine):
     fine = [share for share in SHARES if dice[share] >= KEEP] or [1.0]
     # A crop has room in each image: the share is larger where images are small.
     share = next(s for s in reversed(fine) if min(size_at(s, smallest)) >= 64)
-    side = min(machine.crop, 16 * (min(size_at(share, smallest)) // 16))
     why = f"whole, at {by(size)}, they would keep {kept:.3f}"
     if not alike:
         why = f"{len(found.sizes)} sizes of unlike shape are not squeezed into one"
     found_so = f"at {share:g} of their own size masks keep a dice of {dice[share]:.3f}"
     yield Choice("image_size", None if share == 1 else share, found_so, why)
+    yield crop_at(found, share, machine)
+
+
+def crop_at(found, share, machine):
+    """The largest square that a step may have here and that each image has, at that share."""
+    heights, widths = zip(*found.sizes, strict=True)
+    smallest = min(heights), min(widths)
+    side = min(machine.crop, max(16, 16 * (min(size_at(share, smallest)) // 16)))
     why = "as large as a step may be here" if side == machine.crop else "as the smallest image has"
-    yield Choice("crop", (side, side), f"images from {by(smallest)} on", why)
+    return Choice("crop", (side, side), f"images from {by(smallest)} on", why)
+
+
+def view_given(found, machine, given):
+    """What is asked for; crops where images keep their own size, or a share of it."""
+    size, crop = (Choice(name, given.get(name), "", "") for name in ("image_size", "crop"))
+    if "crop" not in given and not isinstance(size.value, tuple):
+        crop = crop_at(found, size.value or 1.0, machine)
+    return size, crop
 
 
 def network(found, machine, chosen):
@@ -164,31 +179,47 @@ def parts_of(found, images):
     return train, validation
 
 
-def pace(found, chosen, machine, timed, minutes):
+def batch_of(budget, step, machine, train, fits):
+    """The `Choice` of a step's images: as many as leave steps enough, and fit into memory."""
+    sizes = [size for size in (32, 16, 8) if size <= min(machine.batch, fits)]
+    # The largest with which there are steps enough; a step takes as long as its images together.
+    enough = [size for size in sizes if budget * 0.85 / (step * size / 8) >= STEPS]
+    batch = max(1, min([*enough, 4][0], train, fits))
+    words = f"a step of {batch} takes {step * batch / 8:.2f} s"
+    if fits < machine.batch:
+        words += f", and {max(1, fits)} fit into memory"
+    why = f"{STEPS} steps or more come before larger batches"
+    return Choice("batch_size", batch, words, why)
+
+
+def pace(found, chosen, machine, timed, minutes, fits=math.inf):
     """Batches, epochs and crops that fill the budget: steps are counted, not epochs.
 
     Parameters
     ----------
+    chosen : dict, {setting: value}
+        What was chosen before; what is given instead of a choice is there before the next is made.
     timed : (float, float)
         Seconds of a step of 8 images, and of a validation image.
     minutes : float
+    fits : int
+        Images of a step that fit into memory (`unet_tf.plan.memory`).
     """
     budget, (step, look) = 60 * minutes, timed
     train, validation = parts_of(found, found.to_split)
     needed = PASSES * (train * step / 8 + validation * look)
     if chosen["crop"]:  # validation takes 15% of the time at most, 5 times
         needed = 5 * validation * look / 0.15
-    if needed > budget:
-        few = max(min(50, found.to_split), int(found.to_split * budget / needed))
+    few = max(min(50, found.to_split), int(found.to_split * budget / max(needed, budget)))
+    if few < found.to_split:
         words = f"{needed / 60:.0f} minutes would be needed for all {found.to_split}"
         yield Choice("images", few, words, f"so many leave time for {PASSES} passes and more")
-        train, validation = parts_of(found, few)
     else:
         yield Choice("images", None, "", "all of them")
-    # The largest with which there are steps enough; a step takes as long as its images together.
-    sizes = [size for size in (32, 16, 8) if size <= machine.batch]
-    enough = [size for size in sizes if budget * 0.85 / (step * size / 8) >= STEPS]
-    batch = min([*enough, 4][0], train)
+    few = min(chosen.get("images") or few, found.to_split)
+    train, validation = parts_of(found, few)
+    yield (own := batch_of(budget, step, machine, train, fits))
+    batch = chosen.get("batch_size", own.value)
     step *= batch / 8
     steps = max(50, int(budget * 0.85 / step))
     if chosen["crop"]:
@@ -200,13 +231,12 @@ def pace(found, chosen, machine, timed, minutes):
         crops = 1
         an_epoch = math.ceil(train / batch) * step + validation * look
         epochs = max(1, round(budget / an_epoch))
-    words = f"a step of {batch} takes {step:.2f} s"
-    yield Choice("batch_size", batch, words, f"{STEPS} steps or more come before larger batches")
     words = f"{train} images to train on, {minutes:g} minutes"
     steps = epochs * math.ceil(train * crops / batch)
     yield Choice("epochs", epochs, words, f"{steps} steps fill them, whatever the images are")
     if chosen["crop"]:
         yield Choice("crops", crops, "", "crops of an image in an epoch")
+    epochs = chosen.get("epochs", epochs)
     yield Choice("patience", epochs, "", "the rate falls to the end, so it trains to the end")
 
 

@@ -5,14 +5,14 @@ from unet_tf.predict.stream import predictions, whole
 from unet_tf.predict.usage import decided
 
 
-def scored(model, folder, part=None, seen=False, region=None, batch_size=None):
+def scored(model, folder, part=None, seen=False, region=None, batch_size=None, patterns=None):
     """Every score of a saved model on a labelled folder, of images that it has not seen.
 
     Parameters
     ----------
     model : Predictor
         As `load` gives it; its card says what it has seen, and how it is used.
-    folder, part, seen : as in `unet_tf.data.held_out`
+    folder, part, seen, patterns : as in `unet_tf.data.held_out`
     region : str, optional
         Files of what counts (`unet_tf.data.reader`).
     batch_size : int, optional
@@ -34,7 +34,7 @@ def scored(model, folder, part=None, seen=False, region=None, batch_size=None):
             f"This model was trained within {card.trained_on['region']} alone: what it says "
             "outside means nothing, so score it by --region, too"
         )
-    pairs, train = data.held_out(folder, part, card, seen)
+    pairs, train = data.held_out(folder, part, card, seen, patterns)
     read = data.reader(card.labels, pairs, folder, region)
     batch_size = batch_size or card.trained_on.get("batch_size", 16)
 

@@ -88,16 +88,20 @@ def decided(answers, pairs, labels, to, shown):
         folder = Path(to) / "predictions"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    names = data.names_of(path for path, _ in pairs)
     for number, ((path, _), answer) in enumerate(zip(pairs, answers, strict=True)):
         if not np.isfinite(answer).all():
             raise UserError(f"{path}: the model answers NaN: its training has diverged")
         mask = labels.decide(answer, data.size_of(path))
         if number in shown:
             shown[number] = mask
-        if to is not None and labels.binary:
-            Image.fromarray(255 * mask).save(folder / f"{path.stem}.png")
-        elif to is not None:
-            data.save_ids(folder / f"{path.stem}.png", mask, data.palette_of(labels))
+        if to is not None:
+            target = folder / Path(names[number]).with_suffix(".png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if labels.binary:
+                Image.fromarray(255 * mask).save(target)
+            else:
+                data.save_ids(target, mask, data.palette_of(labels))
         yield answer, mask
 
 

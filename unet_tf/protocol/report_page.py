@@ -78,6 +78,9 @@ def verdict_of(result):
     words = verdict.text(result["scores"], result["verdict"])
     if words:
         return f'<p class="bad">{html.escape(words)}</p>'
+    if not result["scores"][f"{verdict.score_of(result['scores'])}_interval"]:
+        words = "Higher than a prediction that looks at no image; of one group that may be chance."
+        return f"<p>{words}</p>"
     return '<p class="good">Better than a prediction that looks at no image.</p>'
 
 
@@ -125,11 +128,12 @@ def picture(file, kind, words):
 
 def gallery(title, cases, pairs, to, labels):
     """Some images with what was found, missed and too much, or with the classes' outlines."""
-    by_name, figures = {image.name: (image, mask) for image, mask in pairs}, []
+    names, figures = data.names_of(image for image, _ in pairs), []
+    by_name = dict(zip(names, pairs, strict=True))
     for case in cases:
         image, mask = by_name[case["image"]]
         pixels, truth = data.read_image(image), labels.read(mask)
-        said = np.asarray(Image.open(to / "predictions" / f"{image.stem}.png"))
+        said = np.asarray(Image.open(to / "predictions" / Path(case["image"]).with_suffix(".png")))
         if labels.binary:
             seen = plot.compared(pixels, truth == 1, said > 0)
         else:
@@ -139,7 +143,7 @@ def gallery(title, cases, pairs, to, labels):
         file = io.BytesIO()
         small.save(file, "jpeg", quality=88)
         score = case.get("dice", case.get("mean_iou"))
-        caption = f"{image.name}: {score:.3f}"
+        caption = f"{case['image']}: {score:.3f}"
         figures.append(
             f"<figure>{picture(file, 'jpeg', caption)}"
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"

@@ -46,6 +46,8 @@ def verdict(recipe, report, labels, parts, history, to):
     causes = [too_few_steps(recipe, parts, history)]
     if labels.binary:
         causes += [collapsed(scored, to), too_small(recipe, scored), inverted(parts.train)]
+    else:
+        causes.append(never_found(report))
     few = len(scored) < FEW_IMAGES
     words = f"{len(scored)} images are scored"
     return [*causes, ("too few images to tell", few, words, "more images, or --folds 5")]
@@ -64,11 +66,23 @@ def too_few_steps(recipe, parts, history):
 
 def collapsed(scored, to):
     """Does it say the same of nearly all pixels?"""
-    said = [data.read_mask(Path(to) / "predictions" / f"{image.stem}.png") for image, _ in scored]
+    names = data.names_of(image for image, _ in scored)
+    files = [(Path(to) / "predictions" / name).with_suffix(".png") for name in names]
+    said = list(map(data.read_mask, files))
     share = float(np.mean([mask.mean() for mask in said]))
     words = f"{share:.2%} of the pixels are called foreground"
     what = "a smaller --learning-rate, such as 1e-4, and --set loss=bce_dice_loss"
     return "collapsed", share < 0.001 or share > 0.999, words, what
+
+
+def never_found(report):
+    """Are there classes of which no pixel is right?"""
+    every = zip(report["classes"], report["iou"], strict=True)
+    there = {name: iou for name, iou in every if iou is not None}
+    lost = [name for name, iou in there.items() if iou == 0]
+    words = f"{len(lost)} of {len(there)} classes have an IoU of 0"
+    words += f": {', '.join(lost[:5])}" if lost else ""
+    return "classes never found", bool(lost), words, "more --minutes, --set class_weights=inverse"
 
 
 def too_small(recipe, scored):
@@ -96,7 +110,7 @@ def text(report, causes):
     if not causes:
         return ""
     name = score_of(report)
-    score = f"{name.replace('_', ' ')} {report[name]:.4f}"
+    score = f"{name.replace('mean_iou', 'mean IoU')} {report[name]:.4f}"
     lines = [f"NOT BETTER THAN A CONSTANT PREDICTION: {score}, against {report['baseline']:.4f}."]
     for cause, so, found, what in causes:
         lines.append(f"- {cause}: {'yes' if so else 'no'}: {found}{f'. Try {what}' * so}")

@@ -107,7 +107,7 @@ def report(
         For no images, another number of predictions than images, and probabilities that are NaN,
         outside [0, 1] or not `(h, w)`; names the image.
     """
-    names = [Path(image).name for image, _ in pairs]
+    names = data.names_of(image for image, _ in pairs)
     groups = [data.group_of(name) for name in names]
     rows = counted(pairs, probabilities, threshold, chosen_threshold, read)
     both, true, found, size, *soft, outline, tolerance, chosen = map(

@@ -4,11 +4,9 @@ Rules: void pixels count nowhere. A class that no truth holds is absent: its IoU
 and no mean counts it; where it was predicted all the same, the class that was there has the error.
 """
 
-from pathlib import Path
-
 import numpy as np
 
-from unet_tf.data import group_of
+from unet_tf.data import group_of, names_of
 from unet_tf.files import UserError
 from unet_tf.scores.binary import tens
 from unet_tf.scores.intervals import class_intervals
@@ -105,15 +103,16 @@ def class_report(pairs, predictions, classes, read=None):
     if not pairs:
         raise UserError("no images to score: is this part of the split empty?")
     total, void, worst, counts = 0, 0, [], []
-    for (image, mask), prediction in zip(pairs, predictions, strict=True):
+    names = names_of(image for image, _ in pairs)
+    for name, (_, mask), prediction in zip(names, pairs, predictions, strict=True):
         truth = (read or classes.read)(mask)
         own = confusion_matrix(truth, prediction, len(classes.names))
         total, void = total + own, void + truth.size - int(own.sum())
         counts.append((np.diag(own), own.sum(axis=1), own.sum(axis=0)))
         if own.any():
-            worst.append((scores_of(own)["mean_iou"], Path(image).name))
+            worst.append((scores_of(own)["mean_iou"], name))
     pixels, each = total.sum(axis=1), sorted(worst)
-    groups = [group_of(Path(image).name) for image, _ in pairs]
+    groups = list(map(group_of, names))
     report = scores_of(total)
     interval, intervals = class_intervals(*np.stack(counts, axis=1), groups)
     return {

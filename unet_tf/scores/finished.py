@@ -31,7 +31,7 @@ def of_answers(pairs, answers, labels, read, train=(), image_size=None, **option
     return found | baseline_of(train, pairs, labels, image_size, read)
 
 
-def of_masks(masks, folder, part=None, region=None, names=None):
+def of_masks(masks, folder, part=None, region=None, names=None, patterns=None):
     """Every score of masks in one folder against the labelled images of another.
 
     Parameters
@@ -40,7 +40,7 @@ def of_masks(masks, folder, part=None, region=None, names=None):
         A folder of masks as `predict --to` or any other program writes them, subfolders included:
         each has its image's name, with or without `_mask`, and its image's size. They mean what the
         true ones mean; classes may be palette images of ids, where the true ones have colours.
-    folder, part : as in `unet_tf.data.held_out`
+    folder, part, patterns : as in `unet_tf.data.held_out`
         Without a part images that have no mask are left out, and counted in a line.
     region : str, optional
         Files of what counts (`unet_tf.data.reader`).
@@ -56,7 +56,7 @@ def of_masks(masks, folder, part=None, region=None, names=None):
     UserError
         For masks that are missing, of two places, or of another size; as `held_out` and `reader`.
     """
-    pairs, train = data.held_out(folder, part)
+    pairs, train = data.held_out(folder, part, patterns=patterns)
     made = masks_of(Path(masks), pairs)
     missing = [image.name for image, mask in pairs if mask not in made]
     if missing and (part or not made):

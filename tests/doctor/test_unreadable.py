@@ -1,0 +1,69 @@
+"""Files that cannot be read as they are: each kind by its own remedy, one for a whole folder."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_tf import doctor
+
+
+def folder_of(place, images):
+    """Pairs of these images, and a mask of a square each."""
+    mask = np.zeros((16, 20), "uint8")
+    mask[4:9, 4:12] = 255
+    for kind in ("images", "masks"):
+        (place / kind).mkdir(parents=True)
+    for number, pixels in enumerate(images):
+        Image.fromarray(pixels).save(place / f"images/{number}.tif")
+        Image.fromarray(mask).save(place / f"masks/{number}.png")
+    return place
+
+
+def ramp(highest):
+    return np.linspace(0, highest, 320).reshape(16, 20).astype("uint16")
+
+
+def unreadable(place):
+    return [one for one in doctor.check(place).findings if "cannot be read" in one.what]
+
+
+@pytest.mark.parametrize(
+    ("highest", "command"),
+    [
+        ((900, 4000, 3000), "multiply 16 "),  # 12 bits: alone the first would be made 4 times light
+        ((900, 1000), "multiply 64 "),
+        ((900, 16000), "multiply 4 "),
+        ((900, 60000), "magick in.tif -depth 8 "),  # 16 bits, one of them dark
+    ],
+)
+def test_numbers_are_brought_to_one_range_by_those_of_all(tmp_path, highest, command):
+    (found,) = unreadable(folder_of(tmp_path / "mine", map(ramp, highest)))
+    assert found.level == "error" and command in found.remedy and "the same for all" in found.remedy
+    assert len(found.cases) == sum(each < 2**14 for each in highest)
+    assert (
+        found.cases[0] == "images/0.tif: its largest number is 900: fewer bits than the 16 of "
+        "the file"
+    )
+
+
+def test_each_kind_has_its_own_remedy(tmp_path):
+    place = folder_of(tmp_path / "mine", [ramp(60000)] * 4)
+    page = Image.fromarray(ramp(60000))
+    page.save(place / "images/1.tif", save_all=True, append_images=[page, page])
+    (place / "images/2.tif").write_bytes(b"")
+    paged, torn = unreadable(place)
+    assert paged.cases == [
+        "images/1.tif: it holds 3 pages or frames, and none is taken for the others"
+    ]
+    assert paged.remedy.startswith("make each a file of its own") and "magick" in paged.remedy
+    assert torn.cases[0].startswith("images/2.tif: not an image") and "copy" in torn.remedy
+    assert paged.cured and torn.cured
+
+
+@pytest.mark.parametrize("ending", ["npy", "heic"])
+def test_full_folders_of_what_is_not_read_are_not_to_be_filled(tmp_path, ending):
+    place = folder_of(tmp_path / "mine", [ramp(60000)] * 3)
+    for file in (place / "masks").iterdir():
+        file.rename(file.with_suffix(f".{ending}"))
+    (found,) = [one for one in doctor.check(place).findings if one.what == "no pairs"]
+    assert "are read: convert what is in masks" in found.remedy and "fill" not in found.remedy
