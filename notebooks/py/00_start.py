@@ -68,7 +68,7 @@ print(mask[::32, ::24])
 # %% [markdown]
 # ## What segmentation is
 #
-# Put two cars side by side. The same picture allows four questions, each harder than the one before.
+# Put two cars side by side. You can ask four questions about the same picture.
 
 # %%
 small = (160, 240)
@@ -87,31 +87,33 @@ def corners(mask):
 
 
 # %%
-figure, axes = plt.subplots(2, 2, figsize=(7.4, 3.1), dpi=60, layout="constrained")
-titles = ["Classification: is there a car? Yes.", "Detection: a box around each car"]
-titles += ["Semantic segmentation: all car pixels", "Instance segmentation: each car's own"]
+figure, axes = plt.subplots(2, 2, figsize=(7.4, 3.1), dpi=100, layout="constrained")
+titles = [f"Classification: {DATA}?  Yes", "Detection: a box for each"]
+titles += ["Semantic segmentation: their pixels", "Instance segmentation: each one's pixels"]
 for axis, title in zip(axes.flat, titles, strict=True):
-    axis.imshow(scene, cmap="gray")
-    axis.set(title=title, xticks=[], yticks=[])
+    axis.imshow(scene // 16 * 16, cmap="gray", interpolation="nearest")
+    axis.set_title(title, fontsize=11)
+    axis.axis("off")
 white = {"levels": [0.5, 1], "colors": ["white"], "alpha": 0.7}
 for mask, hatch in ((first, "//"), (second, "..")):
     axes[0, 1].add_patch(plt.Rectangle(*corners(mask), fill=False, lw=2))
-    axes[1, 0].contourf(mask, hatches=["//"], **white)
-    axes[1, 1].contourf(mask, hatches=[hatch], **white)
+    for axis, lines in ((axes[1, 0], "//"), (axes[1, 1], hatch)):
+        axis.contourf(mask, hatches=[lines], **white)
+        axis.contour(mask, [0.5], colors="k", linewidths=1.5)
 plt.show()
 
 # %% [markdown]
-# This course is about the third question. A network answers it with one number per pixel: the probability that the
-# pixel belongs to a car.
+# *Semantic* segmentation hatches both cars alike, *instance* segmentation tells one from the other. This course is about
+# the third question. A network answers it with one number per pixel: the probability that the pixel belongs to a car.
 #
 # ## Cars for training, cars for the score
 #
-# Each car was photographed from 16 sides. If some sides of a car train the network and others test it, the test is
+# Each car was photographed from 16 sides. If some sides of a car train the network and others test it, the test may be
 # too kind: the network has seen that very car. So you split by car: a fifth of them is put away for the score, a fifth
-# watches the training ([chapter 01](01_data.ipynb) and [10](10_results.ipynb)).
+# watches the training. [Chapter 01](01_data.ipynb) shows how, [10](10_results.ipynb) measures what it changes.
 
 # %%
-cars = sorted({data.group_of(pair.image) for pair in pairs})
+cars = sorted({data.group_of(pair.image) for pair in pairs})  # a photograph of a pet is a group
 part_of = {
     car: ("test", "validation", "train", "train", "train")[n % 5] for n, car in enumerate(cars)
 }
@@ -120,7 +122,7 @@ for pair in pairs:
     parts[part_of[data.group_of(pair.image)]].append(pair)
 
 # %%
-print({part: len(own) for part, own in parts.items()}, "images of", len(cars), "cars")
+print({part: len(own) for part, own in parts.items()}, "images in", len(cars), "groups")
 
 # %% [markdown]
 # ## From files to batches: `tf.data`
@@ -159,9 +161,8 @@ train, validation = dataset(parts["train"], training=True), dataset(parts["valid
 # %%
 for images, masks in train.take(1):
     print("images", images.shape, "masks", masks.shape)
-print(
-    f"{tf.reduce_mean(dataset(pairs).unbatch().batch(320).get_single_element()[1]):.1%} of all pixels are car"
-)
+shares = [tf.reduce_mean(masks) for _, masks in train]
+print(f"share of training pixels that are to be found: {np.mean(shares):.1%}")
 
 # %% [markdown]
 # ## A U-Net
@@ -203,13 +204,13 @@ plot.network(model, f"Your U-Net: {model.count_params():,} numbers to learn")
 plt.show()
 
 # %% [markdown]
-# Read it from left to right: each bar is what a layer puts out, as high as its image, labelled with its number of
-# channels. The hatched bars came over the skips.
+# Read it from left to right. Each bar is what a layer puts out: the larger its image, the higher the bar; above it stands
+# its number of channels. What is hatched came over a skip.
 #
-# ## What to learn by: dice
+# ## How well two areas agree: dice
 #
-# Dice asks how well two areas cover each other: twice the overlap, divided by both areas together. Two areas of 4
-# pixels that share 2 have a dice of 2 x 2 / (4 + 4) = 0.5 ([chapter 03](03_dice.ipynb)).
+# Dice is twice the overlap of two areas, divided by both areas together. Two areas of 4 pixels that share 2 have a dice
+# of 2 x 2 / (4 + 4) = 0.5 ([chapter 03](03_dice.ipynb)).
 
 
 # %%
@@ -225,7 +226,7 @@ left[:, :, :2], middle[:, :, 1:3] = 1, 1
 print(left[0, ..., 0], middle[0, ..., 0], f"dice {float(dice(left, middle)[0]):.2f}", sep="\n")
 
 # %% [markdown]
-# As a loss, 1 - dice works on probabilities. Cross-entropy is added, because dice alone can get stuck
+# With probabilities in place of 0 and 1, 1 - dice is a loss. Cross-entropy is added, because dice alone can get stuck
 # ([chapter 04](04_simple_model.ipynb) lets you watch that).
 
 
@@ -259,25 +260,29 @@ options = {"epochs": 8, "callbacks": [Watch()], "shuffle": False, "verbose": 2} 
 history = model.fit(train, validation_data=validation, **options)
 
 # %%
-figure, axes = plt.subplots(2, 5, figsize=(7.4, 2.6), dpi=80, layout="constrained")
+figure, axes = plt.subplots(2, 5, figsize=(7.4, 2.6), dpi=100, layout="constrained")
 epochs = (1, 2, 3, 4, 5, 6, 8)
 titles = ["the image", "untrained", *[f"epoch {n}" for n in epochs], "the true mask"]
 shown = [np.clip(watched[0], 0, 1), answers[0], *[answers[n] for n in epochs], truth[0]]
 for axis, picture, title in zip(axes.flat, shown, titles, strict=True):
-    axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    shades = np.round(16 * picture) / 16  # fewer keep this file small
+    axis.imshow(shades, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=9)
 plt.show()
 
 # %% [markdown]
-# White is "car, I am sure", black "no car, I am sure", grey is doubt. One epoch is enough to find the car; the epochs
-# after it work on the outline.
+# White is "surely car", black "surely not", grey is doubt. The first epoch finds where the car is, with
+# much doubt left; those after it work on the outline.
 
 # %%
-plot.curves(history.history, ["loss", "dice"], f"{kind} {DATA}: training grey, validation green")
+plot.curves(history.history, ["loss", "dice"], f"{kind} {DATA}: training and validation")
 plt.show()
 
 # %% [markdown]
+# Training's numbers are means over an epoch in which the network still improves; validation's are taken at its end. So
+# validation can be ahead, above all in the first epochs.
+#
 # ## From probabilities to a mask
 #
 # Resize the probabilities to the photograph's own size, then cut at 0.5 ([chapter 07](07_prediction.ipynb)).
@@ -299,7 +304,7 @@ print(len(found), "masks of", found[0].shape)
 # ## An honest score
 #
 # The dice of each test image at its own size, averaged. Beside it stands a prediction that looks at no image: the mean
-# training mask, the same for every car. A score means something above that line alone.
+# training mask, cut at 0.5, the same for every car. Only what lies above that score was learned from images.
 
 
 # %%
@@ -320,31 +325,39 @@ print(f"the same of a prediction that looks at no image: {np.mean(constant):.3f}
 
 # %%
 print("dice above 0.85:", np.mean(scores) > 0.85)
+soft = model.evaluate(dataset(parts["test"]), verbose=0, return_dict=True)["dice"]
+print("above the same images' dice of probabilities:", np.mean(scores) > soft)
+
+# %% [markdown]
+# The score is higher than the dice that you saw while training, also on the same images. There each doubtful pixel along
+# the outline cost a part of itself; after the cut at 0.5 a pixel on the right side counts whole.
 
 # %%
 order = np.argsort(scores)
 chosen = [order[0], order[-1]]
 photographs = [data.read_resized(parts["test"][i].image, (160, 240))[0] for i in chosen]
 masks = [[data.resized(m[i], (160, 240), "nearest") for i in chosen] for m in (true, found)]
-plot.triplets(photographs, *masks, ["worst", "best"])
+plot.triplets(photographs, *masks, [f"dice {scores[i]:.2f}" for i in chosen])
 plt.show()
 
 # %% [markdown]
-# Green was found, red was missed, blue is too much. The error lies along the outline: at 96x128 one pixel of the network
-# stands for several of the photograph.
+# Above the worst image, below the best. Green was found, red was missed, blue is too much. Even in the best a thin line
+# along the outline is wrong: a pixel of the network stands for several of the photograph. In the worst a part of the
+# object itself is missing.
 #
 # ## What we saw
 #
 # - Segmentation gives every pixel an answer, where classification gives the image one and detection a box.
-# - A U-Net in thirty lines of Keras, fed by ten lines of `tf.data`, learned masks by cross-entropy and dice, and its
+# - A U-Net in twenty lines of Keras, fed by fifteen lines of `tf.data`, learned masks by cross-entropy and dice, and its
 #   answers sharpened epoch by epoch.
 # - On cars that it had never seen, at the photographs' own size, it scored well above a prediction that looks at no image.
 #
 # ## Exercises
 #
 # 1. Leave out the skips: replace `layers.Concatenate()([skip, x])` by `x`, and train again. What happens to the outline?
-# 2. Train on one car alone, `parts["train"][:16]`. How far apart are the dice of training and validation now?
-# 3. Split by image instead of by car: shuffle `pairs` and cut. Does the score rise? Chapter 10 measures it with many seeds.
+# 2. Train on one car alone, `parts["train"][:16]`, for 60 epochs: an epoch is then a single step. How far apart are the
+#    dice of training and validation now?
+# 3. Split by image instead of by car: shuffle `pairs` and cut. Does the score rise? Chapter 10 measures it with five seeds.
 #
 # Where to go from here: [01 · The data](01_data.ipynb) and on, chapter by chapter, or straight to
 # [11 · Your own images](11_your_own.ipynb).
