@@ -38,8 +38,9 @@ def compared(model, folder, rounds):
         place, files = Path(place), []
         for name in ("a.onnx", "SavedModel", "a.keras", "a.tflite"):
             files.append(export.export(model, place / name))
-        for how in ("float16", "dynamic", "int8"):
-            files.append(export.export(model, place / f"{how}.tflite", how, calibration))
+        for ending in (".onnx", ".tflite"):
+            for how in ("float16", "dynamic", "int8"):
+                files.append(export.export(model, place / f"{how}{ending}", how, calibration))
         return export.check(model, files, pairs)
 
 

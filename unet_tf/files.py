@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import uuid
 import zipfile
@@ -64,9 +65,9 @@ def cache_folder():
 def atomically(path, durable=False):
     """`with atomically(path) as partial:` write to `partial`, a path beside it with its ending.
 
-    It is renamed to `path` at the end, and removed after an error. Its name is this writer's own:
-    two at once leave the file of one of them, whole. `durable` waits until it is on the disk: then
-    a machine that stops, too, leaves the old file or the new one.
+    It is renamed to `path` at the end, and removed after an error, be it a file or a folder. Its
+    name is this writer's own: two at once leave the file of one of them, whole. `durable` waits
+    until it is on the disk: then a machine that stops, too, leaves the old file or the new one.
     """
     path = Path(path)
     partial = path.with_name(f".partial-{uuid.uuid4().hex[:12]}-{path.name}")
@@ -77,7 +78,10 @@ def atomically(path, durable=False):
                 os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
         raise
 
 

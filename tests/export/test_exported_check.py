@@ -54,14 +54,18 @@ def test_a_loss_of_more_than_a_hundredth_is_said(tmp_path, folder):
     [
         (("--quantize", "int8"), "int8 is calibrated on images of --check DIR"),
         (("--json", "a.json"), "--json keeps the table of --check DIR"),
-        (("--quantize", "dynamic"), "--quantize is for .tflite"),
+        (("--quantize", "dynamic"), "--quantize is for .onnx and .tflite"),
+        (("--to", "a.keras", "a.pb"), "a.pb: end it in"),
+        (("--to", "small.keras"), "small.keras: that is the model itself"),
     ],
 )
 def test_options_that_do_not_go_together(tmp_path, capsys, options, words):
     saved(tmp_path / "small.keras")
-    assert run(tmp_path / "small.keras", "--to", tmp_path / "a.onnx", *options) == 1
+    before = (tmp_path / "small.keras").read_bytes()
+    assert run(tmp_path / "small.keras", "--to", "a.keras", *options) == 1
     assert words in capsys.readouterr().err
-    assert not (tmp_path / "a.onnx").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["small.keras"]
+    assert (tmp_path / "small.keras").read_bytes() == before
 
 
 def test_what_is_taken_is_spread_evenly():

@@ -70,6 +70,22 @@ def test_the_preprocessing_inside_a_model_is_exported_too(tmp_path, image):
 
 
 @pytest.mark.slow
+def test_a_stranger_s_layers_do_in_a_file_what_they_do_in_keras(tmp_path, image):
+    """Those that augment rest; one that was adapted keeps what it has been adapted to."""
+    inputs = keras.Input((16, 24, 3))
+    adapted = keras.layers.Normalization()
+    adapted.adapt(np.linspace(0.2, 0.9, 16 * 24 * 3, dtype="float32").reshape(1, 16, 24, 3))
+    x = keras.layers.RandomBrightness(0.5, value_range=(0, 1))(inputs)
+    outputs = keras.layers.Conv2D(1, 1, activation="sigmoid")(adapted(x))
+    card = Card(data.Labels.foreground(), (16, 24))
+    model = predict.Predictor(keras.Model(inputs, outputs), card)
+    expected = model(data.resized(image, (16, 24))[None].astype("float32") / 255)[0]
+    for ending in ENDINGS:
+        _, run = runtime(exported(model, tmp_path / f"out{ending}"), card)
+        np.testing.assert_allclose(run(image), expected, atol=1e-5)
+
+
+@pytest.mark.slow
 def test_the_card_travels_as_metadata_without_what_was_seen(tmp_path, model):
     paths = [exported(model, tmp_path / f"out{ending}") for ending in ENDINGS]
     onnx, folder, tflite, own = paths
@@ -83,12 +99,13 @@ def test_the_card_travels_as_metadata_without_what_was_seen(tmp_path, model):
 
 
 @pytest.mark.slow
-def test_quantized_files_are_smaller_and_near(tmp_path, image):
+@pytest.mark.parametrize("ending", [".tflite", ".onnx"])
+def test_quantized_files_are_smaller_and_near(tmp_path, image, ending):
     model = saved(tmp_path / "small.keras")
     Image.fromarray(image).save(tmp_path / "image.png")
-    whole = exported(model, tmp_path / "whole.tflite").stat().st_size
+    whole = exported(model, tmp_path / f"whole{ending}").stat().st_size
     for how, near in (("float16", 0.01), ("dynamic", 0.1), ("int8", 0.2)):
-        path = exported(model, tmp_path / f"{how}.tflite", how, [tmp_path / "image.png"] * 3)
+        path = exported(model, tmp_path / f"{how}{ending}", how, [tmp_path / "image.png"] * 3)
         assert path.stat().st_size < whole or how != "float16"
         _, run = runtime(path, model.card)
         apart = np.abs(run(image) - answer(model, image)).max()
@@ -99,14 +116,20 @@ def test_quantized_files_are_smaller_and_near(tmp_path, image):
     ("name", "options", "words"),
     [
         ("out.pb", {}, "end it in .onnx, .tflite or .keras"),
-        ("out.onnx", {"quantize": "int8"}, "--quantize is for .tflite"),
+        (".", {}, "has no name"),
+        ("out.KERAS", {}, "end it in .onnx, .tflite or .keras"),
+        ("out.keras", {"quantize": "int8"}, "--quantize is for .onnx and .tflite"),
         ("out.tflite", {"quantize": "int8"}, "int8 is calibrated on images"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_remedy(tmp_path, model, name, options, words):
+def test_what_cannot_be_is_refused_with_the_remedy(
+    monkeypatch, tmp_path, model, name, options, words
+):
+    monkeypatch.chdir(tmp_path)
+    there = sorted(tmp_path.iterdir())
     with pytest.raises(UserError, match=words):
-        export.export(model, tmp_path / name, **options)
-    assert not (tmp_path / name).exists()
+        export.export(model, name, **options)
+    assert sorted(tmp_path.iterdir()) == there
 
 
 def test_tflite_wants_one_size(tmp_path):
@@ -123,7 +146,7 @@ def test_tiles_and_flips_are_more_than_one_graph(tmp_path, model):
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch, tmp_path, model):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"onnx, tf2onnx\. python -m pip install onnx"):
+    with pytest.raises(UserError, match=r"onnx, tf2onnx\. .*python.* -m pip install onnx"):
         export.export(model, tmp_path / "out.onnx")
 
 
@@ -133,6 +156,23 @@ def test_a_folder_of_something_else_stays(tmp_path, model):
     with pytest.raises(UserError, match="something else"):
         export.export(model, tmp_path / "mine")
     assert (tmp_path / "mine/photo.txt").read_text() == "mine"
+
+
+def test_a_link_to_a_folder_stays_one(tmp_path, model):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    export.export(model, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real/saved_model.pb").exists()
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(monkeypatch, tmp_path, model):
+    def fails(*arguments, **options):
+        raise formats.tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(formats.tf.saved_model, "save", fails)
+    with pytest.raises(OSError, match="saved: cannot be written"):
+        export.export(model, tmp_path / "saved")
+    assert [path.name for path in tmp_path.iterdir()] == ["small.keras"]
 
 
 def test_an_earlier_export_is_replaced_whole_or_not_at_all(monkeypatch, tmp_path, model):

@@ -2,12 +2,13 @@
 
 import json
 import threading
+import urllib.request
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import Image
+from PIL import Image, ImageCms
 
 from unet_tf import data, export, predict, rendered, scores
 from unet_tf.cli import commands
@@ -129,6 +130,10 @@ def test_a_phone_s_portrait_picture_is_upright_and_of_12_megapixels(shown, car, 
     path = tmp_path / "portrait.jpg"
     upright = Image.open(car).resize((3000, 4000), Image.Resampling.BILINEAR)
     upright.rotate(90, expand=True).save(path, exif=exif, quality=95)
+    page.choose(path)
+    page.until("document.getElementById('file').disabled")
+    assert page.run("document.getElementById('threshold').disabled")  # no mask to cut yet
+    page.until("!document.getElementById('file').disabled")
     assert "3000 x 4000 pixels" in segmented(page, path)
     assert min(agree(model, path, downloaded(page, folder, model.card.labels))) > 0.99
 
@@ -145,18 +150,59 @@ def test_a_broken_file_is_a_sentence_and_the_next_one_works(shown, car, tmp_path
     assert page.run("document.getElementById('status').className") == ""
 
 
+def other_profile():
+    """sRGB with red and blue exchanged: a browser that heeds it shows other colours."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"____").replace(b"bXYZ", b"rXYZ").replace(b"____", b"bXYZ")
+
+
+def test_pixels_are_the_file_s_whatever_its_colour_profile(shown, tmp_path):
+    model, page, _, _ = shown
+    pixel = [200, 130, 30] if model.card.labels.binary else [250, 240, 230]  # of the background
+    path = tmp_path / "profile.png"
+    Image.new("RGB", (48, 32), tuple(pixel)).save(path, icc_profile=other_profile())
+    segmented(page, path)
+    found = page.run(
+        "[...document.getElementById('view').getContext('2d').getImageData(9, 9, 1, 1).data]"
+    )
+    assert found == [*pixel, 255]
+
+
+def test_what_is_transparent_is_black_and_said(shown, tmp_path):
+    _, page, _, _ = shown
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (48, 32), (250, 250, 250, 0)).save(path)
+    assert segmented(page, path).endswith("; what is transparent counts as black.")
+    found = page.run(
+        "document.getElementById('view').getContext('2d').getImageData(9, 9, 1, 1).data[3]"
+    )
+    assert found == 255
+
+
+def test_opened_as_a_file_it_says_what_to_do(shown):
+    _, page, _, address = shown
+    page.open((pages.OWN / "index.html").as_uri())
+    page.until("/Serve its folder/.test(document.getElementById('status')?.textContent)")
+    page.open(address)
+    page.until("document.getElementById('status')?.textContent === 'Ready.'")
+
+
 def test_the_camera_gives_a_picture(shown):
     _, page, _, _ = shown
+    page.run("document.getElementById('camera').focus()")
     page.run("document.getElementById('camera').click()")
     page.until("document.getElementById('video').videoWidth > 0")
     page.run("document.getElementById('take').click()")
     page.until("/^camera.png: .* pixels in/.test(document.getElementById('status').textContent)")
     assert page.run("document.getElementById('video').srcObject") is None
+    assert page.run("document.activeElement.id") == "camera"  # the keyboard goes on from there
 
 
 def test_all_is_reached_by_keyboard_and_the_slider_moves_the_mask(shown, car):
     model, page, folder, _ = shown
+    page.run("document.getElementById('file').focus()")
     segmented(page, car)
+    assert page.run("document.activeElement.id") == "file"
     reached, binary = set(), model.card.labels.binary
     for _ in range(6):
         page.press("Tab", 9)
@@ -188,6 +234,42 @@ def test_a_folder_of_something_else_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["photo.txt"]
 
 
+def test_a_page_that_was_interrupted_is_written_again(monkeypatch, tmp_path):
+    def reached():
+        raise UserError("reached")
+
+    monkeypatch.setattr(pages, "writer_of", lambda path: None)
+    monkeypatch.setattr(pages, "packaged", reached)
+    for name in ("model.onnx", "app.js", ".DS_Store"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match="reached"):
+        export.write_page(by_brightness(PARTS), tmp_path)
+
+
+def test_a_browser_that_waits_for_the_page_gets_it(monkeypatch, tmp_path):
+    """As one in the terminal does: `webbrowser.open` returns when it is closed."""
+    started, server = [], export.server
+
+    def starts(*arguments):
+        started.append(server(*arguments))
+        return started[0]
+
+    def opened(address):
+        with urllib.request.urlopen(f"{address}index.html", timeout=20) as answer:
+            assert answer.read() == b"page"
+        started[0].shutdown()
+
+    monkeypatch.setattr(export, "server", starts)
+    monkeypatch.setattr(
+        export, "write_page", lambda *_: (tmp_path / "index.html").write_text("page")
+    )
+    monkeypatch.setattr("unet_tf.cli.export.loaded", lambda _: by_brightness(PARTS))
+    monkeypatch.setattr("webbrowser.open", opened)
+    assert (
+        commands.main(["demo", "a.keras", "--folder", str(tmp_path), "--port", "0", "--open"]) == 0
+    )
+
+
 def test_the_command_writes_a_folder_and_writes_it_again(tmp_path, capsys):
     require()
     model = by_brightness(PARTS)
@@ -217,5 +299,16 @@ def test_the_runtime_is_the_known_one_or_none(monkeypatch, tmp_path):
 def test_a_port_that_is_taken_is_said(tmp_path):
     with export.server(tmp_path, 0) as server:
         port = server.server_address[1]
-        with pytest.raises(UserError, match=f"port {port}: .*--port N"):
-            export.server(tmp_path, port)
+        for one in (port, 70000):
+            with pytest.raises(UserError, match=f"port {one}: .*--port N"):
+                export.server(tmp_path, one)
+
+
+def test_a_browser_that_has_gone_is_no_error(tmp_path, capsys):
+    with export.server(tmp_path, 0) as server:
+        for error in (BrokenPipeError, ConnectionResetError, RuntimeError):
+            try:
+                raise error
+            except error:
+                server.handle_error(None, ("127.0.0.1", 1))
+            assert ("Traceback" in capsys.readouterr().err) == (error is RuntimeError)

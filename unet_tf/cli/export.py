@@ -1,10 +1,13 @@
 """The commands `export` and `demo`."""
 
 import contextlib
+import threading
 import webbrowser
 from pathlib import Path
 
 from unet_tf.files import UserError, write_json
+
+QUANTIZABLE = (".onnx", ".tflite")
 
 
 def run_export(arguments):
@@ -14,15 +17,11 @@ def run_export(arguments):
     if not arguments.check and (arguments.json or "int8" in arguments.quantize):
         what = "--json keeps the table of" if arguments.json else "int8 is calibrated on images of"
         raise UserError(f"{what} --check DIR: name a folder of images and masks")
-    targets = [(Path(path), None) for path in arguments.to]
-    targets += [
-        (path.with_name(f"{path.stem}-{how}.tflite"), how)
-        for path, _ in list(targets)
-        if path.suffix.lower() == ".tflite"
-        for how in arguments.quantize
-    ]
-    if arguments.quantize and not any(how for _, how in targets):
-        raise UserError("--quantize is for .tflite: name such a file, too, --to NAME.tflite")
+    targets = targets_of(arguments)
+    for path, how in targets:  # before the first is written, which takes a while
+        export.writer_of(path, how)
+        if arguments.check:
+            export.need_runtime(path)
     pairs, images = [], []
     if arguments.check:
         which = arguments.part, arguments.seen, arguments.images
@@ -36,6 +35,19 @@ def run_export(arguments):
         print(f"\n{len(pairs)} images of {arguments.check}:\n\n{export.table(rows)}")
         if arguments.json:
             write_json(arguments.json, {"model": arguments.model, "rows": rows})
+
+
+def targets_of(arguments):
+    """What to write: (path, how it is quantized or None) each, once."""
+    targets = dict.fromkeys(map(Path, arguments.to))
+    for path in list(targets):
+        if path.resolve() == Path(arguments.model).resolve():
+            raise UserError(f"{path}: that is the model itself: choose another name, --to FILE")
+        for how in arguments.quantize if path.suffix in QUANTIZABLE else ():
+            targets[path.with_name(f"{path.stem}-{how}{path.suffix}")] = how
+    if arguments.quantize and not any(targets.values()):
+        raise UserError("--quantize is for .onnx and .tflite: name such a file, too, by --to")
+    return list(targets.items())
 
 
 def run_demo(arguments):
@@ -53,8 +65,8 @@ def run_demo(arguments):
             return
         address = f"http://127.0.0.1:{served.server_address[1]}/"
         print(f"The page: {address} (Ctrl-C ends it)", flush=True)
-        if arguments.open:
-            webbrowser.open(address)
+        if arguments.open:  # beside: a browser in the terminal would keep the server waiting
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
             served.serve_forever()
 

@@ -137,7 +137,7 @@ def add_export(commands):
     command.add_argument("model", metavar="MODEL", help="a .keras file")
     words = ".onnx, .tflite (LiteRT), .keras, or without an ending a SavedModel's folder"
     command.add_argument("--to", nargs="+", required=True, metavar="FILE", help=words)
-    words = "of each .tflite also NAME-float16.tflite and so on; int8 is calibrated on --check"
+    words = "also NAME-float16.onnx and so on of each .onnx and .tflite; int8 calibrates on --check"
     ways = ("float16", "dynamic", "int8")
     command.add_argument("--quantize", nargs="+", choices=ways, default=[], help=words)
     words = "load each by its own program and compare: a folder of images and masks"

@@ -12,13 +12,14 @@ import logging
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from unet_tf import data
+from unet_tf.export.quantizing import of_litert, quantize_onnx
 from unet_tf.export.resizing import Preprocessing
 from unet_tf.files import UserError, add_to_zip, atomically
 
@@ -36,8 +37,8 @@ def export(model, path, quantize=None, images=()):
     model : Predictor, as `unet_tf.predict.load` gives it; not in tiles or with flips
     path : path
         What is there is replaced: a file, or a folder that holds a SavedModel.
-    quantize : "float16", "dynamic" or "int8", optional; of a `.tflite`
-        Weights in 16 bits; weights in 8 bits; all in 8 bits, calibrated.
+    quantize : "float16", "dynamic" or "int8", optional; of a `.tflite` or `.onnx`
+        Weights in 16 bits; weights in 8 bits; all in 8 bits, calibrated (`quantizing`).
     images : iterable of path, read for "int8" alone, which is calibrated on them
 
     Returns
@@ -59,12 +60,7 @@ def export(model, path, quantize=None, images=()):
     path, card = Path(path), model.card
     if "tiles" in model.identity or "flips" in model.identity:
         raise UserError("a model in tiles or with flips is more than one graph: export it without")
-    writers = {".onnx": to_onnx, ".tflite": to_tflite, ".keras": to_keras, "": to_saved_model}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise UserError(f"{path}: end it in .onnx, .tflite or .keras; a SavedModel has no ending")
-    if quantize and writer is not to_tflite:
-        raise UserError(f"{path}: --quantize is for .tflite alone: give such a file, too")
+    writer = writer_of(path, quantize)
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"quantize": quantize, "images": images} if quantize else {}
     with quiet():
@@ -72,13 +68,30 @@ def export(model, path, quantize=None, images=()):
     return path
 
 
+def writer_of(path, quantize=None):
+    """The function that writes such a file; UserError where none can, or lacks a package."""
+    if not path.name:
+        raise UserError(f"{path}: has no name: give the file or folder one, such as ./model")
+    writers = {".onnx": to_onnx, ".tflite": to_tflite, ".keras": to_keras, "": to_saved_model}
+    writer = writers.get(path.suffix)  # Keras and LiteRT want it in small letters
+    if writer is None:
+        raise UserError(f"{path}: end it in .onnx, .tflite or .keras; a SavedModel has no ending")
+    if quantize and writer not in (to_onnx, to_tflite):
+        raise UserError(f"{path}: --quantize is for .onnx and .tflite: give such a file, too")
+    if writer is to_onnx:
+        need("onnx", "tf2onnx", *(["onnxruntime"] if quantize == "int8" else []))
+    return writer
+
+
 def in_float32(model):
     """A Keras model of any precision with the same weights in float32."""
     described = re.sub(r'"(mixed_)?b?float16"', '"float32"', model.to_json())
     copy = keras.models.model_from_json(described)
     copy.set_weights([weight.astype("float32") for weight in model.get_weights()])
-    for layer in copy._flatten_layers():  # tensors would become inputs of an ONNX graph
+    for layer in copy._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # what it has been adapted to came with the weights
+            # As tensors they would become inputs of an ONNX graph.
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     return copy
 
@@ -87,7 +100,8 @@ def from_pixels(model, image_size, resize, shape=(None, None), batch=None):
     """A Keras model of uint8 images, preprocessing and the model; and what it takes, as Keras's
     exporters want it."""
     images = keras.Input((*shape, 3), batch, dtype="uint8", name="image")
-    answers = model(Preprocessing(image_size, resize, name="preprocessing")(images))
+    prepared = Preprocessing(image_size, resize, name="preprocessing")(images)
+    answers = model(prepared, training=False)  # by themselves layers that augment go on with it
     return keras.Model(images, answers), [tf.TensorSpec((batch, *shape, 3), "uint8", "image")]
 
 
@@ -95,8 +109,9 @@ def need(*packages):
     """UserError, with the line that installs them, unless these optional packages are there."""
     lacking = [one for one in packages if importlib.util.find_spec(one.replace("-", "_")) is None]
     if lacking:
+        python = sys.executable.removeprefix(f"{Path.cwd()}{os.sep}")
         raise UserError(
-            f"not installed: {', '.join(lacking)}. python -m pip install {' '.join(lacking)}"
+            f"not installed: {', '.join(lacking)}. {python} -m pip install {' '.join(lacking)}"
         )
 
 
@@ -129,6 +144,7 @@ def to_keras(model, card, path):
 
 def to_saved_model(model, card, path):
     """A folder with the signature `serving_default`, and the card in `assets.extra`."""
+    path = path.resolve()  # a link to a folder stays one
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and not is_saved_model(path)):
         raise UserError(f"{path}: holds something else than a SavedModel: choose another folder")
     whole, taken = from_pixels(model, card.image_size, card.resize)
@@ -136,24 +152,22 @@ def to_saved_model(model, card, path):
     module.held = [variable.value for variable in whole.variables]  # each once: Keras's own, twice
     module.serve = tf.function(lambda image: {"probability": whole(image)}, taken)
     with atomically(path) as partial:
+        (partial / "assets.extra").mkdir(parents=True)
+        (partial / "assets.extra" / CARD).write_text(json.dumps(described(card), indent=1))
         try:
             tf.saved_model.save(module, partial, signatures=module.serve)
-            (partial / "assets.extra").mkdir()
-            (partial / "assets.extra" / CARD).write_text(json.dumps(described(card), indent=1))
-            shutil.rmtree(path, ignore_errors=True)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        except tf.errors.OpError as error:  # a full disk, for one
+            raise OSError(f"{path}: cannot be written ({error.message})") from error
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def is_saved_model(path):
     return (path / "saved_model.pb").is_file()
 
 
-def to_onnx(model, card, path):
+def to_onnx(model, card, path, quantize=None, images=()):
     """Keras's own export by tf2onnx, with names for input and output, and the card in
     `metadata_props`."""
-    need("onnx", "tf2onnx")
     import onnx
 
     whole, taken = from_pixels(model, card.image_size, card.resize)
@@ -163,6 +177,8 @@ def to_onnx(model, card, path):
         rename_output(proto.graph, "probability")
         for axis, name in enumerate(("batch", "height", "width")):
             proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+        if quantize:
+            proto = quantize_onnx(proto, quantize, images, partial)
         onnx.helper.set_model_props(proto, {CARD: json.dumps(described(card))})
         onnx.checker.check_model(proto)
         onnx.save(proto, partial)
@@ -182,21 +198,7 @@ def to_tflite(model, card, path, quantize=None, images=()):
     if not isinstance(card.image_size, tuple):
         raise UserError(f"{path}: a .tflite is for one size: give it, --image-size HxW")
     whole, taken = from_pixels(model, None, card.resize, card.image_size, batch=1)
-    read = (data.read_resized(image, card.image_size, card.resize)[0] for image in images)
-    options = options_of(quantize, read) if quantize else {}
+    options = of_litert(quantize, images, card) if quantize else {}
     with atomically(path) as partial:
         whole.export(partial, "litert", False, taken, **options)
         add_to_zip(partial, CARD, described(card))
-
-
-def options_of(quantize, images):
-    """How TensorFlow's converter quantizes; `images`: uint8 arrays `(H, W, 3)`, for "int8"."""
-    options = {"optimizations": [tf.lite.Optimize.DEFAULT]}
-    if quantize == "float16":
-        options["target_spec"] = {"supported_types": [tf.float16]}
-    if quantize == "int8":
-        calibration = [image[None] for image in images]
-        if not calibration:
-            raise UserError("int8 is calibrated on images: name a folder of them, --check DIR")
-        options["representative_dataset"] = lambda: ([image] for image in calibration)
-    return options

@@ -8,12 +8,13 @@ import functools
 import hashlib
 import http.server
 import os
+import sys
 import tarfile
 import urllib.request
 from pathlib import Path
 
 from unet_tf import data
-from unet_tf.export.formats import described, export
+from unet_tf.export.formats import described, export, writer_of
 from unet_tf.files import UserError, atomically, cache_folder, write_json
 
 OWN = Path(__file__).parent / "page"
@@ -53,8 +54,10 @@ def write_page(model, folder, name="model"):
     """
     folder = Path(folder)
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if there and not {"index.html", "card.json"} <= there:
+    others = {name for name in there if not name.startswith(".")} - own_names()
+    if others and not {"index.html", "card.json"} <= there:
         raise UserError(f"{folder}: holds something else than such a page: choose another folder")
+    writer_of(folder / "model.onnx")  # names a package that is missing before one is downloaded
     package = packaged()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").unlink(missing_ok=True)  # the last to come: then all is there
@@ -67,6 +70,11 @@ def write_page(model, folder, name="model"):
     for file in sorted(OWN.iterdir(), key=lambda path: path.suffix == ".html"):
         written(folder / file.name, file.read_bytes())
     return folder / "index.html"
+
+
+def own_names():
+    """The names of a page's files: of one that was interrupted, some are there."""
+    return {"model.onnx", "card.json", *FILES, *(path.name for path in OWN.iterdir())}
 
 
 def written(path, content):
@@ -111,11 +119,20 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Silent where a browser has gone: a page that is closed or loaded anew while it loads."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def server(folder, port=8000):
     """An HTTP server of a folder, on this machine alone; 0 takes a free port. UserError for one
-    that is taken."""
+    that is taken, or none."""
     handler = functools.partial(Handler, directory=str(folder))
     try:
-        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        return Server(("127.0.0.1", port), handler)
+    except OverflowError:
+        raise UserError(f"port {port}: ports go up to 65535. Choose another, --port N") from None
     except OSError as error:
         raise UserError(f"port {port}: {error.strerror}. Choose another, --port N") from None

@@ -18,11 +18,17 @@ def runtime(path, card):
     path = Path(path)
     if is_saved_model(path):
         return f"TensorFlow {tf.__version__}", saved_model(path)
+    need_runtime(path)
     opened = {".onnx": onnx, ".tflite": tflite, ".keras": keras}.get(path.suffix.lower())
     if opened is None or not path.is_file():
         raise UserError(f"{path}: no exported model: name a file that `export` has written")
     with quiet():
         return opened(path, card)
+
+
+def need_runtime(path):
+    """UserError unless the program that runs such a file is installed."""
+    need(*{".onnx": ["onnxruntime"], ".tflite": ["ai-edge-litert"]}.get(path.suffix.lower(), ()))
 
 
 def of_predictor(model):
@@ -52,7 +58,6 @@ def saved_model(path):
 
 
 def onnx(path, card):
-    need("onnxruntime")
     import onnxruntime as ort
 
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -65,7 +70,6 @@ def onnx(path, card):
 
 def tflite(path, card):
     """By LiteRT; the image is resized here, as the file takes one size."""
-    need("ai-edge-litert")
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=os.cpu_count())

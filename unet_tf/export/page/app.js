@@ -2,7 +2,10 @@
 const $ = (id) => document.getElementById(id);
 const MOST = 16e6; // pixels: the largest canvas of some phones
 const VIEW = [960, 1600]; // pixels of the longer side that is drawn, least and most
-const card = await (await fetch("card.json")).json();
+const card = await fetch("card.json").then((answer) => answer.json()).catch((error) => {
+  say("The page's folder is not whole: card.json cannot be read. Write it again.", true);
+  throw error;
+});
 const { binary, names } = card.labels;
 const shownClasses = binary ? [1] : names.map((_, id) => id);
 const colours = binary ? [null, [255, 214, 0]] : card.palette;
@@ -130,11 +133,12 @@ async function segment(source, name) {
   busy(true);
   say(`Reading ${name} …`);
   try {
-    bitmap = await createImageBitmap(source); // turned as the camera says
+    // Turned as the camera says; its numbers as in the file, as in training, whatever its profile.
+    bitmap = await createImageBitmap(source, { colorSpaceConversion: "none" });
   } catch {
     busy(false);
-    return say(`${name} cannot be read as a picture: it is broken, or of a kind that browsers do `
-      + "not show. Choose a JPEG, PNG, GIF or WebP.", true);
+    return say(`${name} cannot be read as a picture: it is broken, too large, or of a kind that `
+      + "browsers do not show. Choose a JPEG, PNG, GIF or WebP.", true);
   }
   const share = Math.min(1, Math.sqrt(MOST / (bitmap.width * bitmap.height)));
   const canvas = document.createElement("canvas");
@@ -145,16 +149,22 @@ async function segment(source, name) {
   bitmap.close();
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   const rgb = new Uint8Array(canvas.width * canvas.height * 3);
+  let clear = false; // a browser forgets the colours of what is wholly transparent
   for (let i = 0, j = 0; j < rgb.length; i += 4) {
     for (let c = 0; c < 3; c++) rgb[j++] = data[i + c];
+    clear ||= !data[i + 3];
   }
   say(`Segmenting ${name}, ${canvas.width} x ${canvas.height} pixels …`);
-  picture = { name, canvas, smaller: share < 1 };
+  context.globalCompositeOperation = "destination-over"; // black behind what is transparent
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const notes = [share < 1 && "made smaller first, as browsers draw no larger ones",
+    clear && "what is transparent counts as black"];
+  picture = { name, canvas, notes: notes.filter(Boolean) };
   worker.postMessage({ rgb, height: canvas.height, width: canvas.width }, [rgb.buffer]);
 }
 
 function answered(answer, milliseconds) {
-  const { canvas, name, smaller } = picture, view = $("view");
+  const { canvas, name, notes } = picture, view = $("view");
   const longer = Math.max(canvas.width, canvas.height);
   const scale = Math.min(VIEW[1], Math.max(VIEW[0], longer)) / longer;
   view.width = Math.max(1, Math.round(canvas.width * scale));
@@ -162,8 +172,8 @@ function answered(answer, milliseconds) {
   Object.assign(picture, { answer, mask: masks(answer, view.height, view.width) });
   $("result").hidden = false;
   draw();
-  const note = smaller ? "; made smaller first, as browsers draw no larger ones" : "";
-  say(`${name}: ${canvas.width} x ${canvas.height} pixels in ${(milliseconds / 1000).toFixed(2)} s${note}.`);
+  const took = `${canvas.width} x ${canvas.height} pixels in ${(milliseconds / 1000).toFixed(2)} s`;
+  say(`${name}: ${[took, ...notes].join("; ")}.`);
 }
 
 async function download() {
@@ -185,18 +195,27 @@ async function download() {
 }
 
 // ---- what the user does
+let focused = null; // what is switched off loses the focus: it gets it back
+
 function busy(yes) {
-  for (const id of ["file", "camera", "download"]) $(id).disabled = yes;
+  if (yes) focused = document.activeElement;
+  for (const id of ["file", "camera", "take", "threshold", "download"]) $(id).disabled = yes;
+  if (!yes && document.activeElement === document.body) focused?.focus();
 }
 
 const worker = new Worker("worker.js", { type: "module" });
 worker.onmessage = ({ data: { ready, error, answer, milliseconds } }) => {
   busy(false);
-  if (error) say(`The model cannot run here: ${error}`, true);
+  if (error && picture) {
+    const { canvas: { width, height }, name } = picture;
+    $("result").hidden = true; // it would be another picture's
+    say(`${name}: the model cannot segment ${width} x ${height} pixels in this browser (${error}). `
+      + "Choose a smaller picture, or a part of it.", true);
+  } else if (error) say(`The model cannot run here: ${error}`, true);
   else if (ready) say("Ready.");
   else answered(answer, milliseconds);
 };
-worker.onerror = () => say("The model cannot be loaded: open this page from a server, not as a file.", true);
+worker.onerror = () => say("The model cannot be loaded: the page's folder is not whole, or this browser is too old.", true);
 
 $("file").onchange = ({ target }) => {
   if (target.files.length) segment(target.files[0], target.files[0].name);
@@ -227,6 +246,7 @@ const cameraCloses = () => {
 };
 $("camera").hidden = !navigator.mediaDevices?.getUserMedia;
 $("camera").onclick = async () => {
+  if ($("video").srcObject) return $("take").focus(); // it is on
   try {
     $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     $("live").hidden = false;
@@ -237,6 +257,7 @@ $("camera").onclick = async () => {
 };
 $("stop").onclick = cameraCloses;
 $("take").onclick = async () => {
+  if (!$("video").videoWidth) return say("The camera gives no picture yet: try again.");
   const still = await createImageBitmap($("video"));
   cameraCloses();
   segment(still, "camera.png");
