@@ -49,10 +49,10 @@ IGNORED = {
     ],
     "05_unet": [
         "policy = set_precision()",
-        "model = article_unet(BASE)",
-        'networks = {"simple model": simple_fcn(filters=(BASE, 2 * BASE, 4 * BASE))}',
+        "keras.utils.set_random_seed(42)",
+        "networks = {}",
         "images_of = [image for image, _ in parts.test]",
-        "shallow = article_unet(BASE, levels=2)",
+        "keras.utils.set_random_seed(42)",
     ],
     "06_training": [
         "policy = set_precision()",
