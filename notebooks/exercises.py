@@ -41,9 +41,10 @@ class Kept(io.StringIO):
 def check(line, cell):
     """Run a cell, and say whether it prints what the solution prints."""
     with contextlib.redirect_stdout(Kept()) as kept:
-        get_ipython().run_cell(cell)
+        result = get_ipython().run_cell(cell)
     right = hashlib.sha256(kept.getvalue().strip().encode()).hexdigest()[:12] == line.strip()
-    print("-> right" if right else "-> not yet")'''
+    why = "" if result.success else ": the cell ended in an error; is a gap still open?"
+    print("-> right" if right else f"-> not yet{why}")'''
 HEAD = """\
 # {number} · Exercises
 
@@ -51,7 +52,8 @@ HEAD = """\
 
 Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
 cell. It says whether it prints what the solution prints, on the rendered cars: other data give
-other numbers. The answers are in [solutions](../solutions.ipynb)."""
+other numbers. Where you see no way on, the answers are in [solutions](../solutions.ipynb), and the
+words in the [glossary](../glossary.md)."""
 
 
 def opened(source):

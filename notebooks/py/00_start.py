@@ -9,10 +9,11 @@
 # - build a U-Net in plain Keras, feed it with `tf.data`, and watch its masks appear epoch by epoch;
 # - score it on cars that it has never seen, beside a prediction that looks at no image.
 #
-# **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered. About three
-# minutes on 2 CPU cores; on a GPU: not measured.
+# **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered, once:
+# up to a minute, without a word. Then about three minutes on 2 CPU cores; on a GPU: not measured. Red lines about CUDA
+# mean that TensorFlow found no GPU. They are harmless.
 #
-# Each step links the chapter that explains it.
+# Each step links the chapter that explains it. Words that you do not know stand in the [glossary](glossary.md).
 
 # %% [markdown]
 # ## Setup

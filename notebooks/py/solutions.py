@@ -463,6 +463,7 @@ draw("One skip of the trained network set to zero", bars)
 
 # %%
 other = [tf.roll(tensor, 7, axis=0) for tensor in given]  # of an image of another view
+# The bottoms of `given` (the last of its five), the skips of `other` (the first four).
 mixed = [*other[:4], given[4]]  # yours
 follows = {
     "the bottom's car": score(decoder, mixed, masks),
