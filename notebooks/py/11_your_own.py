@@ -35,7 +35,6 @@ import shutil
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Image as Picture
 from IPython.display import display
 from PIL import Image
 
@@ -227,7 +226,7 @@ print("better than a constant prediction by more than the interval:", not result
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
 
 # %% tags=["nbval-ignore-output"]
-display(Picture(to / "picture.png"))
+display(Image.open(to / "picture.png").quantize(200))  # in fewer colours, for a small notebook
 
 # %% [markdown]
 # Compare *mask* and *prediction*. On the right green was found, red was missed, blue is too much: what is wrong lies on
