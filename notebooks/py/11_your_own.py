@@ -226,7 +226,7 @@ print("better than a constant prediction by more than the interval:", not result
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
 
 # %% tags=["nbval-ignore-output"]
-display(Image.open(to / "picture.png").quantize(200))  # in fewer colours, for a small notebook
+display(Image.open(to / "picture.png").quantize(200))  # fewer colours: a smaller file
 
 # %% [markdown]
 # Compare *mask* and *prediction*. On the right green was found, red was missed, blue is too much: what is wrong lies on
