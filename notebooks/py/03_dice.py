@@ -129,7 +129,7 @@ plt.show()
 # %% [markdown]
 # The solid outline is the truth, the dashed one the prediction, and the hatched part is what both
 # share. Dice divides twice the hatched part by the two squares added up; IoU divides it once by the
-# area that they cover together. In the middle half of each square is hatched: dice is 1/2, IoU 1/3.
+# area that they cover together. In the middle picture, half of each square is hatched: dice is 1/2, IoU 1/3.
 # Both scores fall as the squares part, and IoU is the lower one as long as the match is partial.
 #
 # Now dice as a function. It counts in whole numbers, so a large mask brings no rounding error, and
@@ -697,7 +697,7 @@ plt.show()
 # The competition's score is the green bar, the darkest. Nothing was trained, and no image was looked at; still
 # one prediction gets six numbers, from pixel accuracy at the top to IoU at the bottom. The article's
 # way is the one with batches of 32: soft, pooled, at the model's size. Here it is below the
-# competition's score, because a mean mask hesitates wherever cars differ. A network that is sure of
+# competition's score, mostly because a mean mask hesitates wherever cars differ. A network that is sure of
 # itself loses less.
 #
 # The last line of numbers is the formula of the beginning, dice = 2 IoU / (1 + IoU), solved for IoU and

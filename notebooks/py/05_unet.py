@@ -137,7 +137,8 @@ print(up.shape, "+", skip.shape, "=", joined.shape, "->", conv_block(joined, 8).
 # ## The article's U-Net
 #
 # Four levels down, a bottleneck, four levels up, one more convolution and a 1x1 head. Dropout of 0.3 follows the
-# fourth block and the bottleneck. The paper's own network differs in one thing that you will meet elsewhere: it does not
+# fourth block and the bottleneck. The paper's own network differs in several things, one of which you will meet
+# elsewhere: it does not
 # pad its convolutions, so an image of 572x572 gives a mask of 388x388, and each skip is cropped before it is joined.
 
 
@@ -262,8 +263,9 @@ print("above the baseline for nine images in ten:", np.mean(dices["U-Net"] > bas
 # The deep network without skips has eleven times the weights of the simple model and scores no better. The skips, which
 # add a tenth to its weights, make the difference. One training of each proves little, and this is a small size on one
 # kind of car. The [ledger](../results/README.md) has three seeds of the first and the last model in this size, trained
-# for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for the U-Net. That is a gain of 0.042. The skips alone
-# have five seeds: without them the same U-Net scores lower by 0.0516 (0.0397 to 0.0636), all else being equal.
+# for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for the U-Net. That is a gain of 0.042. The skips
+# alone were measured with five seeds: without them the same U-Net scores lower by 0.0516 (0.0397 to 0.0636), all else
+# being equal.
 #
 # Where does it gain? Take the worst, the middle and the best test car of the simple model.
 
@@ -346,9 +348,12 @@ for (name, network), column in zip(networks.items(), axes.T, strict=True):
 plt.show()
 
 # %% [markdown]
-# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. Both U-Nets see the
-# whole image, the simple model 75x75 pixels of it. Yet the U-Net without skips scored no better for it. The lower row
-# shows what skips change: compare the shares within 9x9 pixels of the cross. If all pixels counted the same, that share
+# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. From here both
+# U-Nets see the whole image, the simple model 75x75 pixels of it. Yet the U-Net without skips scored no better for
+# it. The lower row
+# shows what skips change in a deep network: compare the two U-Nets' shares within 9x9 pixels of the cross. (In our
+# run the simple model's share is as large as the U-Net's, out of a smaller field: such a share alone makes no sharp
+# edges.) If all pixels counted the same, that share
 # would be 81 of 96 times 128, less than one in a hundred. In the U-Net without skips it is hardly more. With skips the
 # answer still hangs on the whole image, and more on the place itself.
 #
@@ -412,10 +417,12 @@ first_skip, last_below = found[1][1], found[6][1]
 print("from below knows more than the finest skip:", last_below > first_skip)
 
 # %% [markdown]
-# On the left the image and the prediction. To the right, at each level, the two that meet: the skip above, and below it
+# On the left the image, as a negative where that follows the masks better, and the prediction. To the right, at each
+# level, the two that meet: the skip above, and below it
 # what the decoder has so far, before it is enlarged to the skip's size. The finest skip shows edges to the pixel, and the
 # lettering on the wall as well as the car. Its best channel follows the masks no more closely than the image itself does
-# (these cars differ from the wall by their brightness). What comes up from below is coarse, and closer to the masks.
+# (these cars differ from the wall by their brightness). What comes up from below is coarse, and in our run closer to
+# the masks at all levels but the smallest.
 #
 # ## Dropout
 #
@@ -448,8 +455,9 @@ for name, start in (("augmented tensor", augmented), ("input", inputs)):
     print(f"from the {name}: {names}")
 
 # %% [markdown]
-# The first model has no augmentation at all. So the article's gain from 0.8788 to 0.9416 mixes two changes: the network,
-# and an augmentation that was broken before (notebook 04) and is missing now. Here both models train on pairs augmented
+# The first model has no augmentation at all. So the article's gain from 0.8788 to 0.9416 mixes at least three
+# changes: the network, 16 epochs instead of 10, and an augmentation that was broken before (notebook 04) and is
+# missing now. Here both models train on pairs augmented
 # together.
 #
 # ## The same network from the module
@@ -501,7 +509,8 @@ print(f"{sum(same)} of {len(same)} masks of the saved model equal the ones score
 # - Small blocks built the article's U-Net, to its 34,550,273 parameters, and the module's `unet` gave the same
 #   outputs.
 # - Without its skips the deep network scored no better than the simple model, though it sees the whole car. With them it scored
-#   higher on unseen cars, at the images' own size, and so did a shallow U-Net that sees less.
+#   higher on unseen cars, at the images' own size, and a shallow U-Net that sees less did as well as the simple
+# model.
 # - Dropout worked only while training, and the article's augmentation was not in its model.
 #
 # ## Exercises

@@ -10,7 +10,7 @@
 # - turn coloured masks into class ids, and catch a mask that was saved in the wrong format.
 #
 # **You need** no data and no account. Without the photographs the notebook draws a town of its own; that takes up to
-# a minute, once. The rest takes about a minute on 2 CPU cores, and several minutes with the photographs. The time on
+# a minute, once. The rest takes one to three minutes on 2 CPU cores, and several minutes with the photographs. The time on
 # a GPU was not measured.
 #
 # The photographs are the Massachusetts Buildings of Volodymyr Mnih's thesis "Machine Learning for Aerial Image
@@ -362,7 +362,7 @@ for name, logits in answers.items():
 # The article's IoU also takes logits and cuts each channel at 0.5. A pixel with logits (0.3, 0.1) then has no class,
 # one with (2, 1) has both. A softmax says background, twice.
 #
-# ## A loss that misses no house
+# ## A loss that notices a missed house
 #
 # The dice in Rudzki's article also adds up both classes before it divides. Ours takes a dice for each class, then the
 # mean.
@@ -518,7 +518,8 @@ for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, 
 plt.show()
 
 # %% [markdown]
-# Follow the walls: a small network rounds the corners and misses by a pixel. A pixel costs a lot: a house of 10x10
+# Follow the walls: a small network rounds the corners and misses by a pixel or more. A pixel costs a lot: a house of
+# 10x10
 # pixels drawn one pixel too small on each side has an IoU of 64/100. Then find where the two lines part by more than
 # that: what is there, a tree, a shadow, a street?
 #

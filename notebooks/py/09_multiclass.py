@@ -10,7 +10,7 @@
 #   lost;
 # - catch masks that are wrong, and find out why a prediction makes no sense.
 #
-# **You need** no data and no account: the notebook draws cars and their parts. It takes about a minute on 2 CPU
+# **You need** no data and no account: the notebook draws cars and their parts. It takes one to three minutes on 2 CPU
 # cores. The time on a GPU was not measured.
 #
 # The training follows "Building a semantic segmentation model with U-Net" (ApX Machine Learning, 2025). We call it
@@ -463,8 +463,9 @@ plt.show()
 # right: a little of the body is called light. The body is many times as large, so that little costs the IoU of the
 # light dearly.
 #
-# Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10 compares
-# over several seeds. There is another way to make small classes count: this project's recipe `multiclass_unet` has no
+# Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10 shows
+# how to compare over several seeds. There is another way to make small classes count: this project's recipe
+# `multiclass_unet` has no
 # weights, but adds the dice of classes to cross-entropy.
 
 # %%
@@ -504,7 +505,7 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
 # %% [markdown]
 # Three of them raise an error, which names the values or colours, counts their pixels, and gives the nearest class.
 # The black and white mask passes: 0 is an id, and 255 is void. A model trained on such masks sees background and
-# nothing else, and no single file shows it. So look at all of them first: `python -m unet_tf check DIR` prints the
+# nothing else, and no file raises an error. So look at all of them first: `python -m unet_tf check DIR` prints the
 # share of each class and of void.
 #
 # The project pairs images and masks by name, as in notebook 01. The ApX course pairs them by their order, and checks
@@ -558,7 +559,8 @@ for what, one in cases.items():
 #   0.70.
 # - Softmax, cross-entropy, class weights and dice came out as worked out by hand, and void counted in none of them.
 #   Class weights found more of the light than plain cross-entropy.
-# - A division or an average spoiled ids. Wrong masks raised an error before training, all but one that looked right,
+# - A division or an average spoiled ids. Wrong masks raised an error before training, all but the black and white
+#   one,
 #   and `explain` named the cause in three cases: a wrong input, no training, and a mask that only looks black.
 #
 # ## Exercises

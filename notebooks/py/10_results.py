@@ -60,7 +60,7 @@ kind = "rendered" if is_rendered(folder) else "photographed"
 # The records lie in the repository, not in the installed package. Where you have a checkout, they are
 # there; on Colab and Kaggle the next cell gets them.
 #
-# There are two kinds. The *ledger* has a file for each published protocol and data set, with all its
+# There are two kinds. The *ledger* has a file for each protocol, variant, size and data set, with all its
 # seeds inside: a *seed* is one training, named by the number that its random draws start from. The
 # *effects* are single trainings, each with one change to one small protocol. Both grow: everything
 # below is computed from whatever records are there.
@@ -544,7 +544,7 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 # | `again` | nothing: the base once more, same seeds, by later code: how far a row moves without a change |
 # | `images_only` | images augmented without their masks, as in the article's simple model |
 # | `no_augmentation` | no augmentation, as in the article's U-Net |
-# | `guide_augmentation` | up to 35 degrees and one in ten upside down, as the guide augments |
+# | `guide_augmentation` | up to 35 degrees and one in ten upside down, as the guide of notebook 06 augments |
 # | `rotation_35`, `upside_down` | each of the two alone |
 # | `split_by_image` | the validation part split off by image |
 # | `nearest` | photographs resized by nearest, not by area |
@@ -601,7 +601,8 @@ plt.show()
 #
 # Before you believe a colour, ask how many rows would have one by chance: of twenty intervals around no effect, one
 # misses zero on average. All rows also share one base: if its seeds were lucky, every row lies too far to the left. And
-# ask how small an effect could show at all: about half of a typical interval.
+# ask how small an effect could show in a typical row: about half of its interval. Rows whose seeds agree show smaller
+# ones.
 
 # %%
 half, alone = np.median([h - m for m, _, h in moved.values()]), np.std(list(base.values()), ddof=1)
@@ -614,7 +615,7 @@ print(f"spread of the differences, as a share of what it is unpaired: {np.median
 # %% [markdown]
 # The last line says what pairing was worth here. Near 0, it took the luck of a seed out of the difference. Near 1 or
 # above, it did not: with another network or other steps, the same seed is a different start. Pairing is still the right
-# arithmetic, but only more seeds narrow the interval.
+# arithmetic, but what it leaves, only more seeds narrow.
 #
 # Remember the title of the figure, too. A change that helps in 8 epochs may only learn faster, and one that hurts may
 # need longer.
@@ -678,7 +679,8 @@ print(f"true masks lose {lost:.4f} at most at 96x128, the article {1 - 0.9416:.4
 print(f"our small U-Net, rendered cars: {ours[128]:.4f}; true masks, {kind}: {at_96['area']:.4f}")
 
 # %% [markdown]
-# So the resolution does not explain it. Even enlarged to full size, true masks of 96x128 lose less than one hundredth,
+# So the resolution does not explain it. Even enlarged to full size, rendered true masks of 96x128 lose less than one
+# hundredth,
 # and 0.9416 is almost six short of 1. The rest is training, data, and the way of scoring.
 #
 # ## What belongs beside a score?
@@ -713,7 +715,7 @@ print(*(f"{question:10} {answer}" for question, answer in answers(record).items(
 # %% [markdown]
 # *Other cars* is the bootstrap interval over the test cars (notebook 07). It answers another question than
 # the spread: the spread says how the number moves with another seed, the interval how it moves with other
-# cars. Here the interval is the wider one: the test cars are few.
+# cars. Do not compare their widths as they stand: the interval holds 95%, the spread is one standard deviation.
 #
 # Now the same list for the article's U-Net. Which lines are missing, and which are there only in part?
 
@@ -748,8 +750,9 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 # has the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. Five seeds of a base give 0.950, 0.958, 0.946, 0.961 and 0.955, the same seeds with a change 0.953, 0.960, 0.951, 0.962
-#    and 0.959. Is the change better? Take the 95% interval of the differences. Then break the pairs: match each seed with
-#    the next one's change. Last, take two loose groups. The mean difference stays the same; what becomes of the interval?
+#    and 0.959. Is the change better? Take the 95% interval of the differences. Then break the pairs: match each seed
+# with the change of the one before it, the first with the last one's. Last, take two loose groups. The mean
+# difference stays the same; what becomes of the interval?
 # 2. How many test cars do you need to tell two models apart? Let one be better by 0.01, with differences that spread by
 #    0.03 from car to car and by 0.02 from view to view, 16 views per car. Simulate tests of 5, 10, 20, 40 and 80 cars: how
 #    often does the interval exclude zero? Then make the two models equal, and treat the views as if each were a test of its

@@ -79,8 +79,10 @@ for by in ("image", "group"):
     print(f"split by {by}: dice {score:.2f}, {10 * same:.0f} of 10 copied from the same car")
 
 # %% [markdown]
-# Split by image, four masks in ten come from another view of the same car, and the score is higher. For a car that nobody
-# has seen the lower number is the honest one. Both are far above the mean mask of notebook 03: a model has to beat copying, too.
+# Split by image, four masks in ten come from another view of the same car, and the score is higher here. But the two
+# scores are of different images: notebook 10 asks again, beside the same test cars. For a car that nobody has seen,
+# only the split by car asks the right question. Both are far above the mean mask of notebook 03: a model has to beat
+# copying, too.
 #
 # **3.** A mask as a JPEG.
 
@@ -186,8 +188,9 @@ print(f"inverted: dice {dice(truth, inverted):.1f}, accuracy {np.mean(truth == i
 
 # %% [markdown]
 # What is lost lies along the outline. A quarter as large, the car has a sixteenth of the area and a quarter of the
-# outline, so a pixel there weighs four times as much. Two small cars and one large car, outlined equally well, do not score
-# the same. Inverted, not one pixel is right. A network that has learned nothing scores more than that. A dice near 0
+# outline, so a pixel there weighs four times as much. A small car and a large one, outlined equally well, do not
+# score the same. Inverted, not one pixel is right. A network that has learned nothing scores more than that. A dice
+# near 0
 # together with a low accuracy says that the masks mean the opposite of what you think.
 
 # %% [markdown]
