@@ -353,8 +353,9 @@ print(f"the labels of masks that Keras fills with 0.5: {np.unique(filled['segmen
 # %% [markdown]
 # By how much should you move an image? By what you expect to meet. The guide turns every image by up to 35 degrees and
 # stands every tenth car on its roof, while Carvana's cars stand upright on a turntable, before a camera that does not
-# move. The corrected recipe names no amounts and so takes those of `augment`: half of the images are mirrored, all are
-# turned by up to 3.6 degrees.
+# move. The corrected recipe names no amounts and so takes those of `augment`: half of the images are mirrored, all
+# are turned by up to 3.6 degrees, and contrast changes by up to a fifth. Neither changes brightness,
+# which the pale car asks for; `augment` has `brightness` for it.
 
 # %%
 void = {"rotation": 0.05, "shift": 0.1, "outside": 255}
@@ -636,7 +637,8 @@ print(f"of {math.prod(best.output_shape[1:]) * 2:,} probabilities {differ} diffe
 #
 # ## Exercises
 #
-# Each is an experiment: change one thing, run, compare, explain. Answers: [solutions](solutions.ipynb).
+# Each is an experiment: change one thing, run, compare, explain. [exercises/06](exercises/06.ipynb) has the code with
+# gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. A momentum of 0.5 forgets faster still. Why not take it? Show a batch norm layer 1000 batches of 8 numbers with mean
 #    5, once with 0.99, once with 0.9, once with 0.5. Compare how far its moving mean is from 5 after 30 steps, and how

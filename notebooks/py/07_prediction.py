@@ -104,7 +104,8 @@ baseline = scores.constant_baseline(parts.train, parts.validation)
 print(f"one mask for all images: dice {baseline.mean():.2f}")
 
 # %% [markdown]
-# The extreme case is easy to make. Divide the trained network's probabilities by 3: none reaches 0.5 now, and each
+# If your first epoch does not show it, make the extreme case yourself. Divide the trained network's probabilities by
+# 3: none reaches 0.5 now, and each
 # pixel of a car is still above each pixel of the wall that it was above before.
 
 # %%
@@ -116,8 +117,9 @@ print("at 1/6 as before at 0.5:", abs(at_a_sixth - trained) < 0.001)
 
 # %% [markdown]
 # The same knowledge, and a score of 0. So a score near 0 in the first epochs may be a matter of the threshold: look at
-# the probabilities before you look for a mistake. Do not read too much into a first epoch, though: compare its best
-# threshold with the line above of one mask for all images, which looks at none.
+# the probabilities before you look for a mistake. Do not read too much into a first epoch, though: compare the dice
+# at its best threshold with the line of one mask for all images. Only roughly: that line is of all validation cars at
+# their own size, the epochs of one batch at the model's.
 
 # %% [markdown]
 # From here on nothing is trained. You compute the probabilities of validation and test images once. Most of what you do
@@ -448,13 +450,14 @@ print(f"boundary F1 of reduced true masks: {scores.report(parts.test, reduced)['
 
 # %% [markdown]
 # No line of the table is wrong, but each may only stand beside the same line of another model. Soft dice at the model's
-# size is not hard dice at the images' own. Dice pooled over batches changes with the batch size, as the last line
-# shows: the short last batch counts as a whole one, and of 64 images in batches of 60 the last 4 make up half of the
+# size is not hard dice at the images' own. Dice pooled over batches changes with the batch size, as the line `mean
+# over batches` shows: the short last batch counts as a whole one, and of 64 images in batches of 60 the last 4 make
+# up half of the
 # mean.
 #
 # And the boundary F1 says what dice hides: much of the outline is off by more than the tolerance. Is the small size to
 # blame, 96x128? No: the true masks, made that small and enlarged again, keep nearly all of their
-# outline, as the last line above says. The edges of the grey levels tell where between two pixels it lies. The network
+# outline, as the last line above says. The grey levels at the edge tell where between two pixels it lies. The network
 # has not learned to say it that well.
 #
 # ## Which images?
@@ -507,7 +510,8 @@ plt.show()
 # ## Run lengths
 #
 # The score is known. What is left is the form in which the competition takes masks: as text. For each run of car pixels
-# it has the first pixel and the length, counted from 1, row by row. Read them off by hand first. In code, the places
+# it has the number of the first pixel, counted from 1 and row by row, and the length. Read them off by hand first. In
+# code, the places
 # where the flattened mask changes come to mind.
 
 # %%
@@ -618,10 +622,11 @@ print(f"{len(files[0])} lines, of which {differ} differ")
 #
 # ## Exercises
 #
-# Each is an experiment: change one thing, run, compare, explain. Answers: [solutions](solutions.ipynb).
+# Each is an experiment: change one thing, run, compare, explain. [exercises/07](exercises/07.ipynb) has the code with
+# gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Is a network worse that is never sure? Blur a mask to get probabilities, then square them all, then take their
-#    square root. Search the best threshold each time. Which of the best dice, the best threshold and the dice at 0.5
+# 1. Is a network worse that is never sure? Blur a mask to get probabilities, then square them all, or take the square
+#    root of all. Search the best threshold each time. Which of the best dice, the best threshold and the dice at 0.5
 #    change, and why?
 # 2. What does overlap buy, and what does it cost? Make a "model" that answers 1 in the middle of a tile and less
 #    towards its edges, and let it predict an image in tiles with an overlap of 0, 0.25, 0.5 and 0.75. Compare the

@@ -318,7 +318,8 @@ except UserError as error:
     print(error)
 
 # %% [markdown]
-# Half the bits, half the file. Single probabilities move far, but few of them across the threshold, so the dice hardly
+# Half the bits, half the file. With 8 bits single probabilities move far, but few of them across the threshold, so
+# the dice hardly
 # does; where a file loses more than 0.01, a line below the table says so. Fewer bits are not always faster: that depends on
 # the size of the network, on the processor, and on what else it has to do. [The benchmarks](../benchmarks/README.md) have
 # such a table for all five recipes, from a machine that did nothing else.
@@ -347,8 +348,9 @@ except UserError as error:
 # ## What we saw
 #
 # - A model without its preprocessing raised no error, and three of four mistakes hardly showed in the score.
-# - SavedModel and ONNX took the pixels of a file as they are; LiteRT takes one size. By their own programs, all gave the
-#   model's answers up to rounding. Enlarging and cutting is left to the caller, and the card says how.
+# - SavedModel and ONNX took the pixels of a file as they are; LiteRT takes one size. By their own programs, all files
+#   with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is left to the caller, and the
+#   card says how.
 # - Eight bits per weight cost next to nothing here; two bits ruined the model.
 # - A page ran the model in the browser, and sent nothing anywhere.
 #
@@ -361,5 +363,5 @@ except UserError as error:
 #    the nine? Then say why LiteRT takes a step for each output channel.
 # 2. Reduce a circle of 300x300 pixels to 20x20 by area: the probabilities of a perfect model. Enlarge them and cut at
 #    0.5; or cut first and enlarge by nearest. Which is closer to the circle, and by how much?
-# 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000. What
-#    is the shape of the answer, and who resized?
+# 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000.
+#    What is the shape of the answer, and who resized? Print a line for each, as `(31, 47) -> (height, width)`.
