@@ -11,7 +11,7 @@
 # - meet a fault that no check can see, and be told that the training is worth nothing.
 #
 # **You need** no data and no account: small round cells are drawn here. About two minutes on 2 CPU cores; on a GPU: not
-# measured. For your own folder change one line.
+# measured. For your own folder change one line, under *Check*.
 
 # %% [markdown]
 # ## Setup
@@ -69,26 +69,24 @@ def cells(seed, well, size=96):
 # masks into folders that no other chapter has.
 
 # %%
-folder = Path("runs/cells")
-shutil.rmtree(folder, ignore_errors=True)
+drawn = Path("runs/cells")
+shutil.rmtree(drawn, ignore_errors=True)
 for kind in ("imgs", "labels"):
-    (folder / kind).mkdir(parents=True)
+    (drawn / kind).mkdir(parents=True)
 for well in range(10):
     for number in range(4):
         image, mask = cells(100 * well + number, well)
         name = f"well{well}_{number}"
-        Image.fromarray(image).save(folder / f"imgs/{name}.png")
-        Image.fromarray(255 * mask).save(folder / f"labels/{name}_mask.png")
-print(len(list(folder.glob("imgs/*"))), "images,", len(list(folder.glob("labels/*"))), "masks")
+        Image.fromarray(image).save(drawn / f"imgs/{name}.png")
+        Image.fromarray(255 * mask).save(drawn / f"labels/{name}_mask.png")
+print(len(list(drawn.glob("imgs/*"))), "images,", len(list(drawn.glob("labels/*"))), "masks")
 
 # %% [markdown]
-# For your own: `folder = Path("my/folder")`, and leave out the cells that spoil it.
-#
 # Two faults, such as real folders have: a mask that was lost, and one that was saved as a JPEG, whose edges are soft.
 
 # %%
-(folder / "labels/well3_2_mask.png").rename("runs/lost.png")
-soft = folder / "labels/well5_1_mask.png"
+(drawn / "labels/well3_2_mask.png").rename("runs/lost.png")
+soft = drawn / "labels/well5_1_mask.png"
 Image.open(soft).convert("L").save(soft.with_suffix(".jpg"), quality=60)
 _ = soft.rename("runs/soft.png")
 
@@ -96,9 +94,11 @@ _ = soft.rename("runs/soft.png")
 # ## Check
 #
 # `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it finds,
-# and what it says to do:
+# and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set `here = {}`
+# where you train. Leave the cell that draws as it is: it deletes the folder that it draws into.
 
 # %%
+folder = drawn
 report = doctor.check(folder)
 print(report.text())
 
@@ -110,7 +110,7 @@ print("training may start:", report.status == 0)
 # `labels`. That is one of the usual layouts, so you need not describe it.
 
 # %%
-Path("runs/lost.png").rename(folder / "labels/well3_2_mask.png")
+Path("runs/lost.png").rename(drawn / "labels/well3_2_mask.png")
 soft.with_suffix(".jpg").unlink()
 Path("runs/soft.png").rename(soft)
 report = doctor.check(folder)
