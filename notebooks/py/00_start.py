@@ -342,15 +342,16 @@ plot.triplets(photographs, *masks, [f"dice {scores[i]:.2f}" for i in chosen])
 plt.show()
 
 # %% [markdown]
-# Above the worst image, below the best. Green was found, red was missed, blue is too much. Even in the best a thin line
+# Above the worst image, below the best. Green was found, dark red was missed, pale blue is too much. Even in the best
+# a thin line
 # along the outline is wrong: a pixel of the network stands for several of the photograph. In the worst a part of the
 # object itself is missing.
 #
 # ## What we saw
 #
 # - Segmentation gives every pixel an answer, where classification gives the image one and detection a box.
-# - A U-Net in twenty lines of Keras, fed by fifteen lines of `tf.data`, learned masks by cross-entropy and dice, and its
-#   answers sharpened epoch by epoch.
+# - A U-Net in twenty lines of Keras, fed by fifteen lines of `tf.data`, learned masks by cross-entropy and dice, and
+#   its answers sharpened, with a step back in between.
 # - On cars that it had never seen, at the photographs' own size, it scored well above a prediction that looks at no image.
 #
 # ## Exercises

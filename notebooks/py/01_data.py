@@ -446,8 +446,8 @@ plt.show()
 #
 # Which car is it? A name such as `0cdf5b5d0ce1_04.jpg` says so: 12 hexadecimal digits are the car,
 # and `01` to `16` is the view. `group_of` reads it. It also understands other names:
-# `patient7_slice03` belongs to `patient7`, because a digit stands before the last number. Any other
-# name is a group of its own, so your own photographs work as well.
+# `patient7_slice03` belongs to `patient7`, because a digit stands before the last number. Any other name is a group
+# of its own. Mind dates: `IMG_20240501_101500` is grouped by its day.
 
 
 # %% tags=["lifted"]

@@ -344,7 +344,9 @@ off = [np.abs(way - exact).mean() / 255 for way in (*ways, read_resized(file, (9
 print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".format(*off))
 
 # %% [markdown]
-# Small from the start is close to the exact area, and nearest is not. (Area itself is a little off: Pillow counts whole pixels, and rounds to whole numbers.) It also has fewer pixels to compute; the last section times whole readings. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
+# Small from the start is less than half as far from the exact area as nearest. (Area itself is a little off: Pillow
+# counts whole pixels, and rounds to whole numbers.) It also has fewer pixels to compute; the last section times whole
+# readings. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
 #
 # ## Reading in parallel
 #
@@ -509,7 +511,10 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # ## The whole pipeline
 #
-# Two parts are missing. The first is a cache that outlives the program. A cache in a file does, but it can be *stale*: you change the size, and still get the old images, without an error. So `cache_file` hashes all files and settings into the name of the cache. Other settings give another name. (The module's version also hashes the size of each file, the function that reads the masks, and Pillow's version.)
+# Two parts are missing. The first is a cache that outlives the program. A cache in a file does, but it can be
+# *stale*: you change the size, and still get the old images, without an error. So `cache_file` hashes each file's
+# path and time of change, and the settings, into the name of the cache. Other settings give another name. (The
+# module's version also hashes the size of each file, the function that reads the masks, and Pillow's version.)
 #
 # The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. `each_epoch` counts the epochs. `untuned` switches off a thread that goes on tuning what AUTOTUNE chose: the end of an epoch would sometimes wait for it.
 
@@ -536,7 +541,8 @@ def each_epoch(one_epoch, steps):
 
 
 # %% [markdown]
-# Ask for three names: the same twice, then another size. Then run three epochs of a data set that holds its own number, and set it back to epoch 1.
+# Ask for three names: the same twice, then another size. Then run three epochs of a data set that holds its own
+# number, and set it back to the first epoch, number 0.
 
 # %%
 names = [cache_file("runs/cache", parts.train[:3], (h, 128), "area") for h in (96, 96, 64)]
@@ -632,7 +638,8 @@ for name, cache in caches.items():
     print(f"cache: {name}; masks read in three epochs of {images_seen} images: {counts}")
 
 # %% [markdown]
-# The cache is the one large gain, because it removes work: a file is read and decoded once, or, with a cache in a file, once for all your runs. Order and augmentation are new in each epoch all the same, since they come behind it.
+# The cache removes work: a file is read and decoded once, or, with a cache in a file, once for all your runs. Order
+# and augmentation are new in each epoch all the same, since they come behind it.
 #
 # How much time is that? Measure images per second, over the 32 large pairs: the article's stages as written; the same with a parallel `map`; our `dataset`; then a later pass from its cache, plain and augmented. Each number is the best of two rounds.
 
@@ -672,7 +679,8 @@ print(f"a pass from the cache is over 5 times as fast as the article's reading: 
 #
 # - Our reading takes several files at once, decodes each photograph small from the start, and leaves the masks to Pillow. The article's decodes all pixels and turns them into floats before it resizes. The bars do not tell which of these gains how much.
 # - A pass from the cache only stacks images. Augmentation costs time in every pass.
-# - A parallel `map` of work that keeps the cores busy, such as decoding, gains at most a factor of their number.
+# - A parallel `map` of work that keeps the cores busy, such as decoding, cannot gain much more than a factor of their
+#   number.
 # - `prefetch` has nothing to hide behind here, since no step follows. The timeline above shows what it does beside one.
 #
 # ## Images without masks
