@@ -46,6 +46,13 @@ def test_numbers_are_brought_to_one_range_by_those_of_all(tmp_path, highest, com
     )
 
 
+def test_a_float_that_is_no_number_is_named_like_other_ranges(tmp_path):
+    floats = [np.linspace(0, 1, 320, dtype="float32").reshape(16, 20) for _ in range(3)]
+    floats[1][3, 4] = np.nan
+    (found,) = unreadable(folder_of(tmp_path / "mine", floats))
+    assert found.cases[0].startswith("images/1.tif: its numbers go from nan to nan")
+
+
 def test_each_kind_has_its_own_remedy(tmp_path):
     place = folder_of(tmp_path / "mine", [ramp(60000)] * 4)
     page = Image.fromarray(ramp(60000))

@@ -52,8 +52,8 @@ def photo_of(path):
     image = data.open_image(path)
     highest = 0
     if image.mode.startswith("I") or image.mode == "F":
+        levels = data.to_rgb(image, path)  # refuses numbers that are none, too
         highest = int(np.asarray(image).max())
-        levels = data.to_rgb(image, path)
         mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
     else:
         histogram = np.array(image.convert("L").histogram())
