@@ -48,10 +48,13 @@ for kind, own, off in (("plain", recipe, 2e-4), ("batch norm", guide, 2e-3)):
     copies.clear()
     one = trained(f"one {kind}", None, own)
     two = trained(f"two {kind}", mirrored, protocol.changed(own, epochs=1))
-    if own.epochs > 1:  # stopped behind the first, the two devices go on as the one that was not
+    if own.epochs > 1:  # resumed on two devices, to the bit as if never stopped
         two = trained(f"two {kind}", mirrored, own, resume=True)
+        whole = trained("whole", mirrored, own)
+        for name in whole[1].keys() - {"state"}:
+            np.testing.assert_array_equal(two[1][name], whole[1][name])
     assert one[0].get("devices") is None and two[0]["devices"] == 2
-    assert copies == [{1}, *[{2}] * own.epochs], copies
+    assert copies == [{1}, *[{2}] * (3 if own.epochs > 1 else 1)], copies
     assert one[2][0] == two[2][0]
     for left, right in zip(one[2][1:], two[2][1:], strict=True):
         rows = [np.float64(row.split(",")) for row in (left, right)]

@@ -93,14 +93,14 @@ def assert_same(one, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_stopped_twice_it_ends_with_the_same_bits(parts, whole, tmp_path, policy):
     there, to = tmp_path / "whole", tmp_path / "stopped"
     if policy == "float32":
         *whole, there = whole
     else:
         whole = training(parts, there, policy=policy)
-    for where in ((0, 1), (2, 1)) if policy == "float32" else ((1, 1),):
+    for where in ((0, 1), (1, 0), (2, 1)) if policy == "float32" else ((1, 1),):
         with pytest.raises(Stopped):
             training(parts, to, Stop(*where), policy, resume=True)
     resumed = training(parts, to, policy=policy, resume=True)
