@@ -7,8 +7,6 @@ from pathlib import Path
 
 from unet_tf.files import UserError, write_json
 
-QUANTIZABLE = (".onnx", ".tflite")
-
 
 def run_export(arguments):
     from unet_tf import export
@@ -17,7 +15,7 @@ def run_export(arguments):
     if not arguments.check and (arguments.json or "int8" in arguments.quantize):
         what = "--json keeps the table of" if arguments.json else "int8 is calibrated on images of"
         raise UserError(f"{what} --check DIR: name a folder of images and masks")
-    targets = targets_of(arguments)
+    targets = targets_of(arguments, export.QUANTIZABLE)
     for path, how in targets:  # before the first is written, which takes a while
         export.writer_of(path, how)
         if arguments.check:
@@ -37,13 +35,13 @@ def run_export(arguments):
             write_json(arguments.json, {"model": arguments.model, "rows": rows})
 
 
-def targets_of(arguments):
+def targets_of(arguments, quantizable):
     """What to write: (path, how it is quantized or None) each, once."""
     targets = dict.fromkeys(map(Path, arguments.to))
     for path in list(targets):
         if path.resolve() == Path(arguments.model).resolve():
             raise UserError(f"{path}: that is the model itself: choose another name, --to FILE")
-        for how in arguments.quantize if path.suffix in QUANTIZABLE else ():
+        for how in arguments.quantize if path.suffix in quantizable else ():
             targets[path.with_name(f"{path.stem}-{how}{path.suffix}")] = how
     if arguments.quantize and not any(targets.values()):
         raise UserError("--quantize is for .onnx and .tflite: name such a file, too, by --to")

@@ -69,10 +69,8 @@ def add_check(commands):
     add_patterns(command)
     words = "look also at these files in DIR, black where nothing counts, such as test/mask/*.gif"
     command.add_argument("--region", metavar="PATTERN", help=words)
-    words = (
-        "write clean PNG masks into this folder, black and white or in the colours of the class "
-    )
-    words += "table; the originals stay"
+    words = "write clean PNG masks into this folder, black and white or in the class table's "
+    words += "colours; the originals stay"
     command.add_argument("--write-masks", metavar="DIR", help=words)
     words = "with --write-masks, what becomes white: half of the range or more, or any but 0 (half)"
     command.add_argument("--foreground", choices=("half", "any"), default="half", help=words)

@@ -25,6 +25,7 @@ from unet_tf.files import UserError, add_to_zip, atomically
 
 CARD = "unet_tf_card.json"  # the card's name, in metadata and in files
 OPSET = 18
+QUANTIZABLE = (".onnx", ".tflite")
 
 
 def export(model, path, quantize=None, images=()):
@@ -76,7 +77,7 @@ def writer_of(path, quantize=None):
     writer = writers.get(path.suffix)  # Keras and LiteRT want it in small letters
     if writer is None:
         raise UserError(f"{path}: end it in .onnx, .tflite or .keras; a SavedModel has no ending")
-    if quantize and writer not in (to_onnx, to_tflite):
+    if quantize and path.suffix not in QUANTIZABLE:
         raise UserError(f"{path}: --quantize is for .onnx and .tflite: give such a file, too")
     if writer is to_onnx:
         need("onnx", "tf2onnx", *(["onnxruntime"] if quantize == "int8" else []))

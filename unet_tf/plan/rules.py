@@ -203,7 +203,7 @@ def pace(found, chosen, machine, timed, minutes, fits=math.inf):
         Seconds of a step of 8 images, and of a validation image.
     minutes : float
     fits : int
-        Images of a step that fit into memory (`unet_tf.plan.memory`).
+        Images of a step that fit into memory (`unet_tf.plan.timed.images_that_fit`).
     """
     budget, (step, look) = 60 * minutes, timed
     train, validation = parts_of(found, found.to_split)

@@ -12,9 +12,8 @@ from tensorflow.python.client import device_lib
 from unet_tf import network, pipeline, training
 from unet_tf.data import size_at
 
-SHARE = (
-    0.5  # of the memory, for what a step keeps: the rest is for data, and for what was not counted
-)
+# Of the memory, for what a step keeps: the rest is for data, and for what was not counted.
+SHARE = 0.5
 SECONDS = 2.0  # that are measured, once a step is traced
 
 

@@ -77,6 +77,12 @@ def progress(recipe, labels, parts, read):
     return Progress(found["baseline"], "val_hard_dice" if labels.binary else "val_mean_iou")
 
 
+def prediction_files(to, pairs):
+    """Where the predicted masks of these pairs lie in a run's folder `to`: a path each."""
+    names = data.names_of(image for image, _ in pairs)
+    return [(Path(to) / "predictions" / name).with_suffix(".png") for name in names]
+
+
 def decided(answers, pairs, labels, to, shown):
     """(answer, mask at the image's own size) of each image.
 
@@ -88,7 +94,7 @@ def decided(answers, pairs, labels, to, shown):
         folder = Path(to) / "predictions"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    names = data.names_of(path for path, _ in pairs)
+        files = prediction_files(to, pairs)
     for number, ((path, _), answer) in enumerate(zip(pairs, answers, strict=True)):
         if not np.isfinite(answer).all():
             raise UserError(f"{path}: the model answers NaN: its training has diverged")
@@ -96,12 +102,11 @@ def decided(answers, pairs, labels, to, shown):
         if number in shown:
             shown[number] = mask
         if to is not None:
-            target = folder / Path(names[number]).with_suffix(".png")
-            target.parent.mkdir(parents=True, exist_ok=True)
+            files[number].parent.mkdir(parents=True, exist_ok=True)
             if labels.binary:
-                Image.fromarray(255 * mask).save(target)
+                Image.fromarray(255 * mask).save(files[number])
             else:
-                data.save_ids(target, mask, data.palette_of(labels))
+                data.save_ids(files[number], mask, data.palette_of(labels))
         yield answer, mask
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from unet_tf import data, plot, scores
 from unet_tf.files import write_text
 from unet_tf.protocol import verdict
+from unet_tf.protocol.judge import prediction_files
 
 WIDE = 420  # pixels of a picture on the page, at most
 STYLE = """
@@ -129,11 +130,12 @@ def picture(file, kind, words):
 def gallery(title, cases, pairs, to, labels):
     """Some images with what was found, missed and too much, or with the classes' outlines."""
     names, figures = data.names_of(image for image, _ in pairs), []
-    by_name = dict(zip(names, pairs, strict=True))
+    files = prediction_files(to, pairs)
+    by_name = dict(zip(names, zip(pairs, files, strict=True), strict=True))
     for case in cases:
-        image, mask = by_name[case["image"]]
+        (image, mask), said_in = by_name[case["image"]]
         pixels, truth = data.read_image(image), labels.read(mask)
-        said = np.asarray(Image.open(to / "predictions" / Path(case["image"]).with_suffix(".png")))
+        said = np.asarray(Image.open(said_in))
         if labels.binary:
             seen = plot.compared(pixels, truth == 1, said > 0)
         else:

@@ -1,11 +1,11 @@
 """Is a score better than a prediction that looks at no image; and if not, why, and what to try."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 
 from unet_tf import data, scores
+from unet_tf.protocol.judge import prediction_files
 
 FEW_STEPS, FEW_IMAGES = 500, 10
 LOOKED_AT = 24  # masks, evenly taken
@@ -66,9 +66,7 @@ def too_few_steps(recipe, parts, history):
 
 def collapsed(scored, to):
     """Does it say the same of nearly all pixels?"""
-    names = data.names_of(image for image, _ in scored)
-    files = [(Path(to) / "predictions" / name).with_suffix(".png") for name in names]
-    said = list(map(data.read_mask, files))
+    said = list(map(data.read_mask, prediction_files(to, scored)))
     share = float(np.mean([mask.mean() for mask in said]))
     words = f"{share:.2%} of the pixels are called foreground"
     what = "a smaller --learning-rate, such as 1e-4, and --set loss=bce_dice_loss"
