@@ -1,14 +1,16 @@
 """All that is to be measured on a GPU, part by part, within some minutes of one card.
 
     python benchmarks/gpu.py                           # eight minutes; results/speed/gpu.json
-    python benchmarks/gpu.py --small --to /tmp         # does it run? On a CPU, in three minutes
-    python benchmarks/gpu.py --parts saving precision  # these alone
+    python benchmarks/gpu.py --small --to /tmp         # does it run? On a CPU, in some minutes
+    python benchmarks/gpu.py --parts saving precision  # these alone, into the same record
 
 Each part is a process of its own with a limit of time, and the record is written after each: what a
 cut leaves out is only the rest. Parts that need what is not installed (PyTorch, JAX) say so in the
-record. A rate is images per second; the first step, which traces and compiles, stands apart.
+record. A rate is images per second, three times 40 steps; the first epoch, which traces and
+compiles, stands apart.
 """
 
+import gc
 import itertools
 import json
 import os
@@ -22,80 +24,234 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import measure
 
-BATCH, SIZE = 32, (96, 128)
-# part: seconds that it may take, its arguments of `--one`
-PARTS = {
-    **{
-        f"{model}, {xla}, {kernels}": (120, f"steps:{model}:{xla}:{kernels}")
-        for model, xla, kernels in (
-            ("article_unet", "plain", "any kernels"),
-            ("article_unet", "plain", "deterministic"),
-            ("article_unet", "xla", "any kernels"),
-            ("article_unet", "xla", "deterministic"),
-            ("article_simple", "plain", "any kernels"),
-            ("article_simple", "xla", "any kernels"),
-            ("guide_unet", "plain", "any kernels"),
-            ("guide_unet", "xla", "any kernels"),
-        )
-    },
-    "saving": (150, "saving"),
+BATCH, SIZE, IMAGES = 32, (96, 128), 800
+PEER = "U-Net, 2x2"  # the network of `peer_torch.py`
+NETWORKS = {  # size, and arguments of `network.unet`; None: the simple model
+    "article_unet": (SIZE, {}),
+    PEER: (SIZE, {"dropout": 0.0, "upsampling": "transposed_2x2"}),
+    "article_simple": (SIZE, None),
+    "guide_unet": (
+        (160, 240),
+        {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2", "final_conv": False},
+    ),
+}
+AS_IT_IS = "as it is"
+# What is measured in one process, one after another: network, kernels, what is tried.
+WAYS = {
+    "plain": [
+        *((name, "any kernels", AS_IT_IS) for name in NETWORKS),
+        *((name, "deterministic", AS_IT_IS) for name in NETWORKS if name != PEER),
+    ],
+    "xla": [
+        *((name, "any kernels", AS_IT_IS) for name in NETWORKS),
+        *((PEER, "any kernels", trial) for trial in ("pool by slices", "head by a sum", "float16")),
+        ("article_unet", "deterministic", AS_IT_IS),
+        ("article_simple", "deterministic", AS_IT_IS),
+    ],
+}
+PARTS = {  # part: seconds that it may take, its arguments of `--one`
+    "plain": (140, "steps:plain"),
+    "xla": (270, "steps:xla"),
+    "saving": (90, "saving"),
     "PyTorch, eager": (60, "torch:eager"),
     "PyTorch, compiled": (120, "torch:compiled"),
-    "JAX": (90, "steps:article_unet:xla:any kernels"),
-    "input": (120, "reading"),
-    "precision": (240, "precision"),
-    "submission": (120, "submission"),
+    "JAX": (90, "jax"),
+    "input": (90, "reading"),
+    "submission": (60, "submission"),
+    **{
+        f"precision, {policy}": (240, f"precision:{policy}")
+        for policy in ("float32", "mixed_bfloat16", "mixed_float16")
+    },
 }
 
 
-def rates(step, predict, count, size, done=lambda: None):
-    """Rates of a step and of a prediction of one batch, and the seconds of the first of each;
-    `done` waits until the device has finished."""
-    found = {}
-    for name, function in (("train", step), ("predict", predict)):
-        start = time.perf_counter()
+def rate(function, done, small, images=BATCH):
+    """Images per second of a function of one batch, three times; `done` waits for the device."""
+    count, rates = (1 if small else 40), []
+    for _ in range(1 if small else 5):
         function()
-        done()
-        found[f"{name}, first call, seconds"] = time.perf_counter() - start
+    done()
+    for _ in range(3):
         start = time.perf_counter()
         for _ in range(count):
             function()
         done()
-        found[f"{name}, images per second"] = count * size / (time.perf_counter() - start)
-    return found
+        rates.append(count * images / (time.perf_counter() - start))
+    return rates
 
 
-def steps(recipe, xla, kernels, small):
-    """A training step and a prediction of a recipe's network, one batch again and again."""
+def built(name, trial, small):
+    """A network by its name, with what is tried in it."""
     import keras
-    import numpy as np
+    from keras import layers, ops
 
     from unet_tf import network
 
-    if kernels == "deterministic":
-        import tensorflow as tf
+    class PoolBySlices(layers.Layer):
+        """2x2 max pooling: XLA joins these operations, and their gradient, with others."""
 
-        tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    size, filters, batch = (160, 240) if recipe == "guide_unet" else SIZE, 4 if small else 64, BATCH
-    widths = tuple(filters * 2**level for level in range(5))
-    if recipe == "article_simple":
-        model = network.simple_fcn((*size, 3), widths[:3])
-    else:
-        model = network.unet((*size, 3), widths, batch_norm=recipe == "guide_unet")
-    adam = keras.optimizers.Adam(1e-4, epsilon=1e-6)
-    model.compile(adam, network.bce_dice_loss, jit_compile=xla == "xla")
-    images = np.random.default_rng(0).random((batch, *size, 3), "float32")
-    masks = (images[..., :1] > 0.5).astype("float32")
-    images, masks = keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(masks)
-    found = rates(
-        lambda: model.train_on_batch(images, masks),
-        lambda: model.predict_on_batch(images),
-        2 if small else 30,
-        batch,
+        def call(self, x):
+            rows = ops.maximum(x[:, ::2], x[:, 1::2])
+            return ops.maximum(rows[:, :, ::2], rows[:, :, 1::2])
+
+        def compute_output_shape(self, shape):
+            return (shape[0], shape[1] // 2, shape[2] // 2, shape[3])
+
+    class HeadBySum(layers.Layer):
+        """A 1x1 convolution to one channel, as a sum."""
+
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(shape[-1],))
+            self.bias = self.add_weight(shape=(1,), initializer="zeros")
+
+        def call(self, x):
+            x = ops.cast(x, "float32") * self.kernel
+            return ops.sum(x, axis=-1, keepdims=True) + self.bias
+
+    keras.config.set_dtype_policy("mixed_float16" if trial == "float16" else "mixed_bfloat16")
+    size, options = NETWORKS[name]
+    widths = tuple((4 if small else 64) * 2**level for level in range(5))
+    if options is None:
+        return network.simple_fcn((*size, 3), widths[:3])
+    if trial == AS_IT_IS or trial == "float16":
+        return network.unet((*size, 3), widths, **options)
+
+    def other(layer):
+        if trial == "pool by slices" and isinstance(layer, layers.MaxPooling2D):
+            return PoolBySlices()
+        if trial == "head by a sum" and layer.name == "head":
+            return HeadBySum(dtype="float32")
+        return type(layer).from_config(layer.get_config())
+
+    return keras.models.clone_model(
+        network.unet((*size, 3), widths, **options), clone_function=other
     )
-    return {**found, "parameters": model.count_params(), "backend": keras.backend.backend()}
+
+
+def random_batch(size):
+    import numpy as np
+
+    images = np.random.default_rng(0).random((BATCH, *size, 3), "float32")
+    return images, (images[..., :1] > 0.5).astype("float32")
+
+
+def epochs_of(times):
+    """Seconds of the first epoch and of the later ones, from the moments at which they began."""
+    first, *later = [end - start for start, end in itertools.pairwise(times)]
+    return {"first epoch, seconds": first, "later epochs, seconds": later}
+
+
+def clock(times):
+    """A callback that notes when epochs begin, and when the training ends."""
+    import keras
+
+    def note(*arguments, **words):
+        times.append(time.perf_counter())
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=note, on_train_end=note)
+
+
+def trained(name, xla, trial, small):
+    """Epochs of 800 images with a validation of 192, bare steps, and predictions of a network."""
+    import keras
+    import tensorflow as tf
+
+    from unet_tf import predict, training
+
+    keras.utils.set_random_seed(0)
+    model, times = built(name, trial, small), []
+    batch = random_batch(NETWORKS[name][0])
+    batches = tf.data.Dataset.from_tensors(batch)
+    steps = 2 if small else IMAGES // BATCH
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    if gpu:
+        tf.config.experimental.reset_memory_stats("GPU:0")
+    adam = keras.optimizers.Adam(1e-4, epsilon=1e-6)
+    training.fit(
+        *(model, batches.repeat(steps).prefetch(4), batches.repeat(6).prefetch(4)),
+        **{"epochs": 5, "optimizer": adam, "callbacks": [clock(times)], "verbose": 0, "xla": xla},
+    )
+    found = epochs_of(times)
+    if gpu:
+        found["GiB at most"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**30
+    iterator, logs = iter(batches.repeat().prefetch(4)), [None]
+
+    def step():
+        logs[0] = model.train_function(iterator)
+
+    found["steps"] = rate(step, lambda: float(logs[0]["loss"]), small)
+    if xla:
+
+        @tf.function(autograph=False)
+        def eight(batches):
+            return [model.train_function(batches) for _ in range(8)][-1]
+
+        def step():
+            logs[0] = eight(iterator)
+
+        found["steps, 8 in one call"] = rate(step, lambda: float(logs[0]["loss"]), small, 8 * BATCH)
+    if trial == AS_IT_IS:
+        found |= predicted(predict.compiled(model), batch[0], xla, small)
+    return {**found, "parameters": model.count_params()}
+
+
+def predicted(model, images, xla, small):
+    """Predictions of one batch, each fetched before the next, and one fetched behind the next."""
+    import tensorflow as tf
+
+    if xla:
+        model = tf.function(model, jit_compile=True)
+    start = time.perf_counter()
+    model(images, training=False).numpy()
+    found, before = {"first prediction, seconds": time.perf_counter() - start}, [None]
+
+    def fetched():
+        model(images, training=False).numpy()
+
+    def behind():
+        answers, before[0] = before[0], model(images, training=False)
+        if answers is not None:
+            answers.numpy()
+
+    found["prediction"] = rate(fetched, lambda: None, small)
+    found["prediction, fetched behind the next"] = rate(behind, lambda: before[0].numpy(), small)
+    return found
+
+
+def steps(how, small):
+    """All ways of `plain` or of `xla`, in one process, in which XLA keeps what it has tuned."""
+    import keras
+    import tensorflow as tf
+
+    for name, kernels, trial in WAYS[how]:
+        if kernels == "deterministic":
+            tf.config.experimental.enable_op_determinism()
+        found = trained(name, how == "xla", trial, small)
+        yield f"{name}, {how}, {kernels}, {trial}", found
+        keras.backend.clear_session()
+        gc.collect()
+
+
+def jax_steps(small):
+    """The network of `peer_torch.py` by Keras on JAX: epochs of 800 images in memory."""
+    import keras
+    import numpy as np
+
+    from unet_tf.network import bce_dice_loss, hard_dice
+
+    keras.utils.set_random_seed(0)
+    model, times = built(PEER, AS_IT_IS, small), []
+    images, masks = (np.tile(a, (2 if small else 25, 1, 1, 1)) for a in random_batch(SIZE))
+    model.compile(keras.optimizers.Adam(1e-4), bce_dice_loss, metrics=[hard_dice], jit_compile=True)
+    options = {"epochs": 5, "batch_size": BATCH, "verbose": 0, "callbacks": [clock(times)]}
+    model.fit(images, masks, shuffle=False, **options)
+    found = epochs_of(times)
+    found["steps"] = [len(images) / seconds for seconds in found["later epochs, seconds"]]
+    model.predict(images, batch_size=BATCH, verbose=0)
+    found["prediction"] = rate(
+        lambda: model.predict(images, batch_size=BATCH, verbose=0), lambda: None, True, len(images)
+    )
+    yield f"{PEER}, JAX", {**found, "backend": keras.backend.backend()}
 
 
 def cars(count, size, small):
@@ -103,7 +259,7 @@ def cars(count, size, small):
     from unet_tf import data, rendered
 
     count, size = (32, (240, 160)) if small else (count, size)
-    return data.pair(rendered.write("cars", cars=-(-count // 16), size=size))[:count]
+    return data.pair(rendered.write("cars", cars=max(2, -(-count // 16)), size=size))[:count]
 
 
 def saving(small):
@@ -114,105 +270,118 @@ def saving(small):
     from unet_tf import network, pipeline, training
 
     keras.config.set_dtype_policy("mixed_bfloat16")
-    pairs, filters = cars(1000, (480, 320), small), 4 if small else 64
+    pairs, filters = cars(1008, (1918, 1280), small)[:1000], 4 if small else 64
     cut = len(pairs) * 4 // 5
     batches = pipeline.dataset(pairs[:cut], batch_size=BATCH, shuffle=True, cache="memory")
     validation = pipeline.dataset(pairs[cut:], batch_size=BATCH, cache="memory")
     found = {}
-    for name in ("bare", "saved"):
+    for name in ("bare", "saved", "bare, again"):
         keras.utils.set_random_seed(0)
         model = network.unet(filters=tuple(filters * 2**level for level in range(5)))
         times = []
-        clock = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs, times=times: times.append(time.perf_counter())
-        )
         with tempfile.TemporaryDirectory() as folder:
             options = {"folder": folder} if name == "saved" else {}
             begun = time.perf_counter()
             training.fit(
                 *(model, batches, validation),
-                **{"epochs": 5, "callbacks": [clock], "verbose": 0, "xla": False, **options},
+                **{"epochs": 6, "callbacks": [clock(times)], "verbose": 0, "xla": False, **options},
             )
             whole = time.perf_counter() - begun
-        later = [end - start for start, end in itertools.pairwise(times[1:])]
-        found[f"{name}, seconds of later epochs"] = later
-        found[f"{name}, seconds of all"] = whole
-    return found
+        found[name] = {**epochs_of(times), "all, seconds": whole}
+    yield "saving", found
 
 
 def torch_steps(how, small):
     """The same U-Net in PyTorch: autocast to bfloat16, channels last, eager or compiled."""
     import peer_torch
-    import peers
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cudnn.benchmark = True
-    model = peer_torch.UNet(peers.widths(4 if small else 64)).to(device)
-    model = model.to(memory_format=torch.channels_last)
+    model = peer_torch.UNet(tuple((4 if small else 64) * 2**level for level in range(5)))
+    model = model.to(device, memory_format=torch.channels_last)
     network = torch.compile(model) if how == "compiled" else model
     options = {"fused": True} if device == "cuda" else {}
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, **options)
-    images, masks = (
+    held = [
         torch.from_numpy(a).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        for a in peers.random_batch()
-    )
-    images, masks = images.to(device), masks.to(device)
+        for a in random_batch(SIZE)
+    ]
+    held = [a.pin_memory() for a in held] if device == "cuda" else held
 
     def step():
+        images, masks = (a.to(device, non_blocking=True) for a in held)
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device, dtype=torch.bfloat16):
             logits = network(images)
         peer_torch.bce_dice(logits.float(), masks).backward()
         optimizer.step()
 
-    def predict():
+    def forward():
+        images = held[0].to(device, non_blocking=True)
         with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16):
-            return torch.sigmoid(network(images)).float().cpu()
+            return torch.sigmoid(network(images)).float()
 
     done = torch.cuda.synchronize if device == "cuda" else lambda: None
-    return rates(step, predict, 2 if small else 30, len(images), done)
+    start = time.perf_counter()
+    step()
+    done()
+    found = {"first step, seconds": time.perf_counter() - start}
+    found["steps"] = rate(step, done, small)
+    if device == "cuda":
+        found["GiB at most"] = torch.cuda.max_memory_allocated() / 2**30
+    found["prediction"] = rate(lambda: forward().cpu(), done, small)
+    before = [None]
+
+    def behind():
+        answers, before[0] = before[0], forward()
+        if answers is not None:
+            answers.cpu()
+
+    found["prediction, fetched behind the next"] = rate(behind, done, small)
+    parameters = sum(p.numel() for p in model.parameters())
+    yield f"{PEER}, PyTorch, {how}", {**found, "parameters": parameters, "torch": torch.__version__}
 
 
 def reading(small):
-    """Images per second from 1918x1280 files: the first pass, and one from memory."""
+    """Images per second from 1918x1280 files: the first pass, and passes from memory."""
     from unet_tf import pipeline
 
-    pairs, found = cars(256, (1918, 1280), small), {}
-    batches = pipeline.dataset(pairs, batch_size=BATCH, shuffle=True, augment=True, cache="memory")
-    for name in ("first pass", "from memory", "from memory, again"):
-        start = time.perf_counter()
-        count = sum(len(images) for images, _ in batches)
-        found[f"{name}, images per second"] = count / (time.perf_counter() - start)
-    return {**found, "cores": os.cpu_count()}
+    pairs, found = cars(1008, (1918, 1280), small)[:512], {"cores": os.cpu_count()}
+    for augment in (False, True):
+        batches = pipeline.dataset(
+            pairs, batch_size=BATCH, shuffle=True, augment=augment, cache="memory"
+        )
+        for name in ("first pass", "from memory", "from memory, again"):
+            start = time.perf_counter()
+            count = sum(len(images) for images, _ in batches)
+            found[f"{name}, augmented {augment}"] = count / (time.perf_counter() - start)
+    yield "input", found
 
 
-def precision(small):
-    """The validation dice of a small U-Net, by policy, five seeds each; loss scales at the end."""
+def precision(policy, small):
+    """The validation dice of a small U-Net in one policy, five seeds; loss scales at the end."""
     import keras
 
     from unet_tf import network, pipeline, training
 
-    pairs, found = cars(320, (480, 320), small), {}
+    pairs = cars(640, (480, 320), small)[:320]
     cut = len(pairs) * 4 // 5
     batches = pipeline.dataset(
         pairs[:cut], batch_size=16, shuffle=True, augment=True, cache="memory"
     )
     validation = pipeline.dataset(pairs[cut:], batch_size=16, cache="memory")
-    for policy in ("float32", "mixed_bfloat16", "mixed_float16"):
-        keras.config.set_dtype_policy(policy)
-        dices, scales = [], []
-        for seed in range(1 if small else 5):
-            keras.utils.set_random_seed(seed)
-            model = network.unet(filters=(4, 8) if small else (16, 32, 64, 128, 256))
-            adam = keras.optimizers.Adam(1e-3, epsilon=1e-6)
-            options = {"epochs": 1 if small else 8, "optimizer": adam, "verbose": 0, "xla": False}
-            history = training.fit(model, batches, validation, **options)
-            dices.append(max(history.history["val_hard_dice"]))
-            if policy == "mixed_float16":
-                scales.append(float(model.optimizer.dynamic_scale))
-        found[policy] = {"dice": dices, "loss_scales": scales}
-    return found
+    keras.config.set_dtype_policy(policy)
+    for seed in range(1 if small else 5):
+        keras.utils.set_random_seed(seed)
+        model = network.unet(filters=(4, 8) if small else (16, 32, 64, 128, 256))
+        adam = keras.optimizers.Adam(1e-3, epsilon=1e-6)
+        options = {"epochs": 1 if small else 8, "optimizer": adam, "verbose": 0, "xla": False}
+        history = training.fit(model, batches, validation, **options)
+        found = {"dice": max(history.history["val_hard_dice"])}
+        if policy == "mixed_float16":
+            found["loss scale"] = float(model.optimizer.dynamic_scale)
+        yield f"{policy}, seed {seed}", found
 
 
 def submission(small):
@@ -222,38 +391,44 @@ def submission(small):
     from unet_tf import data, network, predict
 
     keras.config.set_dtype_policy("mixed_bfloat16")
-    pairs = cars(256, (1918, 1280), small)
-    filters = 4 if small else 64
+    pairs = cars(1008, (1918, 1280), small)[:512]
+    filters, found = 4 if small else 64, {"cores": os.cpu_count()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.keras"
         network.unet(filters=tuple(filters * 2**level for level in range(5))).save(path)
         data.Card(data.Labels.foreground("car"), SIZE).write(path)
-        model, found = predict.load(path), {}
-        for name in ("first", "again"):
+        model = predict.load(path)
+        for name in ("first", "again", "once more"):
             start = time.perf_counter()
             images, target = [image for image, _ in pairs], Path(folder) / f"{name}.csv.gz"
             count = len(list(predict.to_submission(model, images, target, batch_size=BATCH)))
-            found[f"{name}, images per second"] = count / (time.perf_counter() - start)
-    return found
+            found[name] = count / (time.perf_counter() - start)
+    yield "submission", found
 
 
 ONE = {f.__name__: f for f in (steps, saving, reading, precision, submission)}
-ONE["torch"] = torch_steps
+ONE |= {"torch": torch_steps, "jax": jax_steps}
 
 
 def in_time(part, small):
-    """What a part gives, run as a process of its own; or why it gave nothing."""
+    """What a part gives, run as a process of its own, also where it is cut; and why it was."""
     seconds, one = PARTS[part]
     command = [sys.executable, __file__, "--one", one, *(["--small"] if small else [])]
     environment = {**os.environ, **({"KERAS_BACKEND": "jax"} if part == "JAX" else {})}
-    options = {"capture_output": True, "text": True, "timeout": seconds, "env": environment}
-    try:
-        done = subprocess.run(command, **options)
-    except subprocess.TimeoutExpired:
-        return {"nothing": f"it took more than {seconds} s"}
-    if done.returncode:
-        return {"nothing": (done.stderr.strip() or "no word").splitlines()[-1][-300:]}
-    return json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        try:
+            options = {"stdout": out, "stderr": errors, "timeout": seconds, "env": environment}
+            code = subprocess.run(command, **options).returncode
+        except subprocess.TimeoutExpired:
+            code = f"it took more than {seconds} s"
+        out.seek(0)
+        lines = [line for line in out.read().splitlines() if line.startswith('{"')]
+        found = {name: one for line in lines for name, one in json.loads(line).items()}
+        if code:
+            errors.seek(0)
+            last = (errors.read().strip() or "no word").splitlines()[-1][-300:]
+            found["cut"] = code if isinstance(code, str) else last
+    return found
 
 
 def main():
@@ -265,18 +440,19 @@ def main():
     arguments = parser.parse_args()
     if arguments.one:
         name, *options = arguments.one.split(":")
-        print(json.dumps(ONE[name](*options, arguments.small)))
+        for found in ONE[name](*options, arguments.small):
+            print(json.dumps(dict([found])), flush=True)
         return
-    begun, record = time.perf_counter(), {"small": arguments.small, "parts": {}}
+    begun, path = time.perf_counter(), arguments.to / "gpu.json"
+    parts = json.loads(path.read_text())["parts"] if path.exists() else {}
     for part in arguments.parts:
         if time.perf_counter() - begun > 60 * arguments.minutes:
-            record["parts"][part] = {"nothing": "the minutes were over"}
-            continue
+            break
         start = time.perf_counter()
         found = in_time(part, arguments.small)
-        record["parts"][part] = {**found, "seconds": time.perf_counter() - start}
-        print(part, json.dumps(record["parts"][part]), flush=True)
-        measure.write(arguments.to, "gpu", record)
+        parts[part] = {**found, "seconds": time.perf_counter() - start}
+        print(part, json.dumps(parts[part]), flush=True)
+        measure.write(arguments.to, "gpu", {"small": arguments.small, "parts": parts})
 
 
 if __name__ == "__main__":
