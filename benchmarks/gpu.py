@@ -37,16 +37,18 @@ NETWORKS = {  # size, and arguments of `network.unet`; None: the simple model
 }
 AS_IT_IS = "as it is"
 # What is measured in one process, one after another: network, kernels, what is tried.
+GUIDE = "guide_unet"  # it takes the longest, so it comes last
+FIRST = [name for name in NETWORKS if name != GUIDE]
 WAYS = {
     "plain": [
-        *((name, "any kernels", AS_IT_IS) for name in NETWORKS),
-        *((name, "deterministic", AS_IT_IS) for name in NETWORKS if name != PEER),
+        *((name, "any kernels", AS_IT_IS) for name in [*FIRST, GUIDE]),
+        *((name, "deterministic", AS_IT_IS) for name in ("article_unet", "article_simple", GUIDE)),
     ],
     "xla": [
-        *((name, "any kernels", AS_IT_IS) for name in NETWORKS),
+        *((name, "any kernels", AS_IT_IS) for name in FIRST),
         *((PEER, "any kernels", trial) for trial in ("pool by slices", "head by a sum", "float16")),
         ("article_unet", "deterministic", AS_IT_IS),
-        ("article_simple", "deterministic", AS_IT_IS),
+        (GUIDE, "any kernels", AS_IT_IS),
     ],
 }
 PARTS = {  # part: seconds that it may take, its arguments of `--one`
@@ -410,24 +412,26 @@ ONE = {f.__name__: f for f in (steps, saving, reading, precision, submission)}
 ONE |= {"torch": torch_steps, "jax": jax_steps}
 
 
-def in_time(part, small):
-    """What a part gives, run as a process of its own, also where it is cut; and why it was."""
+def in_time(part, small, to):
+    """What a part gives, run as a process of its own, also where it is cut; and why it was. Its
+    lines lie in a file beside the record meanwhile: a cut of this process leaves them there."""
     seconds, one = PARTS[part]
     command = [sys.executable, __file__, "--one", one, *(["--small"] if small else [])]
     environment = {**os.environ, **({"KERAS_BACKEND": "jax"} if part == "JAX" else {})}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+    path = to / f"gpu {part}.txt"
+    with open(path, "w+") as out, tempfile.TemporaryFile("w+") as errors:
         try:
             options = {"stdout": out, "stderr": errors, "timeout": seconds, "env": environment}
             code = subprocess.run(command, **options).returncode
         except subprocess.TimeoutExpired:
             code = f"it took more than {seconds} s"
-        out.seek(0)
-        lines = [line for line in out.read().splitlines() if line.startswith('{"')]
+        lines = [line for line in path.read_text().splitlines() if line.startswith('{"')]
         found = {name: one for line in lines for name, one in json.loads(line).items()}
         if code:
             errors.seek(0)
             last = (errors.read().strip() or "no word").splitlines()[-1][-300:]
             found["cut"] = code if isinstance(code, str) else last
+    path.unlink()
     return found
 
 
@@ -444,12 +448,13 @@ def main():
             print(json.dumps(dict([found])), flush=True)
         return
     begun, path = time.perf_counter(), arguments.to / "gpu.json"
+    arguments.to.mkdir(parents=True, exist_ok=True)
     parts = json.loads(path.read_text())["parts"] if path.exists() else {}
     for part in arguments.parts:
         if time.perf_counter() - begun > 60 * arguments.minutes:
             break
         start = time.perf_counter()
-        found = in_time(part, arguments.small)
+        found = in_time(part, arguments.small, arguments.to)
         parts[part] = {**found, "seconds": time.perf_counter() - start}
         print(part, json.dumps(parts[part]), flush=True)
         measure.write(arguments.to, "gpu", {"small": arguments.small, "parts": parts})

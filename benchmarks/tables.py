@@ -4,6 +4,7 @@
 """
 
 import json
+import statistics
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -119,7 +120,8 @@ def exports():
 
 
 def in_short():
-    """Three lines: input and training beside the article's, a step beside PyTorch's, prediction."""
+    """A line each: input and training beside the article's; a step beside PyTorch's; prediction;
+    training on a GPU."""
     found = benchmarks()
     times = {what: f"{ratio['median']:.1f}" for what, against, _, _, ratio in comparisons()}
     peers = found["peers"]["comparisons"]
@@ -134,6 +136,9 @@ def in_short():
     pairs = {model: found[f"training_{model}"]["pairs"] for model in ("simple", "unet")}
     simple = times[f"simple model, {pairs['simple']} pairs: our later epochs"]
     later = times[f"U-Net, {pairs['unet']} pairs: our later epochs"]
+    gpu, earlier = ours_on_a_gpu(), found["gpu"]["earlier"]
+    same = statistics.median(ours_on_a_gpu(earlier["network"])["steps"])
+    eager, compiled = (same / earlier[f"PyTorch, {way}"]["steps"] for way in ("eager", "compiled"))
     return "\n".join(
         [
             "- Training, beside the article's own code: the first pass over the files "
@@ -143,8 +148,64 @@ def in_short():
             f"{step} times as fast, a prediction {forward} times.",
             f"- From JPEG files of 1918x1280 to a submission: {rate:.0f} images a second by the "
             f"U-Net; Carvana's {kaggle.TEST_IMAGES:,} would take {hours_of(unet):.1f} hours.",
+            f"- On an H200, by XLA: {statistics.median(gpu['steps']):,.0f} images a second of "
+            f"training; {eager:.1f} times PyTorch's eager rate, {compiled:.1f} times its compiled.",
         ]
     )
+
+
+def rate_of(values):
+    """Images a second: the median of some, and their range."""
+    values = values if isinstance(values, list) else [values]
+    middle, ends = statistics.median(values), (min(values), max(values))
+    return f"{middle:,.0f}" + (f" ({ends[0]:,.0f} to {ends[1]:,.0f})" if len(values) > 1 else "")
+
+
+def ours_on_a_gpu(network="article_unet"):
+    """What `benchmarks/gpu.py` found of a network by XLA."""
+    return benchmarks()["gpu"]["parts"]["xla"][f"{network}, xla, any kernels, as it is"]
+
+
+def on_a_gpu():
+    """The table of `benchmarks/gpu.py`, and under it what it leaves out."""
+    record = benchmarks()["gpu"]
+    heads = (
+        *("network", "way", "first epoch", "a later epoch", "training", "8 steps in one call"),
+        *("prediction", "memory"),
+    )
+    rows = []
+    for name, found in (item for part in record["parts"].values() for item in part.items()):
+        if "prediction" not in found:
+            continue
+        network, way = name.removesuffix(", as it is").rsplit(", ", 2)[0], name.split(", ")
+        way = ", ".join(part for part in way if part not in network.split(", ")[:2])
+        way = way.removesuffix(", as it is")
+        epochs = found.get("later epochs, seconds")
+        rows.append(
+            (
+                f"{network.split(', PyTorch')[0]}, {found['parameters'] / 1e6:.1f} M",
+                way,
+                f"{found['first epoch, seconds']:.0f} s" if epochs else "",
+                f"{statistics.median(epochs):.2f} s" if epochs else "",
+                *(
+                    rate_of(found[key]) if key in found else ""
+                    for key in ("steps", "steps, 8 in one call", "prediction")
+                ),
+                f"{found['GiB at most']:.1f} GiB",
+            )
+        )
+    earlier = record["earlier"]
+    for way in ("plain", "PyTorch, eager", "PyTorch, compiled"):
+        one = earlier[way]
+        cells = rate_of(one["steps"]), "", rate_of(one["prediction"]), ""
+        rows.append((earlier["network"], f"{way}, earlier ({earlier['commit']})", "", "", *cells))
+    submission = record["parts"]["submission"]["submission"]
+    submission = rate_of([submission[time] for time in ("again", "once more")])
+    notes = [
+        f"From JPEG files of 1918x1280 to run lengths, 16 cores: {submission} images a second."
+    ]
+    notes += record["notes"]
+    return "\n".join([markdown(heads, rows), "", *(f"- {note}" for note in notes)])
 
 
 def footprint():
@@ -211,6 +272,30 @@ def picture(path):
     axis.set_xlabel("times as fast as what stands behind the bar", fontsize=8)
     axis.margins(y=0.01)
     axis.spines[["top", "right"]].set_visible(False)
+    with files.atomically(path) as partial:
+        figure.savefig(partial)
+    plt.close(figure)
+
+
+def gpu_picture(path):
+    """Images a second of the network of `peer_torch.py` on a GPU, ours and PyTorch's, as bars."""
+    record = benchmarks()["gpu"]
+    network, earlier = record["earlier"]["network"], record["earlier"]
+    ours = ours_on_a_gpu(network)
+    rates = {
+        "Keras, by XLA": (ours["steps"], ours["prediction"]),
+        "Keras, by XLA, 8 steps in one call": (ours["steps, 8 in one call"], []),
+    }
+    names = {"plain": "Keras, without XLA", "PyTorch, eager": "PyTorch, eager"}
+    for way, name in {**names, "PyTorch, compiled": "PyTorch, torch.compile"}.items():
+        rates[f"{name} (earlier)"] = [earlier[way]["steps"]], [earlier[way]["prediction"]]
+    figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), dpi=100, sharey=True, layout="constrained")
+    for axis, task, column in zip(axes, ("training", "prediction"), (0, 1), strict=True):
+        values = [statistics.median(both[column]) if both[column] else 0 for both in rates.values()]
+        bars = axis.barh(list(rates), values, color=["C0", "C0", "C0", "0.6", "0.6"])
+        axis.bar_label(bars, [f"{value:,.0f}" if value else "" for value in values], padding=3)
+        axis.set(title=task, xlabel="images per second", xlim=(0, 1.25 * max(values)))
+    axes[0].invert_yaxis()
     with files.atomically(path) as partial:
         figure.savefig(partial)
     plt.close(figure)

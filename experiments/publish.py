@@ -215,12 +215,13 @@ TABLES = {
     **{"start": started, "scores": scores_in_short, "speed in short": speed.in_short},
     **{"ledger": table, "classes": class_table, "effects": effects_table},
     **{"rates": speed.rates, "speed": speed.table, "exports": speed.exports},
+    **{"on a GPU": speed.on_a_gpu},
     **{"rooms": rooms},
 }
 DOCUMENTS = {  # which tables each of them holds
     "README.md": ("start", "scores", "speed in short"),
     "results/README.md": ("ledger", "classes", "effects"),
-    "benchmarks/README.md": ("rates", "speed", "exports"),
+    "benchmarks/README.md": ("rates", "speed", "exports", "on a GPU"),
     "CONTRIBUTING.md": ("rooms",),
 }
 
@@ -258,6 +259,7 @@ def main():
     if len(sys.argv) > 1:
         publish(sys.argv[1])
     speed.picture(speed.SPEED / "speed.png")
+    speed.gpu_picture(speed.SPEED / "gpu.png")
     for name, tables in DOCUMENTS.items():
         path = ROOT / name
         files.write_text(path, with_tables(path.read_text(encoding="utf-8"), tables))

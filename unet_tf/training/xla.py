@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from unet_tf.files import UserError
 
-# On an H200 a step of the article's U-Net is 16 ms shorter by XLA, and compiling takes 35 s more.
+# On an H200 a step of the article's U-Net is 14 ms shorter by XLA, and compiling takes 25 to 35 s
+# more (benchmarks/README.md).
 PAYS = 2500  # steps
 
 
