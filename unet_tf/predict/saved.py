@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import unet_tf.network  # noqa: F401  its layers are in saved models
 from unet_tf.data import Card, table_of
 from unet_tf.files import UserError, in_zip
+from unet_tf.network import JAX  # and its layers, which are in saved models
 from unet_tf.predict.stream import predict
 from unet_tf.predict.tiles import flipped, tiled
 from unet_tf.predict.usage import SIZE_WANTED, card_of, fixed_size
@@ -119,8 +119,19 @@ def model_in(path):
 
 
 def compiled(model):
-    """The model as one TensorFlow graph, a callable as in `predict`: recipes and the command line
-    predict so. It is faster, and in bfloat16 rounded otherwise: a dice may differ by 1e-4."""
+    """The model as one graph of TensorFlow, or of JAX, a callable as in `predict`: recipes and the
+    command line predict so. It is faster, and in bfloat16 rounded otherwise: a dice may differ by
+    1e-4."""
+    if JAX:
+        import jax
+
+        forward = jax.jit(lambda *given: model.stateless_call(*given, training=False)[0])
+
+        def answer(images, training=False):
+            kinds = model.trainable_variables, model.non_trainable_variables
+            return forward(*([one.value for one in kind] for kind in kinds), images)
+
+        return answer
     return tf.function(
         lambda images, training: model(images, training=False), reduce_retracing=True
     )

@@ -10,11 +10,10 @@ import platform
 import subprocess
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from unet_tf import __version__, data, pipeline, rendered, training
+from unet_tf import __version__, data, network, pipeline, rendered, training
 from unet_tf.files import UserError, differences
 from unet_tf.protocol import published
 from unet_tf.protocol.recipe import FIXED
@@ -58,6 +57,7 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
             if name not in FIXED
         },
         "precision": policy,
+        **({"backend": "jax"} if network.JAX else {}),
         **({} if labels.binary else classes),
         **provenance(),
     }
@@ -116,7 +116,7 @@ def settings_to_resume(identity):
     """What has to be the same in a run that goes on: all but what may grow or vary."""
     names = ["recipe", "variant", "seed", "split", "files", "precision", "classes"]
     names += [] if identity.get("deterministic", True) else ["deterministic"]
-    names += [name for name in ("regions", "devices") if name in identity]
+    names += [name for name in ("regions", "devices", "backend") if name in identity]
     settings = dict(identity.get("settings", {}))
     if settings.get("schedule", "constant") == "constant":
         settings = {k: v for k, v in settings.items() if k not in ("epochs", "schedule")}
@@ -153,7 +153,7 @@ def provenance():
             "unet_tf": __version__,
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
-            "keras": keras.__version__,
+            **network.versions(),
             "numpy": np.__version__,
         },
         "commit": commit,

@@ -21,12 +21,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from unet_tf import __version__
+from unet_tf import __version__, network
 from unet_tf.files import UserError, add_to_zip, atomically, differences, in_zip
 from unet_tf.training.makings import architecture, settings_of, twin_of
 from unet_tf.training.writer import Writer
 
-VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+VERSIONS = {"unet_tf": __version__, "tensorflow": tf.__version__, **network.versions()}
 STAMP = "unet_tf_epoch.json"  # in the zip that `best.keras` is: which epoch's model it holds
 
 DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError)
@@ -92,6 +92,7 @@ class Checkpoint(keras.callbacks.Callback):
             "monitor": self.monitor,
             "patience": self.early_stopping.patience,
             "model": architecture(self.model),
+            **({"backend": "jax"} if network.JAX else {}),
         }
         if self.resume and self.path.exists():
             self.go_on()

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from unet_tf.files import UserError
+from unet_tf.network import JAX
 
 
 def devices(count=None):
@@ -20,8 +21,12 @@ def devices(count=None):
     Raises
     ------
     UserError
-        There are fewer.
+        There are fewer, or Keras runs on JAX.
     """
+    if JAX:
+        if (count or 1) > 1:
+            raise UserError(f"--devices {count}: on JAX one device trains. Leave it away")
+        return None
     gpus = tf.config.list_logical_devices("GPU")
     there = max(1, len(gpus))  # without a GPU the CPU is one
     if count is not None and count > there:

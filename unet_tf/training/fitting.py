@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from unet_tf.files import UserError, held
-from unet_tf.network import bce_dice_loss, hard_dice
+from unet_tf.network import JAX, bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint, state_in
 from unet_tf.training.makings import attribute, made_of, settings_of
 from unet_tf.training.xla import chosen_xla, compiled_by_xla
@@ -63,10 +63,15 @@ def make_ready(model, train):
     """Make the variables of optimizer, loss and metrics before the first step, on zeros.
 
     Made while TensorFlow traces that step, they would have it trace the step twice, which is much
-    of the time until a training starts.
+    of the time until a training starts. On JAX Keras makes them itself.
     """
     spec = getattr(train, "element_spec", ())
-    if len(spec) != 2 or not isinstance(spec[1], tf.TensorSpec) or spec[1].shape.rank is None:
+    if (
+        JAX
+        or len(spec) != 2
+        or not isinstance(spec[1], tf.TensorSpec)
+        or spec[1].shape.rank is None
+    ):
         return
     if tf.distribute.has_strategy() or model.distribute_strategy != tf.distribute.get_strategy():
         return  # for several devices Keras makes them itself
@@ -160,10 +165,10 @@ def fit(
         if folder and unknown:
             print(f"Not of unet_tf.pipeline, so not compared when resumed: {', '.join(unknown)}")
     settings = {**settings, "metrics": [settings_of(metric) for metric in metrics]}
-    if xla == "auto" and resume and folder and (Path(folder) / "state.npz").exists():
+    if xla == "auto" and not JAX and resume and folder and (Path(folder) / "state.npz").exists():
         xla = state_in(folder)[0]["settings"].get("xla", False)
-    several = model.distribute_strategy.num_replicas_in_sync > 1
-    if xla := chosen_xla(model, epochs * int(train.cardinality()), xla, several):
+    several = not JAX and model.distribute_strategy.num_replicas_in_sync > 1
+    if (xla := chosen_xla(model, epochs * int(train.cardinality()), xla, several)) and not JAX:
         compiled_by_xla(model)
         settings["xla"] = True
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from unet_tf.files import UserError
+from unet_tf.network import JAX
 
 # On an H200 a step of the article's U-Net is 14 ms shorter by XLA, and compiling takes 25 to 35 s
 # more (benchmarks/README.md).
@@ -24,8 +25,13 @@ def chosen_xla(model, steps, asked="auto", several=False):
     Raises
     ------
     UserError
-        It is asked for, and cannot be: the model holds a layer that XLA does not know.
+        It is asked for, and cannot be: the model holds a layer that XLA does not know. Or the
+        contrary is asked for on JAX, which compiles everything.
     """
+    if JAX:
+        if asked is False:
+            raise UserError("JAX compiles every training by XLA: leave it on auto")
+        return True
     unknown = [layer.name for layer in layers_of(model) if not layer.supports_jit]
     if asked is True and (unknown or several):
         reason = (
