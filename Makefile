@@ -61,13 +61,15 @@ test-platforms: .venv-platforms/installed
 	.venv-platforms/bin/python -m pip install --quiet -r requirements.txt $(PLATFORMS) -e .
 	@touch $@
 
-# models, losses and metrics are pure Keras: the same tests on another backend.
+# What trains and predicts, with Keras on JAX, to which tf.data feeds: the same tests.
 test-jax: .venv-jax/installed
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q tests/network
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q tests/network tests/predict/test_saved.py \
+	  $(addprefix tests/training/test_,checkpoint.py fitting.py backends.py) \
+	  $(addprefix tests/protocol/test_,runs_of_recipes.py class_runs.py)
 
-.venv-jax/installed: requirements.txt
+.venv-jax/installed: requirements.lock
 	$(PYTHON) -m venv .venv-jax
-	.venv-jax/bin/python -m pip install --quiet jax keras pytest
+	.venv-jax/bin/python -m pip install --quiet --no-compile -r requirements.lock jax -e .
 	@touch $@
 
 # Rebuild the executed notebooks from notebooks/py.

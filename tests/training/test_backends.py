@@ -1,5 +1,6 @@
-"""On JAX (`make test-jax`): models of the other backend are read, its trainings not gone on with."""
+"""On JAX (`make test-jax`): TensorFlow's models are read, its trainings not gone on with."""
 
+import json
 import os
 import subprocess
 import sys
@@ -53,9 +54,53 @@ def test_a_model_of_tensorflow_predicts_the_same_and_its_training_is_refused(fol
         training.fit(model, batches, batches, folder=of_tensorflow, resume=True, verbose=0)
 
 
+DIVIDED = """
+import json
+import sys
+import keras
+from unet_tf import data, network, pipeline, training
+
+folder, to, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+room = sys.modules["unet_tf.training.devices"]
+room.accelerators = keras.distribution.list_devices  # CPUs stand for GPUs
+assert training.devices(count) is None
+keras.utils.set_random_seed(0)
+pairs = data.pair(folder)
+batches = pipeline.dataset(pairs[:12], (24, 36), 8, shuffle=True, augment=True)
+validation = pipeline.dataset(pairs[12:18], (24, 36), 4)
+model = network.unet((24, 36, 3), (2, 4), batch_norm=True)
+history = training.fit(model, batches, validation, epochs=2, folder=to, verbose=0)
+kept = {"history": history.history, "backend": training.backend()}
+if count > 1:
+    try:
+        training.fit(model, pipeline.dataset(pairs[:9], (24, 36), 4), validation, verbose=0)
+    except training.fitting.UserError as error:
+        kept["uneven"] = str(error)
+print(json.dumps(kept))
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one(folder, tmp_path):
+    """Batch norm and dropout as well: JAX divides the arrays, not the training."""
+    found = []
+    for count in (1, 2):
+        environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+        command = [sys.executable, "-c", DIVIDED, folder, str(tmp_path / f"{count}"), str(count)]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    one, two = found
+    for name, values in one["history"].items():
+        np.testing.assert_allclose(two["history"][name], values, rtol=1e-4, atol=1e-5)
+    assert one["backend"] == "jax" and two["backend"] == "jax on 2 devices"
+    assert "a batch has 1 images, which do not divide among 2 devices" in two["uneven"]
+    weights = [np.load(tmp_path / f"{count}/state.npz")["model_0000"] for count in (1, 2)]
+    np.testing.assert_allclose(*weights, rtol=1e-3, atol=1e-5)
+
+
 def test_what_jax_does_by_itself_is_not_to_be_asked_for():
     assert training.devices() is None and training.devices(1) is None
-    with pytest.raises(UserError, match="on JAX one device trains"):
+    with pytest.raises(UserError, match="--devices 2: there are 0 GPUs"):
         training.devices(2)
     assert training.chosen_xla(None, 1)
     with pytest.raises(UserError, match="JAX compiles every training by XLA"):

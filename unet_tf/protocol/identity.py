@@ -57,7 +57,7 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
             if name not in FIXED
         },
         "precision": policy,
-        **({"backend": "jax"} if network.JAX else {}),
+        **({"backend": training.backend()} if training.backend() else {}),
         **({} if labels.binary else classes),
         **provenance(),
     }

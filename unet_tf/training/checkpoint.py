@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from unet_tf import __version__, network
 from unet_tf.files import UserError, add_to_zip, atomically, differences, in_zip
+from unet_tf.training.devices import backend
 from unet_tf.training.makings import architecture, settings_of, twin_of
 from unet_tf.training.writer import Writer
 
@@ -92,7 +93,7 @@ class Checkpoint(keras.callbacks.Callback):
             "monitor": self.monitor,
             "patience": self.early_stopping.patience,
             "model": architecture(self.model),
-            **({"backend": "jax"} if network.JAX else {}),
+            **({"backend": backend()} if backend() else {}),
         }
         if self.resume and self.path.exists():
             self.go_on()

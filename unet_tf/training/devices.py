@@ -1,5 +1,6 @@
 """Several GPUs of one machine."""
 
+import keras
 import tensorflow as tf
 
 from unet_tf.files import UserError
@@ -8,6 +9,9 @@ from unet_tf.network import JAX
 
 def devices(count=None):
     """A strategy that divides each batch among GPUs, and says so; None where there is one, or none.
+
+    On JAX the batches of all that is trained from now on are divided, by
+    `keras.distribution.DataParallel`, and there is no strategy.
 
     Parameters
     ----------
@@ -21,13 +25,9 @@ def devices(count=None):
     Raises
     ------
     UserError
-        There are fewer, or Keras runs on JAX.
+        There are fewer.
     """
-    if JAX:
-        if (count or 1) > 1:
-            raise UserError(f"--devices {count}: on JAX one device trains. Leave it away")
-        return None
-    gpus = tf.config.list_logical_devices("GPU")
+    gpus = accelerators()
     there = max(1, len(gpus))  # without a GPU the CPU is one
     if count is not None and count > there:
         raise UserError(f"--devices {count}: there are {len(gpus)} GPUs: give a smaller number")
@@ -35,4 +35,36 @@ def devices(count=None):
     if count == 1:
         return None
     print(f"Devices: {count} GPUs, each with a part of every batch")
-    return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus[:count]])
+    if not JAX:
+        return tf.distribute.MirroredStrategy(gpus[:count])
+    divided = keras.distribution.DataParallel(devices=gpus[:count], auto_shard_dataset=False)
+    keras.distribution.set_distribution(divided)
+    return None
+
+
+def accelerators():
+    """The GPUs, as TensorFlow or JAX calls them; on JAX TPUs, too."""
+    if not JAX:
+        return [gpu.name for gpu in tf.config.list_logical_devices("GPU")]
+    return [one for one in keras.distribution.list_devices() if not one.startswith("cpu")]
+
+
+def divided():
+    """Among how many devices of JAX each batch is divided; 1 on TensorFlow."""
+    found = keras.distribution.distribution() if JAX else None
+    return found.device_mesh.devices.size if found else 1
+
+
+def backend():
+    """What Keras runs on, as a training's settings name it; None for TensorFlow."""
+    return (f"jax on {divided()} devices" if divided() > 1 else "jax") if JAX else None
+
+
+def refuse_uneven(batches):
+    """UserError unless each batch divides among the devices of JAX."""
+    for images, _ in batches if divided() > 1 else ():
+        if len(images) % divided():
+            raise UserError(
+                f"a batch has {len(images)} images, which do not divide among {divided()} devices, "
+                "as JAX asks for: choose another --batch-size, or --images, or --devices 1"
+            )

@@ -10,6 +10,7 @@ import tensorflow as tf
 from unet_tf.files import UserError, held
 from unet_tf.network import JAX, bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint, state_in
+from unet_tf.training.devices import refuse_uneven
 from unet_tf.training.makings import attribute, made_of, settings_of
 from unet_tf.training.xla import chosen_xla, compiled_by_xla
 
@@ -157,6 +158,8 @@ def fit(
         When no epoch's loss was finite, `monitor` is not measured, another process writes into the
         folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
     """
+    for batches in (train, validation):
+        refuse_uneven(batches)
     optimizer = optimizer or keras.optimizers.Adam(1e-4)
     model.compile(optimizer, loss, metrics=list(metrics), jit_compile=False)
     if not settings:
