@@ -1,6 +1,6 @@
 """All that is to be measured on a GPU, part by part, within some minutes of one card.
 
-    python benchmarks/gpu.py                           # eight minutes; results/speed/gpu.json
+    python benchmarks/gpu.py                           # begins no part after eight minutes
     python benchmarks/gpu.py --small --to /tmp         # does it run? On a CPU, in some minutes
     python benchmarks/gpu.py --parts saving precision  # these alone, into the same record
 

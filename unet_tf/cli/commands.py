@@ -71,10 +71,8 @@ def start_tensorflow():
                 os.dup2(nothing.fileno(), 2)
         import tensorflow as tf
 
-        from unet_tf.network import JAX
+        import unet_tf.pipeline  # noqa: F401  on JAX it leaves the GPUs to JAX
 
-        if JAX:  # it has the GPUs: TensorFlow only reads and augments
-            tf.config.set_visible_devices([], "GPU")
         tf.config.list_physical_devices()
         tf.zeros(1)  # the first operation starts the devices, which write, too
     finally:

@@ -11,6 +11,7 @@ from tensorflow.python.client import device_lib
 
 from unet_tf import network, pipeline, training
 from unet_tf.data import size_at
+from unet_tf.network import JAX
 
 # Of the memory, for what a step keeps: the rest is for data, and for what was not counted.
 SHARE = 0.5
@@ -35,7 +36,7 @@ def timed(recipe, labels, own, precision="auto"):
     with trying(precision):
         model = model_of(recipe, labels, (None, None) if recipe.crop else recipe.image_size)
         metric = network.metric_for(labels.channels)
-        model.compile(keras.optimizers.Adam(1e-9), recipe.loss, metrics=[metric], jit_compile=False)
+        model.compile(keras.optimizers.Adam(1e-9), recipe.loss, metrics=[metric], jit_compile=JAX)
         batch = zeros(recipe.batch_size, recipe.crop or recipe.image_size)
         step = seconds_of(lambda: model.train_on_batch(*batch))
         if recipe.augment:
@@ -65,7 +66,7 @@ def images_that_fit(recipe, labels, precision="auto"):
 def memory():
     """Bytes that a step may take: of the smallest GPU what TensorFlow may use, else what is free
     in this machine."""
-    if not tf.config.list_physical_devices("GPU"):
+    if not tf.config.get_visible_devices("GPU"):  # on JAX TensorFlow sees none
         return pipeline.free_memory()
     devices = device_lib.list_local_devices()
     return min(one.memory_limit for one in devices if one.device_type == "GPU")

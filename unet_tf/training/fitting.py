@@ -161,7 +161,8 @@ def fit(
     for batches in (train, validation):
         refuse_uneven(batches)
     optimizer = optimizer or keras.optimizers.Adam(1e-4)
-    model.compile(optimizer, loss, metrics=list(metrics), jit_compile=False)
+    # On TensorFlow see `by_xla`, which leaves the last, shorter batch to the plain graph.
+    model.compile(optimizer, loss, metrics=list(metrics), jit_compile=JAX)
     if not settings:
         settings = made_of(train=train, validation=validation)
         unknown = [f"the {name} data" for name, made in settings.items() if made is None]
