@@ -253,7 +253,7 @@ def jax_steps(small):
     found["prediction"] = rate(
         lambda: model.predict(images, batch_size=BATCH, verbose=0), lambda: None, True, len(images)
     )
-    yield f"{PEER}, JAX", {**found, "backend": keras.backend.backend()}
+    yield f"{PEER}, JAX", {**found, "parameters": model.count_params()}
 
 
 def cars(count, size, small):
@@ -435,6 +435,12 @@ def in_time(part, small, to):
     return found
 
 
+def hardware():
+    from unet_tf import training
+
+    return training.hardware()
+
+
 def main():
     parser = measure.parser(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -449,7 +455,11 @@ def main():
         return
     begun, path = time.perf_counter(), arguments.to / "gpu.json"
     arguments.to.mkdir(parents=True, exist_ok=True)
-    parts = json.loads(path.read_text())["parts"] if path.exists() else {}
+    record = json.loads(path.read_text()) if path.exists() else {"small": arguments.small}
+    there = record.get("hardware", hardware()), record["small"]
+    if there != (hardware(), arguments.small):
+        raise SystemExit(f"{path} is of another machine or size ({there}): give another --to")
+    parts = record.setdefault("parts", {})
     for part in arguments.parts:
         if time.perf_counter() - begun > 60 * arguments.minutes:
             break
@@ -457,7 +467,7 @@ def main():
         found = in_time(part, arguments.small, arguments.to)
         parts[part] = {**found, "seconds": time.perf_counter() - start}
         print(part, json.dumps(parts[part]), flush=True)
-        measure.write(arguments.to, "gpu", {"small": arguments.small, "parts": parts})
+        measure.write(arguments.to, "gpu", record)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def in_short():
     pairs = {model: found[f"training_{model}"]["pairs"] for model in ("simple", "unet")}
     simple = times[f"simple model, {pairs['simple']} pairs: our later epochs"]
     later = times[f"U-Net, {pairs['unet']} pairs: our later epochs"]
-    gpu, earlier = ours_on_a_gpu(), found["gpu"]["earlier"]
+    earlier = found["gpu"]["earlier"]
     same = statistics.median(ours_on_a_gpu(earlier["network"])["steps"])
     eager, compiled = (same / earlier[f"PyTorch, {way}"]["steps"] for way in ("eager", "compiled"))
     return "\n".join(
@@ -148,10 +148,13 @@ def in_short():
             f"{step} times as fast, a prediction {forward} times.",
             f"- From JPEG files of 1918x1280 to a submission: {rate:.0f} images a second by the "
             f"U-Net; Carvana's {kaggle.TEST_IMAGES:,} would take {hours_of(unet):.1f} hours.",
-            f"- On an H200, by XLA: {statistics.median(gpu['steps']):,.0f} images a second of "
-            f"training; {eager:.1f} times PyTorch's eager rate, {compiled:.1f} times its compiled.",
+            f"- On an H200, by XLA, that U-Net trains {same:,.0f} images a second: {eager:.1f} "
+            f"times PyTorch's of another day, eager, and {compiled:.1f} times compiled.",
         ]
     )
+
+
+NETWORKS = ("article_unet", "article_simple", "guide_unet", "U-Net, 2x2")  # of `gpu.py`
 
 
 def rate_of(values):
@@ -161,7 +164,7 @@ def rate_of(values):
     return f"{middle:,.0f}" + (f" ({ends[0]:,.0f} to {ends[1]:,.0f})" if len(values) > 1 else "")
 
 
-def ours_on_a_gpu(network="article_unet"):
+def ours_on_a_gpu(network):
     """What `benchmarks/gpu.py` found of a network by XLA."""
     return benchmarks()["gpu"]["parts"]["xla"][f"{network}, xla, any kernels, as it is"]
 
@@ -177,13 +180,12 @@ def on_a_gpu():
     for name, found in (item for part in record["parts"].values() for item in part.items()):
         if "prediction" not in found:
             continue
-        network, way = name.removesuffix(", as it is").rsplit(", ", 2)[0], name.split(", ")
-        way = ", ".join(part for part in way if part not in network.split(", ")[:2])
-        way = way.removesuffix(", as it is")
+        network = next(one for one in NETWORKS if name.startswith(one))
+        way = name.removeprefix(f"{network}, ").removesuffix(", as it is")
         epochs = found.get("later epochs, seconds")
         rows.append(
             (
-                f"{network.split(', PyTorch')[0]}, {found['parameters'] / 1e6:.1f} M",
+                f"{network}, {found['parameters'] / 1e6:.1f} M",
                 way,
                 f"{found['first epoch, seconds']:.0f} s" if epochs else "",
                 f"{statistics.median(epochs):.2f} s" if epochs else "",
@@ -191,18 +193,20 @@ def on_a_gpu():
                     rate_of(found[key]) if key in found else ""
                     for key in ("steps", "steps, 8 in one call", "prediction")
                 ),
-                f"{found['GiB at most']:.1f} GiB",
+                f"{found['GiB at most']:.1f} GiB" if "GiB at most" in found else "",
             )
         )
     earlier = record["earlier"]
-    for way in ("plain", "PyTorch, eager", "PyTorch, compiled"):
+    for way in ("plain", "xla", "PyTorch, eager", "PyTorch, compiled"):
         one = earlier[way]
-        cells = rate_of(one["steps"]), "", rate_of(one["prediction"]), ""
-        rows.append((earlier["network"], f"{way}, earlier ({earlier['commit']})", "", "", *cells))
+        first = f"{one['first epoch, seconds']} s" if "first epoch, seconds" in one else ""
+        cells = first, "", rate_of(one["steps"]), "", rate_of(one["prediction"]), ""
+        rows.append((earlier["network"], f"{way}, earlier ({earlier['commit']})", *cells))
     submission = record["parts"]["submission"]["submission"]
-    submission = rate_of([submission[time] for time in ("again", "once more")])
+    first, later = rate_of(submission["first"]), rate_of(submission["once more"])
     notes = [
-        f"From JPEG files of 1918x1280 to run lengths, 16 cores: {submission} images a second."
+        f"From JPEG files of 1918x1280 to run lengths, {submission['cores']} cores: {first} images "
+        f"a second the first time, {later} the third."
     ]
     notes += record["notes"]
     return "\n".join([markdown(heads, rows), "", *(f"- {note}" for note in notes)])
@@ -288,7 +292,11 @@ def gpu_picture(path):
     }
     names = {"plain": "Keras, without XLA", "PyTorch, eager": "PyTorch, eager"}
     for way, name in {**names, "PyTorch, compiled": "PyTorch, torch.compile"}.items():
-        rates[f"{name} (earlier)"] = [earlier[way]["steps"]], [earlier[way]["prediction"]]
+        prediction = [earlier[way]["prediction"]]
+        if way != "plain":  # of the same day there are predictions alone
+            (found,) = (one for one in record["parts"][way].values() if isinstance(one, dict))
+            prediction = found["prediction"]
+        rates[f"{name} (training: earlier)"] = [earlier[way]["steps"]], prediction
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), dpi=100, sharey=True, layout="constrained")
     for axis, task, column in zip(axes, ("training", "prediction"), (0, 1), strict=True):
         values = [statistics.median(both[column]) if both[column] else 0 for both in rates.values()]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from unet_tf import data, network, pipeline, predict, training
+from unet_tf import data, export, network, pipeline, predict, training
 from unet_tf.files import UserError
 
 pytestmark = pytest.mark.skipif(not network.JAX, reason="Keras runs on TensorFlow here")
@@ -102,6 +102,8 @@ def test_what_jax_does_by_itself_is_not_to_be_asked_for():
     assert training.devices() is None and training.devices(1) is None
     with pytest.raises(UserError, match="--devices 2: there are 0 GPUs"):
         training.devices(2)
+    with pytest.raises(UserError, match="a model is exported from TensorFlow"):
+        export.writer_of("a.onnx")
     assert training.chosen_xla(None, 1)
     with pytest.raises(UserError, match="JAX compiles every training by XLA"):
         training.chosen_xla(None, 1, asked=False)

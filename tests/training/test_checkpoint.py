@@ -163,6 +163,9 @@ def test_it_is_written_as_often_as_asked_for_and_at_the_end(parts, whole, tmp_pa
     monkeypatch.setattr(Checkpoint, "write", noted)
     assert_same(whole, training(parts, tmp_path, save_every=2))
     assert epochs == [2, 3]  # the end, too
+    still = {"optimizer": keras.optimizers.SGD(0.0), "monitor": "val_loss", "epochs": 9}
+    training(parts, tmp_path / "still", build=simple, save_every=2, **still)
+    assert epochs == [2, 3, 2, 3]  # it stops early
     best = [keras.saving.load_model(folder / "best.keras") for folder in (whole[2], tmp_path)]
     assert_equal(*(model.get_weights() for model in best))
 

@@ -71,7 +71,7 @@ def start_tensorflow():
                 os.dup2(nothing.fileno(), 2)
         import tensorflow as tf
 
-        import unet_tf.pipeline  # noqa: F401  on JAX it leaves the GPUs to JAX
+        import unet_tf.network  # noqa: F401  which leaves the GPUs to JAX, where that runs Keras
 
         tf.config.list_physical_devices()
         tf.zeros(1)  # the first operation starts the devices, which write, too

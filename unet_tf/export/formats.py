@@ -22,6 +22,7 @@ import tensorflow as tf
 from unet_tf.export.quantizing import of_litert, quantize_onnx
 from unet_tf.export.resizing import Preprocessing
 from unet_tf.files import UserError, add_to_zip, atomically
+from unet_tf.network import JAX
 
 CARD = "unet_tf_card.json"  # the card's name, in metadata and in files
 OPSET = 18
@@ -71,6 +72,11 @@ def export(model, path, quantize=None, images=()):
 
 def writer_of(path, quantize=None):
     """The function that writes such a file; UserError where none can, or lacks a package."""
+    if JAX:
+        raise UserError(
+            "a model is exported from TensorFlow: run this with KERAS_BACKEND=tensorflow; the "
+            ".keras file is the same"
+        )
     if not path.name:
         raise UserError(f"{path}: has no name: give the file or folder one, such as ./model")
     writers = {".onnx": to_onnx, ".tflite": to_tflite, ".keras": to_keras, "": to_saved_model}

@@ -3,21 +3,15 @@
 Pillow reads (`unet_tf.data`), inside tf.data's parallel map.
 """
 
-import contextlib
 import functools
 import math
 
-import keras
 import tensorflow as tf
 
 from unet_tf.data import keep_freed_memory, read_mask, read_resized, resized, size_at
 from unet_tf.files import UserError, remembered
 from unet_tf.pipeline.augmentation import augment as augment_batch
 from unet_tf.pipeline.cache import FileCache, cache_file, chosen_cache, fingerprint, sizes_of
-
-if keras.backend.backend() == "jax":  # the GPUs are JAX's: TensorFlow only reads and augments
-    with contextlib.suppress(RuntimeError):  # it has started already
-        tf.config.set_visible_devices([], "GPU")
 
 AUTOTUNE = tf.data.AUTOTUNE
 DEFAULT_SEED = 87654321  # what TensorFlow takes for a graph without a seed

@@ -66,7 +66,9 @@ def images_that_fit(recipe, labels, precision="auto"):
 def memory():
     """Bytes that a step may take: of the smallest GPU what TensorFlow may use, else what is free
     in this machine."""
-    if not tf.config.get_visible_devices("GPU"):  # on JAX TensorFlow sees none
+    if JAX:
+        return network.memory() or pipeline.free_memory()
+    if not tf.config.list_physical_devices("GPU"):
         return pipeline.free_memory()
     devices = device_lib.list_local_devices()
     return min(one.memory_limit for one in devices if one.device_type == "GPU")
@@ -77,7 +79,7 @@ def trying(precision):
     """In this precision; afterwards all is as if nothing had been tried."""
     policy = keras.config.dtype_policy()
     try:
-        precise = training.precision_policy()[0] if precision == "auto" else precision
+        precise = training.suitable()[0] if precision == "auto" else precision
         keras.config.set_dtype_policy(precise)
         yield
     finally:

@@ -216,9 +216,10 @@ class Checkpoint(keras.callbacks.Callback):
         bits = (weight.tobytes() for weight in weights)
         checksum = functools.reduce(lambda number, some: zlib.crc32(some, number), bits, 0)
         self.written = {**best, "weights": checksum}
-        self.twin.set_weights(weights)
         with atomically(self.improved, durable=True) as partial:
-            self.twin.save(partial)
+            with keras.device("cpu"):
+                self.twin.set_weights(weights)
+                self.twin.save(partial)
             add_to_zip(partial, STAMP, self.written)
             if self.card:
                 self.card.write(partial)

@@ -5,18 +5,19 @@ import tensorflow as tf
 
 from unet_tf.files import UserError
 from unet_tf.network import JAX
+from unet_tf.training.makings import attribute
 
 
 def devices(count=None):
     """A strategy that divides each batch among GPUs, and says so; None where there is one, or none.
 
-    On JAX the batches of all that is trained from now on are divided, by
+    On JAX the batches of all models made from now on are divided, by
     `keras.distribution.DataParallel`, and there is no strategy.
 
     Parameters
     ----------
     count : int, optional
-        How many GPUs; None takes all.
+        How many GPUs; None takes all, on JAX one.
 
     Returns
     -------
@@ -31,8 +32,10 @@ def devices(count=None):
     there = max(1, len(gpus))  # without a GPU the CPU is one
     if count is not None and count > there:
         raise UserError(f"--devices {count}: there are {len(gpus)} GPUs: give a smaller number")
-    count = count or there
+    count = count or (1 if JAX else there)
     if count == 1:
+        if JAX:
+            keras.distribution.set_distribution(None)
         return None
     print(f"Devices: {count} GPUs, each with a part of every batch")
     if not JAX:
@@ -61,8 +64,14 @@ def backend():
 
 
 def refuse_uneven(batches):
-    """UserError unless each batch divides among the devices of JAX."""
-    for images, _ in batches if divided() > 1 else ():
+    """UserError unless each batch divides among the devices of JAX, for which all are read once."""
+    if divided() > 1 and int(batches.cardinality()) < 0:
+        raise UserError("a data set of unknown length cannot be divided among devices of JAX")
+    number = attribute(batches, "epoch") if divided() > 1 else None
+    epoch = None if number is None else int(number)
+    for images, *_ in batches if divided() > 1 else ():
+        if number is not None:
+            number.assign(epoch)  # what is drawn is as if nobody had looked
         if len(images) % divided():
             raise UserError(
                 f"a batch has {len(images)} images, which do not divide among {divided()} devices, "

@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from unet_tf import network
+
 
 def precision_policy():
     """The dtype policy that suits this hardware, and why, both str.
@@ -29,6 +31,16 @@ def precision_policy():
     return "float32", "this CPU has no bfloat16 instructions"
 
 
+def suitable():
+    """`precision_policy`, on JAX by the GPUs that JAX sees."""
+    found = network.gpus() if network.JAX else []
+    if not found:
+        return precision_policy()
+    name, capability = found[0]
+    policies = {(8, 0): "mixed_bfloat16", (7, 0): "mixed_float16", (0, 0): "float32"}
+    return next(policy for least, policy in policies.items() if capability >= least), name
+
+
 def cpu_flags():
     """The CPU's instruction sets as Linux names them; empty on other systems."""
     try:
@@ -45,7 +57,7 @@ def set_precision(policy="auto"):
     """
     reason = "as asked"
     if policy == "auto":
-        policy, reason = precision_policy()
+        policy, reason = suitable()
     keras.config.set_dtype_policy(policy)
     print(f"Precision: {policy} ({reason})")
     return policy
@@ -53,7 +65,9 @@ def set_precision(policy="auto"):
 
 def hardware():
     """One line on the hardware: the GPUs, or the CPU's model and its cores."""
-    gpus = tf.config.list_physical_devices("GPU")
+    if network.JAX and network.gpus():
+        return ", ".join(name for name, _ in network.gpus())
+    gpus = [] if network.JAX else tf.config.list_physical_devices("GPU")
     if gpus:
         names = [tf.config.experimental.get_device_details(g).get("device_name", "") for g in gpus]
         return ", ".join(names)

@@ -5,8 +5,8 @@ import tensorflow as tf
 from unet_tf.files import UserError
 from unet_tf.network import JAX
 
-# On an H200 a step of the article's U-Net is 14 ms shorter by XLA, and compiling takes 25 to 35 s
-# more (benchmarks/README.md).
+# On an H200 a step of the article's U-Net is 14 ms shorter by XLA, and a first epoch 23 to 35 s
+# longer (benchmarks/README.md).
 PAYS = 2500  # steps
 
 
@@ -25,8 +25,8 @@ def chosen_xla(model, steps, asked="auto", several=False):
     Raises
     ------
     UserError
-        It is asked for, and cannot be: the model holds a layer that XLA does not know. Or the
-        contrary is asked for on JAX, which compiles everything.
+        It is asked for, and cannot be: the model holds a layer that XLA does not know. On JAX:
+        False is asked for, and JAX compiles every step.
     """
     if JAX:
         if asked is False:
