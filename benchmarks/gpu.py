@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py                           # begins no part after eight minutes
     python benchmarks/gpu.py --small --to /tmp         # does it run? On a CPU, in some minutes
-    python benchmarks/gpu.py --parts saving precision  # these alone, into the same record
+    python benchmarks/gpu.py --parts saving input      # these alone, into the same record
 
 Each part is a process of its own with a limit of time, and the record is written after each: what a
 cut leaves out is only the rest. Parts that need what is not installed (PyTorch, JAX) say so in the
@@ -23,22 +23,14 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import measure
+from peers import BATCH, FILTERS, SIZE, random_batch, widths
 
-BATCH, SIZE, IMAGES = 32, (96, 128), 800
+IMAGES = 800
 PEER = "U-Net, 2x2"  # the network of `peer_torch.py`
-NETWORKS = {  # size, and arguments of `network.unet`; None: the simple model
-    "article_unet": (SIZE, {}),
-    PEER: (SIZE, {"dropout": 0.0, "upsampling": "transposed_2x2"}),
-    "article_simple": (SIZE, None),
-    "guide_unet": (
-        (160, 240),
-        {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2", "final_conv": False},
-    ),
-}
+GUIDE = "guide_unet"  # it takes the longest, so it comes last
+FIRST = ["article_unet", PEER, "article_simple"]
 AS_IT_IS = "as it is"
 # What is measured in one process, one after another: network, kernels, what is tried.
-GUIDE = "guide_unet"  # it takes the longest, so it comes last
-FIRST = [name for name in NETWORKS if name != GUIDE]
 WAYS = {
     "plain": [
         *((name, "any kernels", AS_IT_IS) for name in [*FIRST, GUIDE]),
@@ -82,12 +74,17 @@ def rate(function, done, small, images=BATCH):
     return rates
 
 
+def size_of(name):
+    """Height and width of a network's images."""
+    return (160, 240) if name == GUIDE else SIZE
+
+
 def built(name, trial, small):
     """A network by its name, with what is tried in it."""
     import keras
     from keras import layers, ops
 
-    from unet_tf import network
+    from unet_tf import network, protocol
 
     class PoolBySlices(layers.Layer):
         """2x2 max pooling: XLA joins these operations, and their gradient, with others."""
@@ -111,12 +108,16 @@ def built(name, trial, small):
             return ops.sum(x, axis=-1, keepdims=True) + self.bias
 
     keras.config.set_dtype_policy("mixed_float16" if trial == "float16" else "mixed_bfloat16")
-    size, options = NETWORKS[name]
-    widths = tuple((4 if small else 64) * 2**level for level in range(5))
-    if options is None:
-        return network.simple_fcn((*size, 3), widths[:3])
-    if trial == AS_IT_IS or trial == "float16":
-        return network.unet((*size, 3), widths, **options)
+    shape, filters = (*size_of(name), 3), widths(first(small))
+    if name == "article_simple":
+        return network.simple_fcn(shape, filters[:3])
+    if name == "article_unet":
+        return network.unet(shape, filters)
+    if name == GUIDE:
+        return protocol.guide_unet(shape, filters)
+    model = network.unet(shape, filters, dropout=0.0, upsampling="transposed_2x2")
+    if trial in (AS_IT_IS, "float16"):
+        return model
 
     def other(layer):
         if trial == "pool by slices" and isinstance(layer, layers.MaxPooling2D):
@@ -125,16 +126,12 @@ def built(name, trial, small):
             return HeadBySum(dtype="float32")
         return type(layer).from_config(layer.get_config())
 
-    return keras.models.clone_model(
-        network.unet((*size, 3), widths, **options), clone_function=other
-    )
+    return keras.models.clone_model(model, clone_function=other)
 
 
-def random_batch(size):
-    import numpy as np
-
-    images = np.random.default_rng(0).random((BATCH, *size, 3), "float32")
-    return images, (images[..., :1] > 0.5).astype("float32")
+def first(small):
+    """How many filters the first level has."""
+    return 4 if small else FILTERS
 
 
 def epochs_of(times):
@@ -162,7 +159,7 @@ def trained(name, xla, trial, small):
 
     keras.utils.set_random_seed(0)
     model, times = built(name, trial, small), []
-    batch = random_batch(NETWORKS[name][0])
+    batch = random_batch(size_of(name))
     batches = tf.data.Dataset.from_tensors(batch)
     steps = 2 if small else IMAGES // BATCH
     gpu = bool(tf.config.list_physical_devices("GPU"))
@@ -243,7 +240,7 @@ def jax_steps(small):
 
     keras.utils.set_random_seed(0)
     model, times = built(PEER, AS_IT_IS, small), []
-    images, masks = (np.tile(a, (2 if small else 25, 1, 1, 1)) for a in random_batch(SIZE))
+    images, masks = (np.tile(a, (2 if small else 25, 1, 1, 1)) for a in random_batch())
     model.compile(keras.optimizers.Adam(1e-4), bce_dice_loss, metrics=[hard_dice], jit_compile=True)
     options = {"epochs": 5, "batch_size": BATCH, "verbose": 0, "callbacks": [clock(times)]}
     model.fit(images, masks, shuffle=False, **options)
@@ -257,11 +254,16 @@ def jax_steps(small):
 
 
 def cars(count, size, small):
-    """Pairs of rendered cars."""
+    """Pairs of rendered cars, 16 views of each."""
     from unet_tf import data, rendered
 
     count, size = (32, (240, 160)) if small else (count, size)
-    return data.pair(rendered.write("cars", cars=max(2, -(-count // 16)), size=size))[:count]
+    return data.pair(rendered.write("cars", cars=-(-count // 16), size=size))[:count]
+
+
+def large_cars(small):
+    """512 pairs of Carvana's size."""
+    return cars(32, None, small) if small else measure.large_pairs(512)
 
 
 def saving(small):
@@ -272,14 +274,14 @@ def saving(small):
     from unet_tf import network, pipeline, training
 
     keras.config.set_dtype_policy("mixed_bfloat16")
-    pairs, filters = cars(1008, (1918, 1280), small)[:1000], 4 if small else 64
+    pairs = cars(1000, (480, 320), small)  # read once, so they may be small
     cut = len(pairs) * 4 // 5
     batches = pipeline.dataset(pairs[:cut], batch_size=BATCH, shuffle=True, cache="memory")
     validation = pipeline.dataset(pairs[cut:], batch_size=BATCH, cache="memory")
     found = {}
     for name in ("bare", "saved", "bare, again"):
         keras.utils.set_random_seed(0)
-        model = network.unet(filters=tuple(filters * 2**level for level in range(5)))
+        model = network.unet(filters=widths(first(small)))
         times = []
         with tempfile.TemporaryDirectory() as folder:
             options = {"folder": folder} if name == "saved" else {}
@@ -300,14 +302,14 @@ def torch_steps(how, small):
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cudnn.benchmark = True
-    model = peer_torch.UNet(tuple((4 if small else 64) * 2**level for level in range(5)))
+    model = peer_torch.UNet(widths(first(small)))
     model = model.to(device, memory_format=torch.channels_last)
     network = torch.compile(model) if how == "compiled" else model
     options = {"fused": True} if device == "cuda" else {}
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, **options)
     held = [
         torch.from_numpy(a).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        for a in random_batch(SIZE)
+        for a in random_batch()
     ]
     held = [a.pin_memory() for a in held] if device == "cuda" else held
 
@@ -349,7 +351,7 @@ def reading(small):
     """Images per second from 1918x1280 files: the first pass, and passes from memory."""
     from unet_tf import pipeline
 
-    pairs, found = cars(1008, (1918, 1280), small)[:512], {"cores": os.cpu_count()}
+    pairs, found = large_cars(small), {"cores": os.cpu_count()}
     for augment in (False, True):
         batches = pipeline.dataset(
             pairs, batch_size=BATCH, shuffle=True, augment=augment, cache="memory"
@@ -367,7 +369,7 @@ def precision(policy, small):
 
     from unet_tf import network, pipeline, training
 
-    pairs = cars(640, (480, 320), small)[:320]
+    pairs = cars(640, (480, 320), small)[:320]  # the default set, which exists
     cut = len(pairs) * 4 // 5
     batches = pipeline.dataset(
         pairs[:cut], batch_size=16, shuffle=True, augment=True, cache="memory"
@@ -393,11 +395,10 @@ def submission(small):
     from unet_tf import data, network, predict
 
     keras.config.set_dtype_policy("mixed_bfloat16")
-    pairs = cars(1008, (1918, 1280), small)[:512]
-    filters, found = 4 if small else 64, {"cores": os.cpu_count()}
+    pairs, found = large_cars(small), {"cores": os.cpu_count()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unet.keras"
-        network.unet(filters=tuple(filters * 2**level for level in range(5))).save(path)
+        network.unet(filters=widths(first(small))).save(path)
         data.Card(data.Labels.foreground("car"), SIZE).write(path)
         model = predict.load(path)
         for name in ("first", "again", "once more"):
@@ -435,12 +436,6 @@ def in_time(part, small, to):
     return found
 
 
-def hardware():
-    from unet_tf import training
-
-    return training.hardware()
-
-
 def main():
     parser = measure.parser(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -453,11 +448,13 @@ def main():
         for found in ONE[name](*options, arguments.small):
             print(json.dumps(dict([found])), flush=True)
         return
+    from unet_tf import training
+
     begun, path = time.perf_counter(), arguments.to / "gpu.json"
     arguments.to.mkdir(parents=True, exist_ok=True)
     record = json.loads(path.read_text()) if path.exists() else {"small": arguments.small}
-    there = record.get("hardware", hardware()), record["small"]
-    if there != (hardware(), arguments.small):
+    there = record.get("hardware", training.hardware()), record["small"]
+    if there != (training.hardware(), arguments.small):
         raise SystemExit(f"{path} is of another machine or size ({there}): give another --to")
     parts = record.setdefault("parts", {})
     for part in arguments.parts:

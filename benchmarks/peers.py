@@ -108,11 +108,11 @@ def widths(filters):
     return tuple(filters * 2**level for level in range(5))
 
 
-def random_batch():
+def random_batch(size=SIZE):
     """Images and masks, float32 `(B, H, W, 3)` and `(B, H, W, 1)` in [0, 1]."""
     import numpy as np
 
-    images = np.random.default_rng(0).random((BATCH, *SIZE, 3), "float32")
+    images = np.random.default_rng(0).random((BATCH, *size, 3), "float32")
     return images, (images[..., :1] > 0.5).astype("float32")
 
 

@@ -3,6 +3,7 @@
 `experiments/publish.py` sets them into the document.
 """
 
+import itertools
 import json
 import statistics
 from pathlib import Path
@@ -169,6 +170,11 @@ def ours_on_a_gpu(network):
     return benchmarks()["gpu"]["parts"]["xla"][f"{network}, xla, any kernels, as it is"]
 
 
+def measured(part):
+    """(name, what was found) of a part of `gpu.py`, beside its seconds and why it was cut."""
+    return [(name, found) for name, found in part.items() if isinstance(found, dict)]
+
+
 def on_a_gpu():
     """The table of `benchmarks/gpu.py`, and under it what it leaves out."""
     record = benchmarks()["gpu"]
@@ -177,7 +183,7 @@ def on_a_gpu():
         *("prediction", "memory"),
     )
     rows = []
-    for name, found in (item for part in record["parts"].values() for item in part.items()):
+    for name, found in itertools.chain(*(measured(part) for part in record["parts"].values())):
         if "prediction" not in found:
             continue
         network = next(one for one in NETWORKS if name.startswith(one))
@@ -294,7 +300,7 @@ def gpu_picture(path):
     for way, name in {**names, "PyTorch, compiled": "PyTorch, torch.compile"}.items():
         prediction = [earlier[way]["prediction"]]
         if way != "plain":  # of the same day there are predictions alone
-            (found,) = (one for one in record["parts"][way].values() if isinstance(one, dict))
+            ((_, found),) = measured(record["parts"][way])
             prediction = found["prediction"]
         rates[f"{name} (training: earlier)"] = [earlier[way]["steps"]], prediction
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), dpi=100, sharey=True, layout="constrained")

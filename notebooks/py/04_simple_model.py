@@ -43,7 +43,7 @@ from keras import layers, ops
 from PIL import Image
 
 from unet_tf import data, network, pipeline, plot, scores
-from unet_tf.network import bce_dice_loss, hard_dice, pooled_dice_loss
+from unet_tf.network import bce_dice_loss, gpus, hard_dice, pooled_dice_loss
 from unet_tf.rendered import is_rendered
 from unet_tf.training import cpu_flags, fit, set_precision
 
@@ -576,18 +576,16 @@ print(odd(np.zeros((1, 31, 47, 3), "float32")).shape)
 #
 # `bfloat16` has the range of `float32` in half of the bits, and needs nothing else. `float16`, on older GPUs, has a
 # narrow range, so the loss is scaled, which Keras does. A *mixed* policy computes in 16 bits and keeps the weights in
-# 32; the model's last layer and the sums of the loss are in 32, too. `cpu_flags` reads the CPU's instruction sets from
-# Linux.
+# 32; the model's last layer and the sums of the loss are in 32, too. `gpus` asks Keras's backend for the GPUs' names and
+# compute capabilities, `cpu_flags` reads the CPU's instruction sets from Linux.
 
 
 # %% tags=["lifted"]
 def precision_policy():
     """The dtype policy that suits this hardware, and why."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        name = details.get("device_name", "GPU")
-        capability = details.get("compute_capability", (0, 0))
+    found = gpus()
+    if found:
+        name, capability = found[0]
         if capability >= (8, 0):
             return "mixed_bfloat16", f"{name} computes bfloat16"
         if capability >= (7, 0):

@@ -70,7 +70,7 @@ batches = pipeline.dataset(pairs[:12], (24, 36), 8, shuffle=True, augment=True)
 validation = pipeline.dataset(pairs[12:18], (24, 36), 4)
 model = network.unet((24, 36, 3), (2, 4), batch_norm=True)
 history = training.fit(model, batches, validation, epochs=2, folder=to, verbose=0)
-kept = {"history": history.history, "backend": training.backend()}
+kept = {"history": history.history, **training.backend()}
 if count > 1:
     try:
         training.fit(model, pipeline.dataset(pairs[:9], (24, 36), 4), validation, verbose=0)

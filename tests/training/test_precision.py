@@ -4,7 +4,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from unet_tf.training import precision, precision_policy, set_precision
+from unet_tf import network
+from unet_tf.training import hardware, precision, precision_policy, set_precision
 
 # --- precision
 
@@ -20,12 +21,8 @@ from unet_tf.training import precision, precision_policy, set_precision
     ],
 )
 def test_precision_of_gpus(monkeypatch, capability, expected):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
-    monkeypatch.setattr(
-        tf.config.experimental,
-        "get_device_details",
-        lambda gpu: {"device_name": "Some GPU", "compute_capability": capability},
-    )
+    monkeypatch.setattr(precision, "gpus", lambda: [("Some GPU", capability), ("Other", (6, 0))])
+    assert hardware() == "Some GPU, Other"
     policy, reason = precision_policy()
     assert policy == expected
     assert "Some GPU" in reason
@@ -41,9 +38,18 @@ def test_precision_of_gpus(monkeypatch, capability, expected):
     ],
 )
 def test_precision_of_cpus(monkeypatch, flags, expected):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(precision, "gpus", lambda: [])
     monkeypatch.setattr(precision, "cpu_flags", lambda: flags)
     assert precision_policy()[0] == expected
+
+
+@pytest.mark.skipif(network.JAX, reason="JAX names its own")
+def test_gpus_are_those_that_tensorflow_may_use(monkeypatch):
+    said = {"device_name": "Some GPU", "compute_capability": (7, 5)}
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [f"{kind}:0", f"{kind}:1"])
+    details = {"GPU:0": said, "GPU:1": {}}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", details.get)
+    assert network.gpus() == [("Some GPU", (7, 5)), ("GPU", (0, 0))]
 
 
 def test_precision_is_set_printed_and_overridable(capsys):

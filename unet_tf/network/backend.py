@@ -27,24 +27,28 @@ if JAX:
     leave_gpus_to_jax()
 
 
-def gpus():
-    """The GPUs, or TPUs, that JAX sees: (name, (major, minor) of the compute capability) each."""
+def of_jax():
+    """The GPUs, or TPUs, that JAX sees."""
     import jax
 
-    found = [device for device in jax.devices() if device.platform != "cpu"]
-    capable = [getattr(device, "compute_capability", "8.0").split(".") for device in found]
-    return [
-        (device.device_kind, tuple(map(int, numbers)))
-        for device, numbers in zip(found, capable, strict=True)
-    ]
+    return [device for device in jax.devices() if device.platform != "cpu"]
+
+
+def gpus():
+    """The GPUs that Keras's backend uses: (name, (major, minor) of the compute capability) each."""
+    if JAX:  # a TPU, which has no such number, computes bfloat16 as GPUs of 8.0 do
+        capable = [(one, getattr(one, "compute_capability", "8.0")) for one in of_jax()]
+        return [(one.device_kind, tuple(map(int, at.split(".")))) for one, at in capable]
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details
+    found = [details(gpu) for gpu in tf.config.get_visible_devices("GPU")]
+    return [(one.get("device_name", "GPU"), one.get("compute_capability", (0, 0))) for one in found]
 
 
 def memory():
     """Bytes that JAX may take of the smallest GPU; None where it sees none."""
-    import jax
-
-    found = [device.memory_stats() for device in jax.devices() if device.platform != "cpu"]
-    return min(one["bytes_limit"] for one in found) if found else None
+    return min((device.memory_stats()["bytes_limit"] for device in of_jax()), default=None)
 
 
 def versions():

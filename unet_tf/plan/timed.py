@@ -11,7 +11,6 @@ from tensorflow.python.client import device_lib
 
 from unet_tf import network, pipeline, training
 from unet_tf.data import size_at
-from unet_tf.network import JAX
 
 # Of the memory, for what a step keeps: the rest is for data, and for what was not counted.
 SHARE = 0.5
@@ -36,7 +35,9 @@ def timed(recipe, labels, own, precision="auto"):
     with trying(precision):
         model = model_of(recipe, labels, (None, None) if recipe.crop else recipe.image_size)
         metric = network.metric_for(labels.channels)
-        model.compile(keras.optimizers.Adam(1e-9), recipe.loss, metrics=[metric], jit_compile=JAX)
+        model.compile(
+            keras.optimizers.Adam(1e-9), recipe.loss, metrics=[metric], jit_compile=network.JAX
+        )
         batch = zeros(recipe.batch_size, recipe.crop or recipe.image_size)
         step = seconds_of(lambda: model.train_on_batch(*batch))
         if recipe.augment:
@@ -66,7 +67,7 @@ def images_that_fit(recipe, labels, precision="auto"):
 def memory():
     """Bytes that a step may take: of the smallest GPU what TensorFlow may use, else what is free
     in this machine."""
-    if JAX:
+    if network.JAX:
         return network.memory() or pipeline.free_memory()
     if not tf.config.list_physical_devices("GPU"):
         return pipeline.free_memory()
@@ -79,7 +80,7 @@ def trying(precision):
     """In this precision; afterwards all is as if nothing had been tried."""
     policy = keras.config.dtype_policy()
     try:
-        precise = training.suitable()[0] if precision == "auto" else precision
+        precise = training.precision_policy()[0] if precision == "auto" else precision
         keras.config.set_dtype_policy(precise)
         yield
     finally:

@@ -57,7 +57,7 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
             if name not in FIXED
         },
         "precision": policy,
-        **({"backend": training.backend()} if training.backend() else {}),
+        **training.backend(),
         **({} if labels.binary else classes),
         **provenance(),
     }

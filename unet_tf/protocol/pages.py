@@ -19,8 +19,9 @@ def ui(uri=STORE, port=5000, tunnel=False):
     -------
     (subprocess.Popen, address) : the server, to be ended by `.terminate()`, and where it is.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--backend-store-uri", uri]
+    command += ["--workers", "1"]  # for one reader; each of the usual four starts for seconds
     address = f"http://127.0.0.1:{port}"
     if tunnel:
         try:

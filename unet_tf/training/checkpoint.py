@@ -93,7 +93,7 @@ class Checkpoint(keras.callbacks.Callback):
             "monitor": self.monitor,
             "patience": self.early_stopping.patience,
             "model": architecture(self.model),
-            **({"backend": backend()} if backend() else {}),
+            **backend(),
         }
         if self.resume and self.path.exists():
             self.go_on()
@@ -217,7 +217,7 @@ class Checkpoint(keras.callbacks.Callback):
         checksum = functools.reduce(lambda number, some: zlib.crc32(some, number), bits, 0)
         self.written = {**best, "weights": checksum}
         with atomically(self.improved, durable=True) as partial:
-            with keras.device("cpu"):
+            with keras.device("cpu"):  # on JAX the twin would else go to the GPU
                 self.twin.set_weights(weights)
                 self.twin.save(partial)
             add_to_zip(partial, STAMP, self.written)

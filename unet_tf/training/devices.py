@@ -40,8 +40,8 @@ def devices(count=None):
     print(f"Devices: {count} GPUs, each with a part of every batch")
     if not JAX:
         return tf.distribute.MirroredStrategy(gpus[:count])
-    divided = keras.distribution.DataParallel(devices=gpus[:count], auto_shard_dataset=False)
-    keras.distribution.set_distribution(divided)
+    among = keras.distribution.DataParallel(devices=gpus[:count], auto_shard_dataset=False)
+    keras.distribution.set_distribution(among)
     return None
 
 
@@ -59,21 +59,25 @@ def divided():
 
 
 def backend():
-    """What Keras runs on, as a training's settings name it; None for TensorFlow."""
-    return (f"jax on {divided()} devices" if divided() > 1 else "jax") if JAX else None
+    """What Keras runs on, as a training's settings name it: {"backend": str}, {} for TensorFlow."""
+    count = divided()
+    return {"backend": "jax" if count == 1 else f"jax on {count} devices"} if JAX else {}
 
 
 def refuse_uneven(batches):
     """UserError unless each batch divides among the devices of JAX, for which all are read once."""
-    if divided() > 1 and int(batches.cardinality()) < 0:
+    count = divided()
+    if count == 1:
+        return
+    if int(batches.cardinality()) < 0:
         raise UserError("a data set of unknown length cannot be divided among devices of JAX")
-    number = attribute(batches, "epoch") if divided() > 1 else None
+    number = attribute(batches, "epoch")
     epoch = None if number is None else int(number)
-    for images, *_ in batches if divided() > 1 else ():
+    for images, *_ in batches:
         if number is not None:
             number.assign(epoch)  # what is drawn is as if nobody had looked
-        if len(images) % divided():
+        if len(images) % count:
             raise UserError(
-                f"a batch has {len(images)} images, which do not divide among {divided()} devices, "
+                f"a batch has {len(images)} images, which do not divide among {count} devices, "
                 "as JAX asks for: choose another --batch-size, or --images, or --devices 1"
             )

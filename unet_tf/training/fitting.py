@@ -66,13 +66,10 @@ def make_ready(model, train):
     Made while TensorFlow traces that step, they would have it trace the step twice, which is much
     of the time until a training starts. On JAX Keras makes them itself.
     """
+    if JAX:
+        return
     spec = getattr(train, "element_spec", ())
-    if (
-        JAX
-        or len(spec) != 2
-        or not isinstance(spec[1], tf.TensorSpec)
-        or spec[1].shape.rank is None
-    ):
+    if len(spec) != 2 or not isinstance(spec[1], tf.TensorSpec) or spec[1].shape.rank is None:
         return
     if tf.distribute.has_strategy() or model.distribute_strategy != tf.distribute.get_strategy():
         return  # for several devices Keras makes them itself

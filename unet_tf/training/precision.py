@@ -5,9 +5,8 @@ import platform
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
-from unet_tf import network
+from unet_tf.network import gpus
 
 
 def precision_policy():
@@ -16,11 +15,9 @@ def precision_policy():
     `mixed_bfloat16` where CPU or GPU computes it in hardware, `mixed_float16` on older tensor-core
     GPUs (Keras then scales the loss by itself), else `float32`.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        name = details.get("device_name", "GPU")
-        capability = details.get("compute_capability", (0, 0))
+    found = gpus()
+    if found:
+        name, capability = found[0]
         if capability >= (8, 0):
             return "mixed_bfloat16", f"{name} computes bfloat16"
         if capability >= (7, 0):
@@ -29,16 +26,6 @@ def precision_policy():
     if cpu_flags() & {"avx512_bf16", "amx_bf16"}:
         return "mixed_bfloat16", "this CPU computes bfloat16"
     return "float32", "this CPU has no bfloat16 instructions"
-
-
-def suitable():
-    """`precision_policy`, on JAX by the GPUs that JAX sees."""
-    found = network.gpus() if network.JAX else []
-    if not found:
-        return precision_policy()
-    name, capability = found[0]
-    policies = {(8, 0): "mixed_bfloat16", (7, 0): "mixed_float16", (0, 0): "float32"}
-    return next(policy for least, policy in policies.items() if capability >= least), name
 
 
 def cpu_flags():
@@ -57,7 +44,7 @@ def set_precision(policy="auto"):
     """
     reason = "as asked"
     if policy == "auto":
-        policy, reason = suitable()
+        policy, reason = precision_policy()
     keras.config.set_dtype_policy(policy)
     print(f"Precision: {policy} ({reason})")
     return policy
@@ -65,12 +52,8 @@ def set_precision(policy="auto"):
 
 def hardware():
     """One line on the hardware: the GPUs, or the CPU's model and its cores."""
-    if network.JAX and network.gpus():
-        return ", ".join(name for name, _ in network.gpus())
-    gpus = [] if network.JAX else tf.config.list_physical_devices("GPU")
-    if gpus:
-        names = [tf.config.experimental.get_device_details(g).get("device_name", "") for g in gpus]
-        return ", ".join(names)
+    if found := gpus():
+        return ", ".join(name for name, _ in found)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
