@@ -2,10 +2,13 @@
 
 import json
 import os
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from unet_tf import rendered
+from unet_tf import data, doctor, predict, rendered
 from unet_tf.cli import commands
 
 
@@ -59,3 +62,33 @@ def test_a_broken_image_is_named_without_a_traceback(folder, capsys):
     assert error.startswith("error: ")
     assert path.name in error
     assert "Replace the file" in error
+
+
+@pytest.mark.slow
+def test_images_of_12_bits_are_trained_scored_predicted_and_explained_by_one_range(folder, capsys):
+    """As the same in 8 bits would be: also by a recipe, and when the run goes on."""
+    eight = {path: np.asarray(Image.open(path).convert("L")) for path in folder.glob("images/*")}
+    for path, pixels in eight.items():
+        Image.fromarray(pixels.astype("uint16") * 16).save(path)
+    settings = f"--data {folder} --image-size 24x36 --batch-size 8 --precision float32"
+    settings += " --recipe article_simple --quick --set filters=4,8 --to run"
+    assert commands.main(f"train {settings} --epochs 1".split()) == 0
+    assert commands.main(f"train {settings} --epochs 2 --resume".split()) == 0
+    model = predict.load("run/best.keras")
+    assert model.card.value_range == (0, 4095)
+    assert json.loads(Path("run/result.json").read_text())["settings"]["value_range"] == [0, 4095]
+    assert (
+        commands.main(f"predict run/best.keras {folder}/images --to masks --overlays".split()) == 0
+    )
+    for scored in Path("run/predictions").glob("*.png"):
+        assert scored.read_bytes() != b"" and np.array_equal(
+            np.asarray(Image.open(scored)), np.asarray(Image.open(f"masks/{scored.name}"))
+        )
+    path = min(eight)
+    read = data.read_image(path, model.card.value_range)[..., 0].astype(int)
+    assert np.abs(read - eight[path] / 255 * 4080 / 4095 * 255).max() <= 0.5 + 1e-3
+    shown = doctor.explain(model, path).image
+    np.testing.assert_allclose(shown[..., 0], read / 255, atol=1e-6)
+    Image.fromarray((read * 257).astype("uint16")).save(path)  # of all 16 bits
+    assert commands.main(f"predict run/best.keras {path} --to others".split()) == 1
+    assert f"{path.name}: its numbers go from" in capsys.readouterr().err

@@ -28,6 +28,7 @@ def file(tmp_path):
     [
         Card(LABELS, (160, 240), "nearest", trained_on={"recipe": "mine", "images": 3}),
         Card(Labels.foreground("whale"), None, threshold=0.3),
+        Card(Labels.foreground("cell"), None, value_range=(0, 4095)),
     ],
 )
 def test_there_and_back(file, card):
@@ -53,6 +54,7 @@ def test_sizes(size):
         ({"image_size": (8, 8, 3)}, "image_size is"),
         ({"resize": "bicubic"}, 'resize is "area" or "nearest"'),
         ({"threshold": 50}, "threshold is a number from 0 to 1"),
+        ({"value_range": (9, 9)}, r"value_range is \(9, 9\), but has to be \(low, high\)"),
     ],
 )
 def test_what_is_no_card(setting, said):
@@ -77,6 +79,10 @@ def test_a_card_of_a_later_version_is_refused(file, change):
             archive.writestr(NAME, json.dumps(record | change))
     with pytest.raises(UserError, match=r"a\.keras: its card cannot be read"):
         Card.read(file)
+
+
+def test_a_card_without_a_range_is_read_by_earlier_versions():
+    assert "value_range" not in Card(LABELS, (8, 8)).record()
 
 
 def test_a_damaged_file(file):

@@ -163,9 +163,8 @@ def test_a_format_is_read_as_what_it_shows(tmp_path, name):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (np.array([[0, 4095]], "uint16"), r"largest number is 4095.*multiply 16"),
-        (np.array([[0, 1000]], "uint16"), r"largest number is 1000.*multiply 64"),
-        (np.array([[0, 16000]], "uint16"), r"largest number is 16000.*multiply 4"),
+        (np.array([[0, 4095]], "uint16"), r"from 0 to 4095.*value_range=LOW,HIGH"),
+        (np.array([[0, 16000]], "uint16"), r"from 0 to 16000"),
         (np.array([[-5, 30000]], "int32"), "from -5 to 30000"),
         (np.array([[0, 70000]], "int32"), "from 0 to 70000"),
         (np.array([[0, 65535]], "float32"), "from 0 to 65535"),

@@ -28,29 +28,28 @@ def unreadable(place):
 
 
 @pytest.mark.parametrize(
-    ("highest", "command"),
+    ("highest", "white"),
     [
-        ((900, 4000, 3000), "multiply 16 "),  # 12 bits: alone the first would be made 4 times light
-        ((900, 1000), "multiply 64 "),
-        ((900, 16000), "multiply 4 "),
-        ((900, 60000), "magick in.tif -depth 8 "),  # 16 bits, one of them dark
+        ((900, 4000, 3000), 4095),  # 12 bits: alone the first would be made 4 times light
+        ((900, 1000), 1023),
+        ((900, 60000), 65535),  # 16 bits, one of them dark
+        ((60000, 50000), None),
     ],
 )
-def test_numbers_are_brought_to_one_range_by_those_of_all(tmp_path, highest, command):
-    (found,) = unreadable(folder_of(tmp_path / "mine", map(ramp, highest)))
-    assert found.level == "error" and command in found.remedy and "the same for all" in found.remedy
-    assert len(found.cases) == sum(each < 2**14 for each in highest)
-    assert (
-        found.cases[0] == "images/0.tif: its largest number is 900: fewer bits than the 16 of "
-        "the file"
-    )
+def test_numbers_are_brought_to_one_range_by_those_of_all(tmp_path, highest, white):
+    report = doctor.check(folder_of(tmp_path / "mine", map(ramp, highest)))
+    assert report.status == 0
+    assert report.value_range == (white and (0, white))
+    (found,) = [one for one in report.findings if "more than 8 bits" in one.what]
+    assert len(found.cases) == len(highest)
+    assert (f"0 is black and {white} white" if white else "65535, or 1, is white") in found.remedy
 
 
-def test_a_float_that_is_no_number_is_named_like_other_ranges(tmp_path):
+def test_a_float_that_is_no_number_is_named(tmp_path):
     floats = [np.linspace(0, 1, 320, dtype="float32").reshape(16, 20) for _ in range(3)]
     floats[1][3, 4] = np.nan
     (found,) = unreadable(folder_of(tmp_path / "mine", floats))
-    assert found.cases[0].startswith("images/1.tif: its numbers go from nan to nan")
+    assert found.cases == ["images/1.tif: it holds numbers that are none (NaN, or infinite)"]
 
 
 def test_each_kind_has_its_own_remedy(tmp_path):

@@ -254,3 +254,17 @@ def test_a_recipe_chooses_one_cache_for_training_and_validation(pairs, monkeypat
     training, validation, size = protocol_batches.batches_of(recipe, parts, 0, labels.read)
     assert size == (None, None) and [len(image) for image, _ in validation] == [1, 1]
     assert asked == [[(4, (12, 16)), (2, (12, 16))], [(4, None), (2, None)]]
+
+
+def test_another_range_is_another_cache_and_gives_other_images(pairs, tmp_path):
+    deep = np.linspace(0, 1000, 20 * 24).reshape(20, 24).astype("uint16")
+    Image.fromarray(deep).save(tmp_path / "deep.tif")
+    pair, brightest = [(tmp_path / "deep.tif", pairs[0][1])], []
+    for white in (1023, 2047, 1023):
+        batches = pipeline.dataset(pair, None, cache=tmp_path / "cache", value_range=(0, white))
+        ((images, _),) = batches
+        brightest.append(round(float(images.numpy().max()) * 255))
+        assert batches.made_of()["value_range"] == (0, white)
+        crops = pipeline.crop_dataset(pair, (20, 24), cache=None, value_range=(0, white))
+        np.testing.assert_array_equal(next(iter(crops))[0], images)
+    assert brightest == [249, 125, 249] and len(list((tmp_path / "cache").iterdir())) == 2

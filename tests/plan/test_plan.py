@@ -101,3 +101,16 @@ def test_many_classes_on_crops_are_planned_trained_and_shown(tmp_path, monkeypat
     assert "crops of 64x64" in capsys.readouterr().out
     page = Path("one/report.html").read_text()
     assert "Confusion" in page and "cross_entropy_dice_loss" in page
+
+
+def test_images_of_12_bits_are_planned_with_their_range(folder, at_once, tmp_path):
+    for path in folder.glob("images/*"):
+        deep = np.asarray(Image.open(path).convert("L")).astype("uint16") * 16
+        Image.fromarray(deep).save(path)
+    made = plan.plan(doctor.check(folder), 1)
+    assert made.settings["value_range"] == (0, 4095) and "0 to 4095" in made.text()
+    (tmp_path / "plan.json").write_text(json.dumps(made.record()))
+    again = plan.read(tmp_path / "plan.json")
+    assert protocol.get(again.recipe, **again.settings).value_range == (0, 4095)
+    given = plan.plan(doctor.check(folder), 1, {"value_range": (0, 9000)})
+    assert given.settings["value_range"] == (0, 9000) and "as given" in given.text()

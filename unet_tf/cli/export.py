@@ -27,6 +27,12 @@ def run_export(arguments):
     for path, how in targets:
         export.export(model, path, how, images)
         print(f"Written to {path}", flush=True)
+    if model.card.value_range:
+        black, white = model.card.value_range
+        print(
+            "It takes 8 bits, where this model was trained on more: bring images to 8 as training "
+            f"did, {black:g} to 0 and {white:g} to 255"
+        )
     if arguments.check:
         rows = export.check(model, [path for path, _ in targets], pairs)
         rows[0] |= {"bytes": Path(arguments.model).stat().st_size}

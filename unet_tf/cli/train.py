@@ -5,6 +5,7 @@ import itertools
 import sys
 from pathlib import Path
 
+from unet_tf.cli.printed import print_scores
 from unet_tf.cli.settings import settings
 from unet_tf.cli.types import patterns_of
 from unet_tf.files import UserError
@@ -174,6 +175,8 @@ def run_train(arguments):
                 f"these masks hold {len(many)} classes, and {recipe.name} is for black and white "
                 "ones: leave --recipe out, or take multiclass_unet"
             )
+        found = report.value_range if report else kept.get("settings", {}).get("value_range")
+        recipe = protocol.changed(recipe, value_range=recipe.value_range or found)
     to = to or Path("runs") / folder.name
     refuse_run_in(to, arguments)
     if recipe is None:
@@ -219,32 +222,3 @@ def how_to_train(arguments):
         "save_every": arguments.save_every or 1,
         "verbose": verbosity(),
     }
-
-
-def print_scores(recipe, result, to):
-    """The scores of a run, of what they are, and the files that it has written."""
-    from unet_tf import protocol, scores
-
-    found = result["scores"]
-    print(
-        f"\nThe {result['scored_on']} part of the {result['data']} data, {found['images']} images:"
-    )
-    files = ["best.keras", "log.csv", "state.npz", "result.json (every score)", "picture.png"]
-    files += ["predictions", "report.html (to look at)"]
-    if recipe.classes:
-        print(scores.table(found, found["baseline_report"]))
-        print(
-            f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
-            f"place, whatever the image shows, has {found['baseline']:.4f}."
-        )
-        files += ["confusion.png", "classes.csv"]
-    else:
-        print(scores.table(found, found["baseline"]))
-    if result["scored_on"] == "validation":
-        print(
-            "\nThere is no test part. These images have chosen the best epoch: the scores are "
-            "higher than on images that nothing has seen."
-        )
-    print(f"Written to {to}: {', '.join(files)}")
-    if words := protocol.verdict_text(found, result["verdict"]):
-        print(f"\n{words}")

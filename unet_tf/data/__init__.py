@@ -8,7 +8,7 @@ from unet_tf.data.held_out import digests, held_out
 from unet_tf.data.headers import Unreadable
 from unet_tf.data.images import REPLACE, SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory
 from unet_tf.data.images import open_image, read_image, read_resized, resized, resized_back
-from unet_tf.data.images import size_at, size_of, to_one_range, to_rgb
+from unet_tf.data.images import size_at, size_of
 from unet_tf.data.labels import Labels
 from unet_tf.data.masks import VOID, as_keys, drawn, ids_of, nearest, read_mask, save_ids, values_of
 from unet_tf.data.checked_pairs import pair
@@ -18,6 +18,7 @@ from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
 from unet_tf.data.pairs import names_of, unlabelled, unzipped
 from unet_tf.data.places import find
+from unet_tf.data.ranges import RANGE, is_deep, known_range, plain, range_of, span_of, to_rgb
 from unet_tf.data.regions import reader, region_at, regions_of
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split
 from unet_tf.data.splits import word_of

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from unet_tf.data.labels import Labels
+from unet_tf.data.ranges import RANGE, known_range
 from unet_tf.files import UserError, add_to_zip, in_zip
 
 NAME = "unet_tf_card.json"  # of the file in the zip that a `.keras` file is
@@ -27,11 +28,13 @@ class Card:
     trained_on : dict
         What it was trained on, ready for JSON: recipe, data, images, seed, versions; and `seen`,
         the images of each part (`unet_tf.data.digests`).
+    value_range : (low, high), optional
+        What becomes black and white in images of more than 8 bits (`unet_tf.data.to_rgb`).
 
     Raises
     ------
     UserError
-        For a size, a way to resize or a threshold that is none.
+        For a size, a way to resize, a threshold or a range that is none.
     """
 
     labels: Labels
@@ -39,11 +42,16 @@ class Card:
     resize: str = "area"
     threshold: float = 0.5
     trained_on: dict = dataclasses.field(default_factory=dict)
+    value_range: tuple | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "image_size", size_given(self.image_size))
         if self.resize not in ("area", "nearest"):
             raise UserError(f'resize is "area" or "nearest", not {self.resize!r}')
+        if self.value_range is not None:
+            object.__setattr__(self, "value_range", tuple(self.value_range))
+            if not known_range(self.value_range):
+                raise UserError(f"value_range is {self.value_range!r}, but has to be {RANGE}")
         if not 0 <= self.threshold <= 1:
             raise UserError(f"threshold is a number from 0 to 1, not {self.threshold!r}")
 
@@ -59,6 +67,8 @@ class Card:
     def record(self):
         """The card as a dict, ready for JSON."""
         record = {"task": self.task, "scaling": SCALING, **dataclasses.asdict(self)}
+        if self.value_range is None:
+            del record["value_range"]  # which earlier versions do not know
         return record | {"labels": self.labels._asdict()}
 
     @classmethod

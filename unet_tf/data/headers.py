@@ -23,11 +23,11 @@ Image.MAX_IMAGE_PIXELS = 2**29
 
 class Unreadable(UserError):
     """A file that cannot be read: `reason` says why, without the file's name; `remedy` what to do,
-    where it is whole; `span` its least and largest number, where it is of these."""
+    where it is whole."""
 
-    def __init__(self, name, reason, remedy="", span=None):
+    def __init__(self, name, reason, remedy=""):
         super().__init__(f"{name}: {reason}{f'. {remedy}' * bool(remedy)}")
-        self.reason, self.remedy, self.span = reason, remedy, span
+        self.reason, self.remedy = reason, remedy
 
 
 def orientation_of(image):

@@ -26,6 +26,7 @@ from unet_tf.data.headers import (
     require_one,
     upright_size,
 )
+from unet_tf.data.ranges import to_rgb
 from unet_tf.files import UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp"}
@@ -68,49 +69,10 @@ UNDECODABLE = (
 )
 
 
-def read_image(path):
+def read_image(path, value_range=None):
     """A photograph (`SUFFIXES`) as uint8 `(H, W, 3)`: grey and palette become RGB, alpha is
-    dropped, 16 bit becomes 8. Raises as `open_image` and `to_rgb`."""
-    return to_rgb(open_image(path), path)
-
-
-def to_rgb(image, path="this image"):
-    """The pixels of a Pillow image as uint8 `(H, W, 3)`.
-
-    16-bit grey is divided by 257, and floats in [0, 1] are multiplied by 255. `Unreadable` names
-    the file where numbers are of another range: clipped, or divided so, they would show nothing.
-    """
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image)
-        low, high = values.min(), values.max()
-        if image.mode == "F" and 0 <= low <= high <= 1:
-            values = np.round(255 * values)
-        elif 0 <= low <= high <= 65535 and (high >= 2**14 or high == 0) and image.mode != "F":
-            values = values.astype("int32") // 257
-        else:
-            raise of_range(path, float(low), float(high), image.mode != "F")
-        image = Image.fromarray(values.astype("uint8"))
-    return np.asarray(image.convert("RGB"))
-
-
-def of_range(path, low, high, whole):
-    """The `Unreadable` of a file of numbers from `low` to `high`, whole or not."""
-    reason = f"its numbers go from {low:g} to {high:g}, neither 8 nor 16 bits nor from 0 to 1"
-    if whole and 0 <= low <= high < 2**14:
-        reason = f"its largest number is {high:g}: fewer bits than the 16 of the file"
-    return Unreadable(path, reason, to_one_range(low, high, whole), (low, high, whole))
-
-
-def to_one_range(low, high, whole):
-    """What to do with images whose numbers go from `low` to `high`, of all of them."""
-    command = "-depth 8 out.png, its range set by -level LOW,HIGH"
-    if whole and 0 <= low <= high <= 65535:
-        factor = next((2 ** (16 - bits) for bits in (10, 12, 14) if high < 2**bits), None)
-        command = f"-evaluate multiply {factor} out.png" if factor else "-depth 8 out.png"
-    return (
-        f"Bring all images to one range, for instance by ImageMagick: magick in.tif {command}; the "
-        "same for all, and for those to predict"
-    )
+    dropped, more than 8 bits become 8 (`to_rgb`). Raises as `open_image` and `to_rgb`."""
+    return to_rgb(open_image(path), path, value_range)
 
 
 def open_image(path, at_least=None):
@@ -142,7 +104,7 @@ def open_image(path, at_least=None):
     return image
 
 
-def read_resized(path, image_size, resize="area"):
+def read_resized(path, image_size, resize="area", value_range=None):
     """A photograph at `image_size`, and the size that it has in the file.
 
     By "area" a JPEG is decoded only at three times `image_size` or a little more. Against the exact
@@ -154,6 +116,7 @@ def read_resized(path, image_size, resize="area"):
     path : path of a JPEG, PNG or GIF, or `zipfile.Path`
     image_size : (height, width), None, or a share, as in `size_at`
     resize : as in `resized`
+    value_range : as in `to_rgb`
 
     Returns
     -------
@@ -171,7 +134,7 @@ def read_resized(path, image_size, resize="area"):
         top = image.height - box[1] if turn in (3, 4, 7, 8) else 0
         box = (left, top, left + box[0], top + box[1])
     size = size_at(image_size, (height, width))
-    return resized(to_rgb(image, path), size, resize, box), (height, width)
+    return resized(to_rgb(image, path, value_range), size, resize, box), (height, width)
 
 
 def size_at(image_size, own):

@@ -83,11 +83,12 @@ def explain(model, image, mask=None, image_size="card", resize=None, classes=Non
     """
     card, file = getattr(model, "card", None), isinstance(image, str | os.PathLike)
     resize = resize or (card.resize if card else "area")
-    pixels = data.read_image(image) if file else np.asarray(image, "float32")
+    value_range = card.value_range if card else None
+    pixels = data.read_image(image, value_range) if file else np.asarray(image, "float32")
 
     def at(size):
         if file:
-            return data.read_resized(image, size, resize)[0].astype("float32") / 255
+            return data.read_resized(image, size, resize, value_range)[0].astype("float32") / 255
         return smoothly(pixels, size)
 
     built = tuple((getattr(model, "input_shape", None) or (None,) * 4)[1:3])

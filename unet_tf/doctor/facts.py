@@ -19,7 +19,7 @@ class Photo(NamedTuple):
     digest: bytes
     mean: float  # brightness, 0 to 255
     constant: bool
-    highest: int  # number, where they are of more than 8 bits; else 0
+    span: tuple | None  # `data.span_of` numbers of more than 8 bits
     turned: bool
     alpha: bool
 
@@ -50,10 +50,9 @@ def photo_of(path):
     """The `Photo` of an image file, wholly decoded."""
     data.size_of(path)  # finds truncated files that Pillow decodes all the same
     image = data.open_image(path)
-    highest = 0
-    if image.mode.startswith("I") or image.mode == "F":
-        levels = data.to_rgb(image, path)  # refuses numbers that are none, too
-        highest = int(np.asarray(image).max())
+    span = data.span_of(image, path) if data.is_deep(image) else None
+    if span:
+        levels = data.to_rgb(image, path, data.range_of([span]))
         mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
     else:
         histogram = np.array(image.convert("L").histogram())
@@ -63,7 +62,7 @@ def photo_of(path):
         digest = hashlib.file_digest(file, "sha256").digest()
     turned = image.info["orientation"] != 1
     alpha = "A" in image.mode.upper() or "transparency" in image.info
-    return Photo(image.size[::-1], image.mode, digest, mean, constant, highest, turned, alpha)
+    return Photo(image.size[::-1], image.mode, digest, mean, constant, span, turned, alpha)
 
 
 def mask_of(path):

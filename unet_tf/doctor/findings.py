@@ -91,21 +91,12 @@ def of_regions(facts, regions):
 
 
 def of_unreadable(facts):
-    """The findings on files that cannot be read: one of torn ones, one of each other remedy.
-
-    What brings numbers to one range follows from those of all images together: by its own alone a
-    dark image would be made another than the bright ones.
-    """
+    """The findings on files that cannot be read: one of torn ones, one of each other remedy."""
     faults = [fault for fact in facts for fault in fact.faults]
-    spans = [error.span for _, error in faults if error.span]
-    lows, highs, whole = zip(*spans, strict=True) if spans else ((), (), ())
-    highs += tuple(fact.photo.highest for fact in facts if fact.photo)
     torn = "copy or download them again, or remove them with their partners, or --leave-out"
     cases = defaultdict(list)
     for name, error in faults:
         remedy = error.remedy
-        if error.span:
-            remedy = data.to_one_range(min(lows), max(highs), all(whole))
         if remedy in ("", data.REPLACE):
             remedy = torn
         cases[remedy[0].lower() + remedy[1:]].append(f"{name}: {error.reason}")
@@ -137,10 +128,12 @@ def of_images(facts):
     dark = those(lambda photo: photo.constant or photo.mean < DARK)
     remedy = "look at them"
     yield Finding("note", "images very dark or of one colour", dark, remedy)
-    deep = those(lambda photo: photo.mode[0] in "IF")
-    yield Finding(
-        "note", "images of more than 8 bits", deep, "they are read as 8: 65535, or 1, is white"
-    )
+    remedy = "they are read as 8: 65535, or 1, is white"
+    if found := value_range_of(facts):
+        remedy = "they are read as 8: {:g} is black and {:g} white, which `train` keeps with the "
+        remedy = remedy.format(*found) + "model; others by --set value_range=LOW,HIGH"
+    deep = those(lambda photo: photo.span)
+    yield Finding("note", "images of more than 8 bits", deep, remedy)
     yield Finding("note", "images with alpha", those(lambda photo: photo.alpha), "it is dropped")
     sizes = Counter(fact.photo.size for fact in seen)
     usual = max(sizes, key=sizes.get, default=None)
@@ -151,6 +144,12 @@ def of_images(facts):
     )
     what = f"images of another size than most, {len(sizes)} sizes in all"
     yield Finding("note", what, odd, remedy)
+
+
+def value_range_of(facts):
+    """The (low, high) that these images are read by (`unet_tf.data.range_of`): of all together, for
+    by its own numbers a dark image would be made as light as the others."""
+    return data.range_of(fact.photo.span for fact in facts if fact.photo and fact.photo.span)
 
 
 def of_groups(facts):

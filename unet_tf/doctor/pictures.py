@@ -12,7 +12,7 @@ from unet_tf import data
 from unet_tf.data import VOID, palette_of
 
 
-def first_pairs(pairs, classes):
+def first_pairs(pairs, classes, value_range):
     """A figure with a row a pair: the image, its mask in the colours of the classes, both."""
     from matplotlib.figure import Figure
 
@@ -24,7 +24,7 @@ def first_pairs(pairs, classes):
         palette[1] = 255  # white on black, as masks of two classes are known
     rows = []
     for image_path, mask_path in pairs:
-        image = data.read_image(image_path)
+        image = data.read_image(image_path, value_range)
         values = data.values_of(mask_path, bool(classes and classes.greys))
         if classes:
             mask = palette[data.ids_of(values, classes)[0]]

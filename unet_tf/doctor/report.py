@@ -27,6 +27,7 @@ from unet_tf.doctor.findings import (
     of_regions,
     of_unreadable,
     of_unused,
+    value_range_of,
 )
 from unet_tf.doctor.pictures import first_pairs
 from unet_tf.files import atomically
@@ -116,6 +117,11 @@ class Report(NamedTuple):
         """The exit status of the command: 1 when there is an error, else 0."""
         return int(any(finding.level == "error" for finding in self.findings))
 
+    @property
+    def value_range(self):
+        """The (low, high) that its images of more than 8 bits want to be read by, or None."""
+        return value_range_of(self.facts)
+
     def whole_pairs(self):
         """`{part: [Pair]}` of what can be trained on: both files whole, and of one size."""
         whole = {part: [] for part in self.counts}
@@ -185,7 +191,7 @@ class Report(NamedTuple):
         """Write a picture of the first pairs: image, mask in the colours of its classes, both."""
         whole = [fact.pair for fact in self.facts if fact.photo and fact.mask]
         with atomically(Path(path)) as partial:
-            first_pairs(whole[:4], self.classes).savefig(partial)
+            first_pairs(whole[:4], self.classes, self.value_range).savefig(partial)
 
 
 def aligned(rows):

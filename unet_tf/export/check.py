@@ -57,7 +57,7 @@ def check(model, paths, pairs):
     found = {name: {"answers": [], "seconds": [], "difference": 0.0} for name in ways}
     read_small = predict.probabilities(model, [image for image, _ in pairs], batch_size=1)
     for number, ((image, _), small) in enumerate(zip(pairs, read_small, strict=True)):
-        pixels = data.read_image(image)
+        pixels = data.read_image(image, card.value_range)
         expected = reference(pixels)
         for name, (_, run) in ways.items():
             if not number:

@@ -49,7 +49,8 @@ def export(model, path, quantize=None, images=()):
 
     Notes
     -----
-    ONNX and SavedModel take images of any size and resize them as the card says. A `.tflite` takes
+    All take 8 bits: images of more are brought to them by the card's `value_range` before. ONNX and
+    SavedModel take images of any size and resize them as the card says. A `.tflite` takes
     one image at the model's size, so whoever calls it resizes, and scaling is inside. A `.keras`
     file is used by its card, as any model of this project.
 
@@ -185,7 +186,7 @@ def to_onnx(model, card, path, quantize=None, images=()):
         for axis, name in enumerate(("batch", "height", "width")):
             proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
         if quantize:
-            proto = quantize_onnx(proto, quantize, images, partial)
+            proto = quantize_onnx(proto, quantize, images, card, partial)
         onnx.helper.set_model_props(proto, {CARD: json.dumps(described(card))})
         onnx.checker.check_model(proto)
         onnx.save(proto, partial)

@@ -27,14 +27,13 @@ def of_litert(how, images, card):
     if how == "float16":
         options["target_spec"] = {"supported_types": [tf.float16]}
     if how == "int8":
-        read = [
-            data.read_resized(path, card.image_size, card.resize)[0] for path in calibrating(images)
-        ]
+        way = card.image_size, card.resize, card.value_range
+        read = [data.read_resized(path, *way)[0] for path in calibrating(images)]
         options["representative_dataset"] = lambda: ([image[None]] for image in read)
     return options
 
 
-def quantize_onnx(proto, how, images, path):
+def quantize_onnx(proto, how, images, card, path):
     """An ONNX model, quantized; written to `path` meanwhile."""
     if how != "int8":
         return with_fewer_bits(proto, how)
@@ -46,7 +45,7 @@ def quantize_onnx(proto, how, images, path):
 
         def get_next(self):
             image = next(self.left, None)
-            return image and {"image": data.read_image(image)[None]}
+            return image and {"image": data.read_image(image, card.value_range)[None]}
 
     options = {"per_channel": True, "weight_type": quantization.QuantType.QInt8}
     quantization.quantize_static(proto, path, Images(), op_types_to_quantize=IN_8_BITS, **options)

@@ -18,7 +18,7 @@ DEFAULT_SEED = 87654321  # what TensorFlow takes for a graph without a seed
 fold_in = tf.random.experimental.stateless_fold_in  # a seed and a number: another seed
 
 
-def reading(pairs, image_size, resize, read, cache=None):
+def reading(pairs, image_size, resize, read, cache=None, value_range=None):
     """A stage of tf.data that calls Python: the number of a pair -> its image and mask, uint8.
 
     `cache`: None, "file" or a folder, as in `dataset`.
@@ -26,12 +26,12 @@ def reading(pairs, image_size, resize, read, cache=None):
 
     def load(number):
         image_path, mask_path = map(str, pairs[number])
-        image, own = read_resized(image_path, image_size, resize)
+        image, own = read_resized(image_path, image_size, resize, value_range)
         return image, resized(read(mask_path), size_at(image_size, own), "nearest")[..., None]
 
     if cache is not None:
         stays = cache != "file"
-        path = cache_file(cache, pairs, image_size, resize, read) if stays else None
+        path = cache_file(cache, pairs, image_size, resize, read, value_range) if stays else None
         load = FileCache(load, sizes_of(pairs, image_size), path)
     load = remembered()(load)
     height, width = image_size if isinstance(image_size, tuple | list) else (None, None)
@@ -44,13 +44,13 @@ def reading(pairs, image_size, resize, read, cache=None):
     return stage
 
 
-def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask):
+def decoded(pairs, image_size=(96, 128), resize="area", read=read_mask, value_range=None):
     """Pairs of files, read and resized in parallel, in order: uint8 `(H, W, 3)` and `(H, W, 1)`."""
-    stage = reading(pairs, image_size, resize, read)
+    stage = reading(pairs, image_size, resize, read, value_range=value_range)
     return tf.data.Dataset.range(len(pairs)).map(stage, num_parallel_calls=AUTOTUNE)
 
 
-def elements_of(pairs, image_size, resize, read, cache):
+def elements_of(pairs, image_size, resize, read, cache, value_range):
     """A dataset as long as `pairs`, to be shuffled, and the stage that makes images of it, or None.
 
     From memory, images and masks themselves are shuffled, and there is no stage. Else their numbers
@@ -61,8 +61,9 @@ def elements_of(pairs, image_size, resize, read, cache):
     if cache == "auto":
         cache = chosen_cache((pairs, image_size))
     if cache == "memory":
-        return decoded(pairs, image_size, resize, read).cache(), None
-    return tf.data.Dataset.range(len(pairs)), reading(pairs, image_size, resize, read, cache)
+        return decoded(pairs, image_size, resize, read, value_range).cache(), None
+    stage = reading(pairs, image_size, resize, read, cache, value_range)
+    return tf.data.Dataset.range(len(pairs)), stage
 
 
 def to_float(image, mask):
@@ -125,6 +126,7 @@ def dataset(
     cache=None,
     seed=0,
     read=read_mask,
+    value_range=None,
 ):
     """Batches of images and masks from pairs of files.
 
@@ -151,6 +153,8 @@ def dataset(
         Order and augmentation of an epoch follow from `seed` and the epoch's number alone.
     read : callable
         Reads a mask; for many classes `unet_tf.data.Labels.read`, and `mask` then holds ids.
+    value_range : (low, high), optional
+        Black and white of images of more than 8 bits, as in `unet_tf.data.to_rgb`.
 
     Returns
     -------
@@ -165,7 +169,7 @@ def dataset(
         For no pairs; while iterating, tf.errors.InvalidArgumentError or UnknownError whose message
         names the file that could not be read.
     """
-    elements, stage = elements_of(pairs, image_size, resize, read, cache)
+    elements, stage = elements_of(pairs, image_size, resize, read, cache, value_range)
 
     def one_epoch(number):
         draw = tf.stack([seed, number])
@@ -178,5 +182,6 @@ def dataset(
     batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) / batch_size))
     how = {"image_size": image_size, "batch_size": batch_size, "resize": resize, "seed": seed}
     how |= {"shuffle": shuffle, "augment": augment}
+    how |= {"value_range": value_range} if value_range else {}
     batches.made_of = lambda: {"files": fingerprint(pairs), **how}
     return batches

@@ -98,7 +98,7 @@ def chosen_cache(*parts):
     return None
 
 
-def cache_file(folder, pairs, image_size, resize, read=read_mask):
+def cache_file(folder, pairs, image_size, resize, read=read_mask, value_range=None):
     """The path of a cache for exactly these files and settings; its folder is made.
 
     A changed file or setting never meets a stale cache. UserError for a `read` without a name.
@@ -109,6 +109,7 @@ def cache_file(folder, pairs, image_size, resize, read=read_mask):
     if "<" in name:  # two of them would share a cache
         raise UserError(f"{read}: give a function of a module, or no folder for the cache")
     key = [files, image_size, resize, read.__module__, name, classes, READER, Image.__version__]
+    key += [value_range] if value_range else []
     path = Path(folder) / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)
     return str(path)

@@ -32,6 +32,7 @@ def crop_dataset(
     seed=0,
     read=read_mask,
     image_size=None,
+    value_range=None,
 ):
     """Batches of random crops, for training.
 
@@ -46,7 +47,7 @@ def crop_dataset(
     crops : int
         Of each image in an epoch, drawn afresh: with the pixels of an image over those of a crop,
         each pixel is seen once on average.
-    batch_size, augment, cache, seed, read :
+    batch_size, augment, cache, seed, read, value_range :
         As in `unet_tf.pipeline.dataset`; whole images are kept. Order and places, too, follow from
         seed and epoch.
     image_size : None or float
@@ -69,7 +70,7 @@ def crop_dataset(
                 f"{image}: {height}x{width} pixels (height x width), smaller than a crop of "
                 f"{crop[0]}x{crop[1]}: take smaller crops, or leave the image out"
             )
-    elements, stage = elements_of(pairs, image_size, "area", read, cache)
+    elements, stage = elements_of(pairs, image_size, "area", read, cache, value_range)
 
     def one_pass(number):
         draw = tf.stack([seed, number])
@@ -89,5 +90,6 @@ def crop_dataset(
     batches = each_epoch(one_epoch, steps=math.ceil(len(pairs) * crops / batch_size))
     how = {"crop": crop, "crops": crops, "batch_size": batch_size, "augment": augment, "seed": seed}
     how |= {"image_size": image_size} if image_size else {}
+    how |= {"value_range": value_range} if value_range else {}
     batches.made_of = lambda: {"files": fingerprint(pairs), **how}
     return batches

@@ -90,7 +90,7 @@ def met_again(mask, size, classes):
     return np.stack([same, before + now], axis=1)
 
 
-def found_in(pairs, images, labels, pixels):
+def found_in(pairs, images, labels, pixels, value_range=None):
     """The `Found` of a folder.
 
     Parameters
@@ -101,6 +101,7 @@ def found_in(pairs, images, labels, pixels):
     labels : unet_tf.data.Labels
     pixels : int array `(256,)`
         Of each class id in the masks to train on, void at `VOID` (`unet_tf.doctor.Report.pixels`).
+    value_range : as in `unet_tf.data.to_rgb`
     """
     sizes = Counter(data.size_of(image) for image, _ in pairs)
     largest = max(height * width for height, width in sizes)
@@ -108,7 +109,7 @@ def found_in(pairs, images, labels, pixels):
     chosen = [pairs[number] for number in np.linspace(0, len(pairs) - 1, count).astype(int)]
     names, held = labels.names, pixels[: len(labels.names)]
     shares = dict(zip(names, (held / max(1, held.sum())).tolist(), strict=True))
-    looks = [look(image) for image, _ in chosen]
+    looks = [look(data.read_image(image, value_range)) for image, _ in chosen]
     thumbs, lines, light, tint = (np.array(each) for each in zip(*looks, strict=True))
     return Found(
         labels,
@@ -125,10 +126,11 @@ def found_in(pairs, images, labels, pixels):
     )
 
 
-def look(path):
-    """Of an image: its thumbnail, float `(THUMB, THUMB)` of mean 0 and norm 1; the logarithm of its
-    vertical over its horizontal change; its mean brightness and saturation in [0, 1]."""
-    image = Image.fromarray(data.read_image(path))
+def look(pixels):
+    """Of an image, uint8 `(H, W, 3)`: its thumbnail, float `(THUMB, THUMB)` of mean 0 and norm 1;
+    the logarithm of its vertical over its horizontal change; its mean brightness and saturation in
+    [0, 1]."""
+    image = Image.fromarray(pixels)
     image.thumbnail((SEEN, SEEN), Image.Resampling.BOX)
     pixels = np.asarray(image, "float32") / 255
     grey = pixels.mean(axis=2)

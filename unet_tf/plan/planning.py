@@ -48,15 +48,17 @@ class Plan(NamedTuple):
         lines = ["setting        value                           found, and what follows"]
         for name, value, found, why in self.choices:
             reason = ": ".join(filter(None, (found, why)))
-            words = NOTHING.get(name, "none") if value is None else shown(value)
+            words = NOTHING.get(name, "none") if value is None else shown(name, value)
             columns = textwrap.wrap(words, 30), textwrap.wrap(reason, 55)
             for cells in itertools.zip_longest([name], *columns, fillvalue="") if reason else ():
                 lines.append("{:<15}{:<32}{}".format(*cells).rstrip())
         return "\n".join(lines)
 
 
-def shown(value):
+def shown(name, value):
     """A setting in a few characters."""
+    if name == "value_range":
+        return "{:g} to {:g}".format(*value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
     return rules.by(value) if isinstance(value, tuple | list) else f"{value}"
@@ -84,7 +86,8 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     part = "train" if "train" in pairs else "all"
     labels = labels_meant(report, many)
     images = {name: len(own) for name, own in pairs.items()}
-    found = found_in(pairs[part], images, labels, report.pixels[part])
+    value_range = dict(given).get("value_range") or report.value_range
+    found = found_in(pairs[part], images, labels, report.pixels[part], value_range)
     recipe = protocol.get(recipe_for(report, many))
     machine = rules.GPU if tf.config.list_physical_devices("GPU") else rules.CPU
     chosen, choices = {}, {}
@@ -95,6 +98,9 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
                 choice = rules.Choice(choice.setting, given[choice.setting], "", "as given")
             choices[choice.setting], chosen[choice.setting] = choice, choice.value
 
+    if value_range:
+        why = "black and white for all of them, and for those to predict"
+        take([rules.Choice("value_range", value_range, "images of more than 8 bits", why)])
     asked = {"image_size", "crop"} & set(given)
     take(rules.view_given(found, machine, given) if asked else rules.view(found, machine))
     if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size

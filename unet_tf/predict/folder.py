@@ -75,7 +75,7 @@ def to_folder(
         targets[path][0].parent.mkdir(parents=True, exist_ok=True)
         for target in targets[path][1:]:
             with atomically(target) as partial:
-                shown = Image.fromarray(overlaid(path, mask, card.labels))
+                shown = Image.fromarray(overlaid(path, mask, card))
                 shown.save(partial, quality=90, subsampling=0)  # a thin line keeps its colour
         notes = {STATE: states[path], AREAS: json.dumps(areas[path])}
         save(targets[path][0], mask, card.labels, notes)  # last: then all is there
@@ -140,10 +140,10 @@ def save(target, mask, labels, notes):
         Image.fromarray(mask * 255).save(partial, pnginfo=info)
 
 
-def overlaid(path, mask, labels):
+def overlaid(path, mask, card):
     """The image in a file with the outline of its mask, of many classes with their colours, uint8
     `(H, W, 3)`."""
-    image = data.read_image(path)
+    image, labels = data.read_image(path, card.value_range), card.labels
     from unet_tf import plot  # matplotlib: only for who asks
 
     if labels.binary:

@@ -42,15 +42,16 @@ def predict(
     yield from whole(predictions(model, paths, finish, card.image_size, card.resize, batch_size))
 
 
-def probabilities(model, paths, image_size="card", resize=None, batch_size=32):
+def probabilities(model, paths, image_size="card", resize=None, batch_size=32, value_range=None):
     """What the model says of each image, at the size it works at; parameters as in `predict`.
 
     Yields
     ------
     float32 array `(h, w)` in [0, 1], in the order of `paths`; `(h, w, C)` of a model of C channels.
     """
-    sizes = image_size, resize, batch_size
-    yield from whole(predictions(model, paths, lambda path, answer, size: answer, *sizes))
+    how = {"image_size": image_size, "resize": resize, "batch_size": batch_size}
+    how["value_range"] = value_range
+    yield from whole(predictions(model, paths, lambda path, answer, size: answer, **how))
 
 
 def whole(outcomes):
@@ -62,7 +63,14 @@ def whole(outcomes):
 
 
 def predictions(
-    model, paths, finish, image_size="card", resize=None, batch_size=32, done=frozenset()
+    model,
+    paths,
+    finish,
+    image_size="card",
+    resize=None,
+    batch_size=32,
+    done=frozenset(),
+    value_range=None,
 ):
     """Predict images and finish each, reading ahead and finishing in other threads.
 
@@ -74,7 +82,7 @@ def predictions(
     finish : callable
         `finish(path, answer, size)` with the model's float32 answer `(h, w)`, or `(h, w, C)` of a
         model of C channels, and the (height, width) of the file; runs in a thread.
-    image_size, resize : as in `unet_tf.predict.card_of`
+    image_size, resize, value_range : as in `unet_tf.predict.card_of`
         Images at their own size, "native", or a share of it, are predicted one at a time.
     batch_size : int
         Images the model gets at a time. Some four times as many are in memory.
@@ -92,7 +100,7 @@ def predictions(
     UserError
         When the model answers NaN; as `card_of`.
     """
-    card = card_of(model, image_size, resize)
+    card = card_of(model, image_size, resize, value_range=value_range)
     data.keep_freed_memory()
     paths, batch_size = listed(paths), batch_size if isinstance(card.image_size, tuple) else 1
     batches = [paths[n : n + batch_size] for n in range(0, len(paths), batch_size)]
@@ -100,7 +108,7 @@ def predictions(
 
     def read(path):
         try:
-            return data.read_resized(path, card.image_size, card.resize)
+            return data.read_resized(path, card.image_size, card.resize, card.value_range)
         except FileNotFoundError:
             return UserError(f"{path}: is not there any more, or a link to nothing")
         except UserError as error:

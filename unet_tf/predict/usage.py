@@ -15,7 +15,15 @@ def fixed_size(model):
     return shape[1:3] if fixed else None
 
 
-def card_of(model, image_size="card", resize=None, labels=None, threshold=None, card=None):
+def card_of(
+    model,
+    image_size="card",
+    resize=None,
+    labels=None,
+    threshold=None,
+    card=None,
+    value_range=None,
+):
     """The card by which a model is used.
 
     Parameters
@@ -28,6 +36,8 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
     resize, labels, threshold : optional
         Instead of the card's. Without a card "area", as in `unet_tf.pipeline.dataset`; one
         foreground, or numbered classes where a Keras model says that it has more channels; 0.5.
+    value_range : (low, high), optional
+        Instead of the card's, as in `unet_tf.data.to_rgb`.
     card : unet_tf.data.Card, optional
         The model's, where it is not `model.card`, as a `Predictor` has it.
 
@@ -53,6 +63,7 @@ def card_of(model, image_size="card", resize=None, labels=None, threshold=None, 
     numbered = Labels(tuple(map(str, range(channels))))
     card = card or Card(Labels.foreground() if channels == 1 else numbered, image_size)
     given = {"resize": resize, "labels": labels, "threshold": threshold}
+    given["value_range"] = value_range
     given = {name: value for name, value in given.items() if value is not None}
     card = dataclasses.replace(card, image_size=image_size, **given)
     if card.labels.channels != channels and hasattr(model, "output_shape"):

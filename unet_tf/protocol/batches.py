@@ -14,7 +14,7 @@ def batches_of(recipe, parts, seed, read):
     """
     size, batch_size = recipe.image_size, recipe.batch_size
     cache = pipeline.chosen_cache((parts.train, size), (parts.validation, size))
-    kept = {"cache": cache, "read": read}
+    kept = {"cache": cache, "read": read, "value_range": recipe.value_range}
     drawn = {"augment": recipe.augment, "seed": seed, **kept}
     kept["resize"] = recipe.resize
     if recipe.crop:

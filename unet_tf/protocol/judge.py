@@ -44,10 +44,12 @@ def judged(recipe, model, parts, identity, labels, read, to):
         scores, and one number a class, `iou_building` and so on; absent ones have none.
     """
     forward = predict.compiled(model)  # as the command line predicts, to the bit
-    sizes = recipe.image_size, recipe.resize, 1 if recipe.crop else recipe.batch_size
+    how = {"image_size": recipe.image_size, "resize": recipe.resize}
+    how |= {"batch_size": 1 if recipe.crop else recipe.batch_size}
+    how |= {"value_range": recipe.value_range}
 
     def answers(pairs):
-        return predict.probabilities(forward, [image for image, _ in pairs], *sizes)
+        return predict.probabilities(forward, [image for image, _ in pairs], **how)
 
     pairs = parts.test or parts.validation
     chosen = None
@@ -65,7 +67,9 @@ def judged(recipe, model, parts, identity, labels, read, to):
     report |= scores.baseline_of(parts.train, pairs, labels, recipe.image_size, read)
     if to is not None:
         title = f"{recipe.name}, {recipe.variant}, on {identity['data']} data"
-        pictures(Path(to), title, [pairs[number] for number in shown], shown, labels, report)
+        some = [pairs[number] for number in shown]
+        images = [data.read_image(image, recipe.value_range) for image, _ in some]
+        pictures(Path(to), title, some, images, shown, labels, report)
     return report
 
 
@@ -110,7 +114,7 @@ def decided(answers, pairs, labels, to, shown):
         yield answer, mask
 
 
-def pictures(to, title, pairs, masks, labels, report):
+def pictures(to, title, pairs, images, masks, labels, report):
     """`picture.png`, some images with their mask, prediction and errors; of many classes
     `confusion.png` and `classes.csv`, by which `predict` colours."""
     truths, masks = [labels.read(mask) for _, mask in pairs], list(masks.values())
@@ -118,7 +122,6 @@ def pictures(to, title, pairs, masks, labels, report):
     if labels.binary:
         three = zip(names, truths, masks, strict=True)
         names = [f"{name}: dice {scores.dice(truth, mask):.3f}" for name, truth, mask in three]
-    images = [data.read_image(image) for image, _ in pairs]
     figures = {"picture": plot.rows(images, truths, masks, labels, names)}
     whole = f"{len(pairs)} of {report['images']} images, evenly by name"
     figures["picture"].suptitle(f"{title}: {whole}", fontsize=9)

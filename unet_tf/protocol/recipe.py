@@ -107,6 +107,11 @@ CHECKS = (  # setting, what it has to fulfil, the same in words
         "a folder or pattern, in the data, of files that are black where nothing counts; or None",
     ),
     (
+        "value_range",
+        lambda value: value is None or data.known_range(value),
+        f"{data.RANGE}: black and white of images of more than 8 bits; or None",
+    ),
+    (
         "class_names",
         lambda value: value is None or known_names(value),
         "two names or more, by class id, all different and none called void; or None",
@@ -185,6 +190,7 @@ class Recipe:
     class_weights: str | tuple | None = None  # "inverse" and "median" are counted in training masks
     class_names: tuple | None = None  # for masks of ids without a class table
     region: str | None = None  # files of what counts (`unet_tf.data.reader`); None: all
+    value_range: tuple | None = None  # black and white of more than 8 bits (`unet_tf.data.to_rgb`)
 
     @property
     def classes(self):

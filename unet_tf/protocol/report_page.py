@@ -46,9 +46,9 @@ def write_page(to, result, pairs, labels):
     to, found = Path(to), result["scores"]
     parts = [heading(to, result), verdict_of(result), score_table(result)]
     parts += [curves_of(to, found, labels)]
-    parts.append(gallery("The worst images", found["worst"], pairs, to, labels))
+    parts.append(gallery("The worst images", found["worst"], pairs, to, labels, result))
     if found["images"] > len(found["worst"]):
-        parts.append(gallery("Images from the middle", found["median"], pairs, to, labels))
+        parts.append(gallery("Images from the middle", found["median"], pairs, to, labels, result))
     parts += [confusion_of(found, labels), plan_of(to), settings_of(result), next_of(to, result)]
     body = "\n".join(filter(None, parts))
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -127,14 +127,14 @@ def picture(file, kind, words):
     return f'<img src="data:image/{kind};base64,{text}" alt="{html.escape(words)}">'
 
 
-def gallery(title, cases, pairs, to, labels):
+def gallery(title, cases, pairs, to, labels, result):
     """Some images with what was found, missed and too much, or with the classes' outlines."""
     names, figures = data.names_of(image for image, _ in pairs), []
-    files = prediction_files(to, pairs)
+    files, value_range = prediction_files(to, pairs), result["settings"].get("value_range")
     by_name = dict(zip(names, zip(pairs, files, strict=True), strict=True))
     for case in cases:
         (image, mask), said_in = by_name[case["image"]]
-        pixels, truth = data.read_image(image), labels.read(mask)
+        pixels, truth = data.read_image(image, value_range), labels.read(mask)
         said = np.asarray(Image.open(said_in))
         if labels.binary:
             seen = plot.compared(pixels, truth == 1, said > 0)

@@ -53,7 +53,7 @@ def trained(recipe, parts, identity, labels, read, strategy, tracker, folder, re
             "metrics": [network.metric_for(labels.channels, void=recipe.region is not None)],
             "settings": settings_to_resume(identity),
             "callbacks": [begun, *([tracker] if tracker else [])],
-            "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on),
+            "card": data.Card(labels, whole, recipe.resize, 0.5, trained_on, recipe.value_range),
         }
         if options["verbose"] == 2:  # a line an epoch
             options["verbose"] = 0

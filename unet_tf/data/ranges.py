@@ -1,0 +1,103 @@
+"""Numbers of more than 8 bits, whole or float, brought to the 8 bits that a model is fed."""
+
+import numpy as np
+from PIL import Image
+
+from unet_tf.data.headers import Unreadable
+
+RANGE = "(low, high), two numbers, the first of them smaller"
+
+
+def known_range(value):
+    """Is it such a range?"""
+    low, high = value
+    return -np.inf < low < high < np.inf
+
+
+def is_deep(image):
+    """Has a Pillow image numbers of more than 8 bits?"""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def to_rgb(image, path="this image", value_range=None):
+    """The pixels of a Pillow image as uint8 `(H, W, 3)`.
+
+    Parameters
+    ----------
+    image : decoded Pillow image
+    path : of its file, for errors
+    value_range : (low, high), optional
+        The numbers that become black and white where there are more than 8 bits; what is beyond
+        becomes black or white, too. None: 16-bit grey is divided by 257, and floats in [0, 1] are
+        multiplied by 255.
+
+    Raises
+    ------
+    Unreadable
+        Numbers that no file of 16 bits or from 0 to 1 has, and no `value_range`; an image that is
+        mostly above it, or nowhere: so read it would show nothing. Names the file.
+    """
+    if is_deep(image):
+        image = Image.fromarray(
+            in_8_bits(np.asarray(image), span_of(image, path), value_range, path)
+        )
+    return np.asarray(image.convert("RGB"))
+
+
+def span_of(image, path):
+    """(least number, largest number, are they whole?) of a deep image."""
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite((low, high)).all():
+        raise Unreadable(path, "it holds numbers that are none (NaN, or infinite)")
+    return low, high, image.mode != "F"
+
+
+def plain(span):
+    """Are these numbers of an image of 16 bits, or from 0 to 1, which say by themselves what is
+    white?"""
+    low, high, whole = span
+    if not whole:
+        return 0 <= low <= high <= 1
+    return 0 <= low <= high <= 65535 and (high >= 2**14 or high == 0)
+
+
+def range_of(spans):
+    """The (low, high) that all images of a data set are read by; None where each is `plain`.
+
+    Whole numbers from 0 on take the fewest bits that hold them all, others what there is.
+    """
+    spans = list(spans)
+    if all(map(plain, spans)):
+        return None
+    lows, highs, whole = zip(*spans, strict=True)
+    low, high = min(lows), max(highs)
+    if all(whole) and low >= 0:
+        return 0, 2 ** max(8, int(high).bit_length()) - 1
+    return low, high if high > low else low + 1
+
+
+def in_8_bits(values, span, value_range, path):
+    """Numbers `(H, W)` of this span as uint8."""
+    low, high, whole = span
+    if value_range is None:
+        if plain(span):
+            return (values.astype("int32") // 257 if whole else np.round(255 * values)).astype(
+                "uint8"
+            )
+        raise Unreadable(
+            path,
+            f"its numbers go from {low:g} to {high:g}, neither 8 nor 16 bits nor from 0 to 1",
+            "All images want one range: `train` finds it and keeps it in the model, --set "
+            "value_range=LOW,HIGH names it. For a model without one convert them to 8 bits",
+        )
+    black, white = value_range
+    if np.mean(values > white) > 0.5 or high <= black:
+        raise Unreadable(
+            path,
+            f"its numbers go from {low:g} to {high:g}, mostly beyond the range that is read, "
+            f"{black:g} to {white:g}",
+            "Bring it to that range, or train with one that holds both: --set value_range=LOW,HIGH",
+        )
+    share = (np.clip(values, black, white).astype("float32") - black) / (white - black)
+    return np.round(255 * share).astype("uint8")
