@@ -28,6 +28,7 @@ CARVANA_IMAGES = 5088  # of the whole training set
 LATER = {
     "schedule": "constant",
     "region": None,
+    "value_range": None,
     "crop": None,
     "crops": 1,
     "class_weights": None,
