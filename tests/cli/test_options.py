@@ -3,7 +3,7 @@
 import pytest
 
 from unet_tf import network, protocol
-from unet_tf.cli import commands, options, train
+from unet_tf.cli import chosen, commands, options
 from unet_tf.protocol import published as protocol_published
 
 
@@ -11,7 +11,7 @@ def test_settings_of_the_command_line():
     command = "train --recipe guide_unet --quick --epochs 3 --set epsilon=1e-3 filters=4,8 "
     command += "loss=dice_loss augment.rotation=0.05 augment.shift=0.1 images=20 resize=nearest"
     arguments = options.parser().parse_args(command.split())
-    recipe = train.adjusted(protocol.quick(protocol.GUIDE), arguments)
+    recipe = chosen.adjusted(protocol.quick(protocol.GUIDE), arguments)
     assert recipe == protocol_published.dataclasses.replace(
         protocol.quick(protocol.GUIDE),
         epochs=3,
@@ -27,7 +27,7 @@ def test_settings_of_the_command_line():
 def test_settings_are_given_once_each():
     def adjusted(words):
         arguments = options.parser().parse_args(["train", *words.split()])
-        return train.adjusted(protocol.GUIDE, arguments)
+        return chosen.adjusted(protocol.GUIDE, arguments)
 
     both = adjusted("--set epsilon=1e-3 --set patience=3 augment.scale=0.1 augment.shift=0.1")
     assert (both.epsilon, both.patience) == (1e-3, 3)
@@ -58,7 +58,7 @@ def test_settings_are_given_once_each():
 def test_settings_that_make_no_sense_are_refused(setting, reason):
     arguments = options.parser().parse_args(["train", "--set", setting])
     with pytest.raises(ValueError) as error:
-        train.adjusted(protocol.GUIDE, arguments)
+        chosen.adjusted(protocol.GUIDE, arguments)
     assert reason in str(error.value)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import data, doctor, predict, rendered
+from unet_tf import data, doctor, plan, predict, protocol, rendered
 from unet_tf.cli import commands
+from unet_tf.plan import planning, rules
 
 
 def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
@@ -62,6 +63,38 @@ def test_a_broken_image_is_named_without_a_traceback(folder, capsys):
     assert error.startswith("error: ")
     assert path.name in error
     assert "Replace the file" in error
+
+
+@pytest.mark.parametrize("text", ["0-4095", "1,2,3", "9,9", "7"])
+def test_a_range_that_is_none(folder, capsys, text):
+    assert commands.main(f"train --data {folder} --set value_range={text}".split()) == 1
+    assert "value_range is" in capsys.readouterr().err
+
+
+def test_a_plan_s_range_is_that_of_the_images_or_named(folder, capsys, monkeypatch):
+    """A plan of 8 bits takes the range that is found; one of another range is refused."""
+    monkeypatch.setattr(planning, "timed", lambda *_: (1.0, 0.1))
+    made = plan.plan(doctor.check(folder), 1)
+    for path in folder.glob("images/*"):
+        pixels = np.asarray(Image.open(path).convert("L"))
+        Image.fromarray(pixels.astype("uint16") * 16).save(path)
+    Path("eight.json").write_text(json.dumps(made.record()))
+    choice = rules.Choice("value_range", (0, 65535), "", "")
+    record = made._replace(choices=[*made.choices, choice]).record()
+    Path("sixteen.json").write_text(json.dumps(record))
+    ranges = []
+    monkeypatch.setattr(
+        protocol, "run", lambda recipe, *_, **how: ranges.append(recipe.value_range)
+    )
+    monkeypatch.setattr("unet_tf.cli.train.print_scores", lambda *_: None)
+    command = f"train --data {folder} --to run --plan"
+    assert commands.main([*command.split(), "eight.json"]) == 0
+    assert commands.main([*command.split(), "sixteen.json"]) == 1
+    said = "the plan reads numbers from 0 to 65535, these images want 0 to 4095"
+    assert said in capsys.readouterr().err
+    named = ["sixteen.json", "--set", "value_range=0,9000"]
+    assert commands.main([*command.split(), *named]) == 0
+    assert ranges == [(0, 4095), (0, 9000)]
 
 
 @pytest.mark.slow

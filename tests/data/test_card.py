@@ -54,6 +54,9 @@ def test_sizes(size):
         ({"image_size": (8, 8, 3)}, "image_size is"),
         ({"resize": "bicubic"}, 'resize is "area" or "nearest"'),
         ({"threshold": 50}, "threshold is a number from 0 to 1"),
+        ({"value_range": 5}, "value_range is 5"),
+        ({"value_range": (1, 2, 3)}, "value_range is"),
+        ({"value_range": "0-4095"}, "value_range is"),
         ({"value_range": (9, 9)}, r"value_range is \(9, 9\), but has to be \(low, high\)"),
     ],
 )

@@ -50,6 +50,20 @@ def test_a_float_that_is_no_number_is_named(tmp_path):
     floats[1][3, 4] = np.nan
     (found,) = unreadable(folder_of(tmp_path / "mine", floats))
     assert found.cases == ["images/1.tif: it holds numbers that are none (NaN, or infinite)"]
+    assert found.remedy.startswith("put a number in their place")
+
+
+def test_one_speck_that_widens_the_range_of_all_is_warned_of(tmp_path):
+    images = [ramp(3000) for _ in range(4)]
+    images[2][0, 0] = 65535
+    report = doctor.check(folder_of(tmp_path / "mine", images))
+    (found,) = [one for one in report.findings if "fewer than 16 of 256 levels" in one.what]
+    assert report.value_range == (0, 65535) and found.level == "warning"
+    assert found.cases == ["images/0.tif", "images/1.tif", "images/3.tif"]
+    Image.fromarray(np.zeros((9, 9), "uint8")).save(tmp_path / "mine/masks/2.png")
+    report = doctor.check(tmp_path / "mine")  # what is left out has no say
+    assert report.value_range == (0, 4095)
+    assert not [one for one in report.findings if "levels" in one.what and "0.tif" in one.cases]
 
 
 def test_each_kind_has_its_own_remedy(tmp_path):

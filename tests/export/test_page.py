@@ -48,16 +48,17 @@ def require():
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module", params=["binary", "classes"])
+@pytest.fixture(scope="module", params=[("binary", "dynamic"), ("classes", None)])
 def shown(request, tmp_path_factory):
     """A model, and its page in a browser."""
     if browser.CHROMIUM is None:
         pytest.skip("no Chromium")
     require()
     keras.config.set_dtype_policy("float32")
-    model = by_brightness(Labels.foreground("car") if request.param == "binary" else PARTS)
+    task, quantize = request.param
+    model = by_brightness(Labels.foreground("car") if task == "binary" else PARTS)
     place = tmp_path_factory.mktemp("page")
-    export.write_page(model, place / "page", "brightness")
+    export.write_page(model, place / "page", "brightness", quantize)
     with export.server(place / "page", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}/"
@@ -246,8 +247,9 @@ def test_a_page_that_was_interrupted_is_written_again(monkeypatch, tmp_path):
         export.write_page(by_brightness(PARTS), tmp_path)
 
 
-def test_a_browser_that_waits_for_the_page_gets_it(monkeypatch, tmp_path):
-    """As one in the terminal does: `webbrowser.open` returns when it is closed."""
+def test_a_browser_that_waits_for_the_page_gets_it(monkeypatch, tmp_path, capsys):
+    """As one in the terminal does: `webbrowser.open` returns when it is closed. A model that is too
+    large for some hosts is said."""
     started, server = [], export.server
 
     def starts(*arguments):
@@ -260,13 +262,21 @@ def test_a_browser_that_waits_for_the_page_gets_it(monkeypatch, tmp_path):
         started[0].shutdown()
 
     monkeypatch.setattr(export, "server", starts)
-    monkeypatch.setattr(
-        export, "write_page", lambda *_: (tmp_path / "index.html").write_text("page")
-    )
+
+    def written(model, folder, name, quantize):
+        (folder / "index.html").write_text("page")
+        with open(folder / "model.onnx", "wb") as file:
+            file.truncate(138_200_000)
+
+    monkeypatch.setattr(export, "write_page", written)
     monkeypatch.setattr("unet_tf.cli.export.loaded", lambda _: by_brightness(PARTS))
     monkeypatch.setattr("webbrowser.open", opened)
     assert (
         commands.main(["demo", "a.keras", "--folder", str(tmp_path), "--port", "0", "--open"]) == 0
+    )
+    assert (
+        "model.onnx has 138 MB, and GitHub takes no file of more than 100"
+        in capsys.readouterr().out
     )
 
 

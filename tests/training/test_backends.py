@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -107,3 +108,40 @@ def test_what_jax_does_by_itself_is_not_to_be_asked_for():
     assert training.chosen_xla(None, 1)
     with pytest.raises(UserError, match="JAX compiles every training by XLA"):
         training.chosen_xla(None, 1, asked=False)
+
+
+def started(folder, place, **more):
+    """A training by the command line, in a place of its own."""
+    place.mkdir()
+    environment = {**os.environ, "JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo", **more}
+    options = f"--recipe guide_unet --quick --data {folder} --image-size 24x36 --epochs 2 --to run"
+    options += " --batch-size 4 --precision float32 --set filters=4,8"
+    command = [sys.executable, "-m", "unet_tf", "train", *options.split()]
+    with open(place / "out.txt", "w") as out:
+        return subprocess.Popen(command, cwd=place, env=environment, stdout=out, stderr=out)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_and_the_first_writes(folder, tmp_path):
+    """As on two machines, here on the loopback: to the same losses, weights and scores."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    names = {"JOB_ADDRESSES": address, "NUM_PROCESSES": "2"}
+    jobs = [started(folder, tmp_path / "one")]
+    for number in range(2):
+        more = {**names, "PROCESS_ID": str(number)}
+        more = {f"KERAS_DISTRIBUTION_{name}": value for name, value in more.items()}
+        jobs.append(started(folder, tmp_path / f"two{number}", **more))
+    assert [job.wait(600) for job in jobs] == [0, 0, 0], (tmp_path / "two0/out.txt").read_text()
+    assert [path.name for path in (tmp_path / "two1").iterdir()] == ["out.txt"]
+    assert "of 2 processes" in (tmp_path / "two0/out.txt").read_text()
+    one, two = (tmp_path / name / "run" for name in ("one", "two0"))
+    tables = [np.loadtxt(run / "log.csv", delimiter=",", skiprows=1) for run in (one, two)]
+    np.testing.assert_allclose(*tables, rtol=1e-4, atol=1e-5)
+    states = [np.load(run / "state.npz") for run in (one, two)]
+    for name in states[0].files:
+        if name != "state":
+            np.testing.assert_allclose(*(state[name] for state in states), rtol=1e-3, atol=1e-5)
+    dices = [json.loads((run / "result.json").read_text())["scores"]["dice"] for run in (one, two)]
+    assert dices[0] == pytest.approx(dices[1], abs=0.01)

@@ -63,7 +63,7 @@ def test_a_shorter_batch_is_not_compiled(monkeypatch):
 def test_when_it_pays(monkeypatch, capsys):
     model = network.simple_fcn((8, 8, 3), filters=(4,))
     assert not chosen_xla(model, 10**6)  # no GPU
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU"])
+    monkeypatch.setattr(xla, "gpus", lambda: [("Some GPU", (8, 0))])
     assert [chosen_xla(model, steps) for steps in (xla.PAYS - 1, xla.PAYS)] == [False, True]
     assert not chosen_xla(model, 10**6, several=True)
     assert "XLA: off, for 1000000 steps at most" in capsys.readouterr().out

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from unet_tf.files import UserError, write_json
 
+LARGE = 100  # MB of a file, the most that GitHub takes
+
 
 def run_export(arguments):
     from unet_tf import export
@@ -27,18 +29,23 @@ def run_export(arguments):
     for path, how in targets:
         export.export(model, path, how, images)
         print(f"Written to {path}", flush=True)
-    if model.card.value_range:
-        black, white = model.card.value_range
-        print(
-            "It takes 8 bits, where this model was trained on more: bring images to 8 as training "
-            f"did, {black:g} to 0 and {white:g} to 255"
-        )
+    say_range(model)
     if arguments.check:
         rows = export.check(model, [path for path, _ in targets], pairs)
         rows[0] |= {"bytes": Path(arguments.model).stat().st_size}
         print(f"\n{len(pairs)} images of {arguments.check}:\n\n{export.table(rows)}")
         if arguments.json:
             write_json(arguments.json, {"model": arguments.model, "rows": rows})
+
+
+def say_range(model):
+    """What to do with images of more than 8 bits, where the model was trained on such."""
+    if model.card.value_range:
+        black, white = model.card.value_range
+        print(
+            "It takes 8 bits, where this model was trained on more: bring images to 8 as training "
+            f"did, {black:.10g} to 0 and {white:.10g} to 255"
+        )
 
 
 def targets_of(arguments, quantizable):
@@ -63,8 +70,15 @@ def run_demo(arguments):
     served = export.server(folder, port)  # before the export: the port may be taken
     with served:
         name = model.card.trained_on.get("recipe") or Path(arguments.model).stem
-        export.write_page(model, folder, name)
+        export.write_page(model, folder, name, arguments.quantize)
         print(f"Written to {folder}: all of it can be put on any static host")
+        say_range(model)
+        size = (folder / "model.onnx").stat().st_size / 1e6
+        if size > LARGE:
+            print(
+                f"Its model.onnx has {size:.0f} MB, and GitHub takes no file of more than {LARGE}: "
+                "--quantize float16 halves it, dynamic quarters it"
+            )
         if arguments.no_server:
             return
         address = f"http://127.0.0.1:{served.server_address[1]}/"

@@ -162,6 +162,8 @@ def add_demo(commands):
     command.add_argument("--port", type=whole(0), default=8000, help="0: a free one (8000)")
     flag(command, "--open", "open the page in the browser")
     flag(command, "--no-server", "write the folder, and end")
+    words = "a smaller file, weights in 16 or 8 bits: half or a quarter of the bytes"
+    command.add_argument("--quantize", choices=("float16", "dynamic"), help=words)
     card_options(command)
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from unet_tf.cli.train import adjusted, how_to_train
+from unet_tf.cli.chosen import adjusted
+from unet_tf.cli.train import how_to_train
 from unet_tf.files import UserError
 
 

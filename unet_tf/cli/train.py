@@ -1,39 +1,14 @@
 """The command `train`."""
 
-import dataclasses
 import itertools
 import sys
 from pathlib import Path
 
+from unet_tf.cli.chosen import in_range, planned, recipe_of, stopped_in, taken
 from unet_tf.cli.printed import print_scores
 from unet_tf.cli.settings import settings
 from unet_tf.cli.types import patterns_of
 from unet_tf.files import UserError
-
-
-def adjusted(recipe, arguments):
-    """The recipe with the settings that the command line names."""
-    from unet_tf import protocol
-
-    return protocol.changed(recipe, **asked_of(recipe, arguments))
-
-
-def asked_of(recipe, arguments):
-    """The settings of a recipe that the command line names."""
-    from unet_tf import protocol
-
-    names = {field.name for field in dataclasses.fields(recipe)} - {"data", "task"}
-    asked = {name: value for name, value in vars(arguments).items() if name in names}
-    for name, value in arguments.set:
-        if name in asked:
-            raise UserError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
-        if name.startswith("augment."):
-            before = asked.get("augment", recipe.augment)
-            amounts = before if isinstance(before, dict) else {}
-            name, value = "augment", {**amounts, name.removeprefix("augment."): value}
-        named_loss = name == "loss" and isinstance(value, str)
-        asked[name] = protocol.LOSSES.get(value, value) if named_loss else value
-    return asked
 
 
 def verbosity():
@@ -56,30 +31,6 @@ def checked(arguments, folder):
         hint = "" if arguments.leave_out else "; or leave out what is no whole pair, by --leave-out"
         raise UserError(f"{folder}: mend what is named above, then run this again{hint}")
     return report
-
-
-def planned(report, arguments, to):
-    """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
-    and kept in the run's folder. Gives the recipe that it makes, and the epochs between writes."""
-    from unet_tf import plan, protocol
-    from unet_tf.files import write_json
-
-    own = Path(to) / "plan.json"
-    own.parent.mkdir(parents=True, exist_ok=True)  # before the time that planning takes
-    given = own if arguments.resume and own.exists() else arguments.plan
-    if given:
-        made = plan.read(given)
-    else:
-        many = hasattr(arguments, "class_names")
-        named = asked_of(protocol.get(plan.recipe_for(report, many)), arguments)
-        minutes = arguments.minutes or (3 if arguments.quick else plan.MINUTES)
-        minutes /= arguments.folds or 1
-        print("Planning: some images are looked at, some steps timed here\n", flush=True)
-        made = plan.plan(report, minutes, named, arguments.precision, many)
-    print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
-    recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
-    write_json(own, made.record())
-    return recipe, made.save_every
 
 
 def announced(recipe, to):
@@ -106,28 +57,6 @@ def folder_of(arguments, variant):
     return Path("runs") / Path(arguments.data).resolve().name if arguments.data else None
 
 
-def stopped_in(arguments, to):
-    """What the state of the run that is to go on says of it; empty where there is none."""
-    from unet_tf import training
-
-    there = arguments.resume and to and (to / "state.npz").exists()
-    return training.state_in(to)[0]["settings"] if there else {}
-
-
-def recipe_of(names, variant, arguments):
-    """The first of these recipes that takes the settings of the command line, small if asked for;
-    ValueError when none does."""
-    from unet_tf import protocol
-
-    errors = []
-    for recipe in (protocol.get(name, variant) for name in names):
-        try:
-            return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
-        except UserError as error:
-            errors.append(error)
-    raise errors[0]
-
-
 def refuse_run_in(to, arguments):
     """A UserError where the folder holds a run that is neither to go on nor to be replaced."""
     there = [file for file in ("result.json", "state.npz", "folds.json") if (to / file).exists()]
@@ -139,7 +68,7 @@ def refuse_run_in(to, arguments):
 
 
 def run_train(arguments):
-    from unet_tf import data, plan, protocol
+    from unet_tf import data, network, protocol
 
     variant = "as written" if arguments.as_written else "corrected"
     if arguments.settings:
@@ -148,7 +77,6 @@ def run_train(arguments):
     to = folder_of(arguments, variant)
     kept = stopped_in(arguments, to)
     named = arguments.recipe or arguments.as_written
-    named_classes = hasattr(arguments, "class_names")
     plans = not named and (not kept or (to / "plan.json").exists())
     name = arguments.recipe or kept.get("recipe")
     if not arguments.recipe and not arguments.as_written:
@@ -168,19 +96,14 @@ def run_train(arguments):
         report = checked(arguments, folder)
     recipe, between = None, 1
     if not plans:
-        recipe = recipe_of([name or plan.recipe_for(report, named_classes)], variant, arguments)
-        many = report.classes.names if report and report.classes else ()
-        if not recipe.classes and len(many) > 2:
-            raise UserError(
-                f"these masks hold {len(many)} classes, and {recipe.name} is for black and white "
-                "ones: leave --recipe out, or take multiclass_unet"
-            )
-        found = report.value_range if report else kept.get("settings", {}).get("value_range")
-        recipe = protocol.changed(recipe, value_range=recipe.value_range or found)
+        recipe = taken(name, variant, report, arguments)
     to = to or Path("runs") / folder.name
     refuse_run_in(to, arguments)
+    if network.processes()[0] > 1 and (arguments.folds or (plans and not arguments.plan)):
+        raise UserError("several processes train by one plan: --plan plan.json or --recipe, alone")
     if recipe is None:
         recipe, between = planned(report, arguments, to)
+    recipe = in_range(recipe, report, kept, arguments)
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
     how |= how_to_train(arguments)
@@ -189,7 +112,8 @@ def run_train(arguments):
         return run_folds(recipe, folder, report, to, arguments, how)
     how |= {"pairs": report.whole_pairs() if arguments.leave_out or patterns else None}
     result = protocol.run(recipe, folder, arguments.seed, to, **how)
-    print_scores(recipe, result, to)
+    if network.processes()[1] == 0:
+        print_scores(recipe, result, to)
 
 
 def run_folds(recipe, folder, report, to, arguments, how):

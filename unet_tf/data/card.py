@@ -49,9 +49,9 @@ class Card:
         if self.resize not in ("area", "nearest"):
             raise UserError(f'resize is "area" or "nearest", not {self.resize!r}')
         if self.value_range is not None:
-            object.__setattr__(self, "value_range", tuple(self.value_range))
             if not known_range(self.value_range):
                 raise UserError(f"value_range is {self.value_range!r}, but has to be {RANGE}")
+            object.__setattr__(self, "value_range", tuple(self.value_range))
         if not 0 <= self.threshold <= 1:
             raise UserError(f"threshold is a number from 0 to 1, not {self.threshold!r}")
 

@@ -26,7 +26,7 @@ from unet_tf.data.headers import (
     require_one,
     upright_size,
 )
-from unet_tf.data.ranges import to_rgb
+from unet_tf.data.ranges import DEEP_COLOURS, to_rgb
 from unet_tf.files import UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp"}
@@ -89,6 +89,7 @@ def open_image(path, at_least=None):
         image = Image.open(path if isinstance(path, str | os.PathLike) else path.open("rb"))
         require_one(image, Path(str(path)))
         turn, size = orientation_of(image), upright_size(image)
+        deep = ";16" in f"{image.tile}"  # what Pillow decodes colours from
         if turn > 4:
             image.filename = ""  # else Pillow maps a TIFF's rows at the width that it turns them to
         if at_least is not None:
@@ -100,7 +101,7 @@ def open_image(path, at_least=None):
         raise
     except UNDECODABLE as error:
         raise Unreadable(path, f"cannot be decoded ({error})", REPLACE) from None
-    image.info |= {"size": size, "orientation": turn}
+    image.info |= {"size": size, "orientation": turn, **({DEEP_COLOURS: True} if deep else {})}
     return image
 
 

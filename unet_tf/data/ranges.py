@@ -6,12 +6,21 @@ from PIL import Image
 from unet_tf.data.headers import Unreadable
 
 RANGE = "(low, high), two numbers, the first of them smaller"
+DEEP_COLOURS = "16 bits a colour"  # a note on an image whose upper bytes alone Pillow gives
+ONE_RANGE = (
+    "All images want one range: `train` finds it and keeps it in the model, --set "
+    "value_range=LOW,HIGH names it. For a model without one convert them to 8 bits"
+)
 
 
 def known_range(value):
     """Is it such a range?"""
-    low, high = value
-    return -np.inf < low < high < np.inf
+    two = isinstance(value, tuple | list) and len(value) == 2
+    return (
+        two
+        and all(isinstance(end, int | float) for end in value)
+        and (-np.inf < value[0] < value[1] < np.inf)
+    )
 
 
 def is_deep(image):
@@ -27,21 +36,28 @@ def to_rgb(image, path="this image", value_range=None):
     image : decoded Pillow image
     path : of its file, for errors
     value_range : (low, high), optional
-        The numbers that become black and white where there are more than 8 bits; what is beyond
-        becomes black or white, too. None: 16-bit grey is divided by 257, and floats in [0, 1] are
-        multiplied by 255.
+        The numbers of grey that become black and white where there are more than 8 bits; what is
+        beyond becomes black or white, too. None: 16-bit grey is divided by 257, and floats in
+        [0, 1] are multiplied by 255. Colours of 16 bits are divided by 256.
 
     Raises
     ------
     Unreadable
         Numbers that no file of 16 bits or from 0 to 1 has, and no `value_range`; an image that is
-        mostly above it, or nowhere: so read it would show nothing. Names the file.
+        mostly above it, or nowhere in it: so read it would show nothing. Names the file.
     """
     if is_deep(image):
-        image = Image.fromarray(
-            in_8_bits(np.asarray(image), span_of(image, path), value_range, path)
+        span = span_of(image, path)
+        image = Image.fromarray(in_8_bits(np.asarray(image), span, value_range, path))
+    pixels = np.asarray(image.convert("RGB"))
+    if DEEP_COLOURS in image.info and 0 < pixels.max() < 64:
+        raise Unreadable(
+            path,
+            f"its colours have 16 bits and end below {256 * (int(pixels.max()) + 1)}",
+            "Bring all images to one range, for instance those of 12 bits by ImageMagick: magick "
+            "in.tif -evaluate multiply 16 -depth 8 out.png; the same for those to predict",
         )
-    return np.asarray(image.convert("RGB"))
+    return pixels
 
 
 def span_of(image, path):
@@ -49,7 +65,11 @@ def span_of(image, path):
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite((low, high)).all():
-        raise Unreadable(path, "it holds numbers that are none (NaN, or infinite)")
+        raise Unreadable(
+            path,
+            "it holds numbers that are none (NaN, or infinite)",
+            "Put a number in their place, the same in all images",
+        )
     return low, high, image.mode != "F"
 
 
@@ -80,24 +100,19 @@ def range_of(spans):
 def in_8_bits(values, span, value_range, path):
     """Numbers `(H, W)` of this span as uint8."""
     low, high, whole = span
+    has = f"its numbers go from {low:.10g} to {high:.10g}"
+    if value_range is None and not plain(span):
+        raise Unreadable(path, f"{has}, neither 8 nor 16 bits nor from 0 to 1", ONE_RANGE)
     if value_range is None:
-        if plain(span):
-            return (values.astype("int32") // 257 if whole else np.round(255 * values)).astype(
-                "uint8"
-            )
-        raise Unreadable(
-            path,
-            f"its numbers go from {low:g} to {high:g}, neither 8 nor 16 bits nor from 0 to 1",
-            "All images want one range: `train` finds it and keeps it in the model, --set "
-            "value_range=LOW,HIGH names it. For a model without one convert them to 8 bits",
-        )
+        return (values.astype("int32") // 257 if whole else np.round(255 * values)).astype("uint8")
     black, white = value_range
-    if np.mean(values > white) > 0.5 or high <= black:
+    shares = not whole and high <= 1 and white >= 255  # of 1, where others are counts
+    if shares or high < black or np.mean(values > white) > 0.5:
         raise Unreadable(
             path,
-            f"its numbers go from {low:g} to {high:g}, mostly beyond the range that is read, "
-            f"{black:g} to {white:g}",
+            f"{has}, mostly beyond the range that is read, {black:.10g} to {white:.10g}",
             "Bring it to that range, or train with one that holds both: --set value_range=LOW,HIGH",
         )
-    share = (np.clip(values, black, white).astype("float32") - black) / (white - black)
+    exact = "float32" if values.dtype.itemsize == 2 else "float64"
+    share = (np.clip(values, black, white).astype(exact) - black) / (white - black)
     return np.round(255 * share).astype("uint8")

@@ -105,7 +105,7 @@ def of_mask(path, labels):
     """(truth, causes): the mask as ids, None where it cannot be had, and what its file shows."""
     if path is None:
         return None, []
-    values, shown = values_of(path), data.read_image(path)
+    values, shown = values_of(path), data.read_image(path, (0, 65535))
     counted = values != VOID  # white, but it marks where nothing is
     if labels.binary or values.ndim == 3:
         counted = np.ones(shown.shape[:2], bool)

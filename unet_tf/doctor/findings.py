@@ -12,6 +12,7 @@ from unet_tf.files import UserError
 
 LEVELS = ("error", "warning", "note")
 FEW = 20  # pairs: with fewer the score is a matter of luck
+LEVELS_LEFT = 16  # of 256: fewer show nearly nothing
 DARK = 10  # mean brightness, 0 to 255
 READ = f"only {', '.join(sorted(data.SUFFIXES))} are read"
 NAMES = "both need one name but for the ending, such as car7.jpg with car7.png or car7_mask.png"
@@ -130,10 +131,14 @@ def of_images(facts):
     yield Finding("note", "images very dark or of one colour", dark, remedy)
     remedy = "they are read as 8: 65535, or 1, is white"
     if found := value_range_of(facts):
-        remedy = "they are read as 8: {:g} is black and {:g} white, which `train` keeps with the "
-        remedy = remedy.format(*found) + "model; others by --set value_range=LOW,HIGH"
+        remedy = "they are read as 8: {:.10g} is black and {:.10g} white, which `train` keeps with "
+        remedy = remedy.format(*found) + "the model; others by --set value_range=LOW,HIGH"
     deep = those(lambda photo: photo.span)
     yield Finding("note", "images of more than 8 bits", deep, remedy)
+    flat = those(lambda photo: photo.span and levels_of(photo, found) < LEVELS_LEFT)
+    what = f"images that have fewer than {LEVELS_LEFT} of 256 levels of grey, as they are read"
+    remedy = "where one image of other numbers widens the range of all, leave it out, or name the "
+    yield Finding("warning", what, flat, remedy + "range by --set value_range=LOW,HIGH")
     yield Finding("note", "images with alpha", those(lambda photo: photo.alpha), "it is dropped")
     sizes = Counter(fact.photo.size for fact in seen)
     usual = max(sizes, key=sizes.get, default=None)
@@ -149,7 +154,19 @@ def of_images(facts):
 def value_range_of(facts):
     """The (low, high) that these images are read by (`unet_tf.data.range_of`): of all together, for
     by its own numbers a dark image would be made as light as the others."""
-    return data.range_of(fact.photo.span for fact in facts if fact.photo and fact.photo.span)
+    return data.range_of(photo.span for photo in of_pairs(facts) if photo.span)
+
+
+def of_pairs(facts):
+    """The images of whole pairs."""
+    return [f.photo for f in facts if f.photo and f.mask and f.photo.size == f.mask.size]
+
+
+def levels_of(photo, value_range):
+    """How many of the 256 levels lie between the darkest and the brightest of a deep image."""
+    low, high, whole = photo.span
+    black, white = value_range or (0, 65535 if whole else 1)
+    return 255 * (min(high, white) - max(low, black)) / (white - black)
 
 
 def of_groups(facts):

@@ -33,7 +33,7 @@ HEADERS = {
 }
 
 
-def write_page(model, folder, name="model"):
+def write_page(model, folder, name="model", quantize=None):
     """Write the page of a model: all that its folder wants to be served.
 
     Parameters
@@ -42,6 +42,8 @@ def write_page(model, folder, name="model"):
     folder : path
         Made if it is missing; an earlier page there is replaced.
     name : str, what the page calls the model
+    quantize : "float16" or "dynamic", optional
+        The model in half or a quarter of the bytes, as in `export`.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def write_page(model, folder, name="model"):
     package = packaged()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").unlink(missing_ok=True)  # the last to come: then all is there
-    export(model, folder / "model.onnx")
+    export(model, folder / "model.onnx", quantize)
     palette = data.palette_of(model.card.labels)[: len(model.card.labels.names)].tolist()
     write_json(folder / "card.json", described(model.card) | {"name": name, "palette": palette})
     with tarfile.open(package) as archive:

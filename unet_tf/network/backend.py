@@ -1,6 +1,7 @@
 """Which backend Keras runs on: TensorFlow, or JAX, to which tf.data feeds."""
 
 import contextlib
+import os
 import warnings
 
 import keras
@@ -25,6 +26,18 @@ def leave_gpus_to_jax():
 
 if JAX:
     leave_gpus_to_jax()
+    if os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES"):  # before JAX does anything else
+        keras.distribution.initialize()
+
+
+def processes():
+    """How many processes train together, by Keras's KERAS_DISTRIBUTION_..., and which of them this
+    is, from 0: (1, 0) but on JAX."""
+    if not JAX:
+        return 1, 0
+    import jax
+
+    return jax.process_count(), jax.process_index()
 
 
 def of_jax():

@@ -6,9 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-import tensorflow as tf
-
-from unet_tf import protocol
+from unet_tf import network, protocol
 from unet_tf.data import Labels
 from unet_tf.files import UserError
 from unet_tf.plan import rules
@@ -58,7 +56,7 @@ class Plan(NamedTuple):
 def shown(name, value):
     """A setting in a few characters."""
     if name == "value_range":
-        return "{:g} to {:g}".format(*value)
+        return "{:.10g} to {:.10g}".format(*value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
     return rules.by(value) if isinstance(value, tuple | list) else f"{value}"
@@ -89,7 +87,7 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     value_range = dict(given).get("value_range") or report.value_range
     found = found_in(pairs[part], images, labels, report.pixels[part], value_range)
     recipe = protocol.get(recipe_for(report, many))
-    machine = rules.GPU if tf.config.list_physical_devices("GPU") else rules.CPU
+    machine = rules.GPU if network.gpus() else rules.CPU
     chosen, choices = {}, {}
 
     def take(some):

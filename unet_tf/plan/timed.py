@@ -43,8 +43,7 @@ def timed(recipe, labels, own, precision="auto"):
         if recipe.augment:
             # On a CPU it takes its time from the step; for a GPU it is done beside it.
             beside = seconds_of(augmenting(recipe, batch))
-            gpu = tf.config.list_physical_devices("GPU")
-            step = max(step, beside) if gpu else step + beside
+            step = max(step, beside) if network.gpus() else step + beside
         whole = zeros(1, size_at(recipe.image_size, own))
         look = seconds_of(lambda: model.test_on_batch(*whole))
     return step * 8 / recipe.batch_size, look
@@ -69,7 +68,7 @@ def memory():
     in this machine."""
     if network.JAX:
         return network.memory() or pipeline.free_memory()
-    if not tf.config.list_physical_devices("GPU"):
+    if not network.gpus():
         return pipeline.free_memory()
     devices = device_lib.list_local_devices()
     return min(one.memory_limit for one in devices if one.device_type == "GPU")

@@ -43,7 +43,8 @@ def predict(
 
 
 def probabilities(model, paths, image_size="card", resize=None, batch_size=32, value_range=None):
-    """What the model says of each image, at the size it works at; parameters as in `predict`.
+    """What the model says of each image, at the size it works at; parameters as in `predict` and
+    `card_of`.
 
     Yields
     ------

@@ -54,7 +54,7 @@ def identity_of(recipe, folder, parts, labels, seed, policy):
         "settings": {
             name: getattr(value, "__name__", value)
             for name, value in settings.items()
-            if name not in FIXED
+            if name not in FIXED and (name, value) != ("value_range", None)  # as runs of before
         },
         "precision": policy,
         **training.backend(),

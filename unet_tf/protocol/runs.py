@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from unet_tf import data
+from unet_tf import data, network
 from unet_tf.files import UserError, held, write_json
 from unet_tf.protocol import tracking
 from unet_tf.protocol.identity import (
@@ -88,6 +88,11 @@ def run(
     """
     if mlflow and to is None:
         raise UserError("MLflow tracks what is in the folder of a run: give it one, by `to`")
+    together, own = network.processes()
+    if together > 1 and resume:
+        raise UserError("a training of several processes is not gone on with: leave out --resume")
+    if own > 0:  # the first process writes for all
+        to = mlflow = None
     start = time.perf_counter()
     with (
         held(to) if to else contextlib.nullcontext(),

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from unet_tf.files import UserError
-from unet_tf.network import JAX
+from unet_tf.network import JAX, processes
 from unet_tf.training.makings import attribute
 
 
@@ -12,7 +12,8 @@ def devices(count=None):
     """A strategy that divides each batch among GPUs, and says so; None where there is one, or none.
 
     On JAX the batches of all models made from now on are divided, by
-    `keras.distribution.DataParallel`, and there is no strategy.
+    `keras.distribution.DataParallel`, and there is no strategy; several processes
+    (`unet_tf.network.processes`) use the GPUs of all.
 
     Parameters
     ----------
@@ -26,9 +27,14 @@ def devices(count=None):
     Raises
     ------
     UserError
-        There are fewer.
+        There are fewer; a number for several processes.
     """
-    gpus = accelerators()
+    gpus, (together, _) = accelerators(), processes()
+    if together > 1:
+        if count is not None:
+            raise UserError("--devices is for one process: leave it out, several take all GPUs")
+        gpus = gpus or keras.distribution.list_devices()
+        count = len(gpus)
     there = max(1, len(gpus))  # without a GPU the CPU is one
     if count is not None and count > there:
         raise UserError(f"--devices {count}: there are {len(gpus)} GPUs: give a smaller number")
@@ -37,7 +43,8 @@ def devices(count=None):
         if JAX:
             keras.distribution.set_distribution(None)
         return None
-    print(f"Devices: {count} GPUs, each with a part of every batch")
+    what = f"devices of {together} processes" if together > 1 else "GPUs"
+    print(f"Devices: {count} {what}, each with a part of every batch")
     if not JAX:
         return tf.distribute.MirroredStrategy(gpus[:count])
     among = keras.distribution.DataParallel(devices=gpus[:count], auto_shard_dataset=False)
@@ -62,6 +69,17 @@ def backend():
     """What Keras runs on, as a training's settings name it: {"backend": str}, {} for TensorFlow."""
     count = divided()
     return {"backend": "jax" if count == 1 else f"jax on {count} devices"} if JAX else {}
+
+
+def share_of(batches):
+    """Of each batch the part that this process gives to JAX: all of it, where it is alone."""
+    count, own = processes()
+
+    def part(*arrays):
+        size = tf.shape(arrays[0])[0] // count
+        return tuple(array[own * size : (own + 1) * size] for array in arrays)
+
+    return batches if count == 1 else batches.map(part)
 
 
 def refuse_uneven(batches):

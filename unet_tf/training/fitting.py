@@ -10,7 +10,7 @@ import tensorflow as tf
 from unet_tf.files import UserError, held
 from unet_tf.network import JAX, bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint, state_in
-from unet_tf.training.devices import refuse_uneven
+from unet_tf.training.devices import refuse_uneven, share_of
 from unet_tf.training.makings import attribute, made_of, settings_of
 from unet_tf.training.xla import chosen_xla, compiled_by_xla
 
@@ -181,8 +181,8 @@ def fit(
             stack.enter_context(held(folder, again=True))
             stack.callback(watching[-1].close)
         history = model.fit(
-            train,
-            validation_data=validation,
+            share_of(train),
+            validation_data=share_of(validation),
             epochs=epochs,
             shuffle=False,  # tf.data shuffles; Keras warns otherwise
             callbacks=[AtEpoch(train), *watching, *callbacks],

@@ -53,8 +53,11 @@ def architecture(model):
 def twin_of(model):
     """A model like it, uncompiled and in the computer's memory, for the writer to put weights into
     and save. It draws no random number that the training would."""
-    drawn = random.getstate()
-    with keras.device("cpu"):
-        twin = keras.models.clone_model(model)
-    random.setstate(drawn)
-    return twin
+    drawn, distribution = random.getstate(), keras.distribution.distribution()
+    keras.distribution.set_distribution(None)  # not among devices, nor processes, that wait for it
+    try:
+        with keras.device("cpu"):
+            return keras.models.clone_model(model)
+    finally:
+        keras.distribution.set_distribution(distribution)
+        random.setstate(drawn)

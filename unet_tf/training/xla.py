@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from unet_tf.files import UserError
-from unet_tf.network import JAX
+from unet_tf.network import JAX, gpus
 
 # On an H200 a step of the article's U-Net is 14 ms shorter by XLA, and a first epoch 23 to 35 s
 # longer (benchmarks/README.md).
@@ -38,7 +38,7 @@ def chosen_xla(model, steps, asked="auto", several=False):
             f"it does not know {', '.join(unknown)}" if unknown else "there are several devices"
         )
         raise UserError(f"XLA cannot compile this training: {reason}. Leave it on auto, or off")
-    if asked == "auto" and not tf.config.list_physical_devices("GPU"):
+    if asked == "auto" and not gpus():
         return False
     chosen = asked if asked != "auto" else steps >= PAYS and not unknown and not several
     if chosen:

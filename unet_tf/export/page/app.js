@@ -266,7 +266,8 @@ $("take").onclick = async () => {
 // ---- what the card says
 const what = names.slice(1).join(", ");
 document.title = `Segment: ${what}`;
-$("about").textContent = `It finds: ${what}. The model (${card.name}) runs in this browser; pictures stay on this machine.`;
+const deep = card.value_range ? ` It was trained on images of more than 8 bits: bring yours to 8 as training did, ${card.value_range[0]} to black and ${card.value_range[1]} to white.` : "";
+$("about").textContent = `It finds: ${what}. The model (${card.name}) runs in this browser; pictures stay on this machine.${deep}`;
 $("threshold").value = threshold;
 $("controls").hidden = !binary;
 for (const id of shownClasses) {

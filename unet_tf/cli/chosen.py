@@ -1,0 +1,118 @@
+"""Which recipe `train` carries out: one by its name, a plan, or that of the run that goes on."""
+
+import dataclasses
+from pathlib import Path
+
+from unet_tf.files import UserError
+
+
+def adjusted(recipe, arguments):
+    """The recipe with the settings that the command line names."""
+    from unet_tf import protocol
+
+    return protocol.changed(recipe, **asked_of(recipe, arguments))
+
+
+def asked_of(recipe, arguments):
+    """The settings of a recipe that the command line names."""
+    from unet_tf import protocol
+
+    names = {field.name for field in dataclasses.fields(recipe)} - {"data", "task"}
+    asked = {name: value for name, value in vars(arguments).items() if name in names}
+    for name, value in arguments.set:
+        if name in asked:
+            raise UserError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
+        if name.startswith("augment."):
+            before = asked.get("augment", recipe.augment)
+            amounts = before if isinstance(before, dict) else {}
+            name, value = "augment", {**amounts, name.removeprefix("augment."): value}
+        named_loss = name == "loss" and isinstance(value, str)
+        asked[name] = protocol.LOSSES.get(value, value) if named_loss else value
+    return asked
+
+
+def planned(report, arguments, to):
+    """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
+    and kept in the run's folder. Gives the recipe that it makes, and the epochs between writes."""
+    from unet_tf import plan, protocol
+    from unet_tf.files import write_json
+
+    own = Path(to) / "plan.json"
+    own.parent.mkdir(parents=True, exist_ok=True)  # before the time that planning takes
+    given = own if arguments.resume and own.exists() else arguments.plan
+    if given:
+        made = plan.read(given)
+    else:
+        many = hasattr(arguments, "class_names")
+        named = asked_of(protocol.get(plan.recipe_for(report, many)), arguments)
+        minutes = arguments.minutes or (3 if arguments.quick else plan.MINUTES)
+        minutes /= arguments.folds or 1
+        print("Planning: some images are looked at, some steps timed here\n", flush=True)
+        made = plan.plan(report, minutes, named, arguments.precision, many)
+    print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
+    recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
+    write_json(own, made.record())
+    return recipe, made.save_every
+
+
+def in_range(recipe, report, kept, arguments):
+    """The recipe with the range of numbers that its images want, where nothing says one; UserError
+    where a plan says another."""
+    from unet_tf import protocol
+
+    found = report.value_range if report else kept.get("settings", {}).get("value_range")
+    if recipe.value_range is None:
+        return protocol.changed(recipe, value_range=found)
+    if (
+        report
+        and arguments.plan
+        and found != recipe.value_range
+        and "value_range" not in dict(arguments.set)
+    ):
+        wanted = (
+            "are read without one" if found is None else "want {:.10g} to {:.10g}".format(*found)
+        )
+        raise UserError(
+            "the plan reads numbers from {:.10g} to {:.10g}, these images ".format(
+                *recipe.value_range
+            )
+            + f"{wanted}: say which by --set value_range=LOW,HIGH"
+        )
+    return recipe
+
+
+def stopped_in(arguments, to):
+    """What the state of the run that is to go on says of it; empty where there is none."""
+    from unet_tf import training
+
+    there = arguments.resume and to and (to / "state.npz").exists()
+    return training.state_in(to)[0]["settings"] if there else {}
+
+
+def recipe_of(names, variant, arguments):
+    """The first of these recipes that takes the settings of the command line, small if asked for;
+    ValueError when none does."""
+    from unet_tf import protocol
+
+    errors = []
+    for recipe in (protocol.get(name, variant) for name in names):
+        try:
+            return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+        except UserError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def taken(name, variant, report, arguments):
+    """The recipe of this name, or what fits the masks of a report; UserError where it does not."""
+    from unet_tf import plan
+
+    name = name or plan.recipe_for(report, hasattr(arguments, "class_names"))
+    recipe = recipe_of([name], variant, arguments)
+    many = report.classes.names if report and report.classes else ()
+    if not recipe.classes and len(many) > 2:
+        raise UserError(
+            f"these masks hold {len(many)} classes, and {recipe.name} is for black and white "
+            "ones: leave --recipe out, or take multiclass_unet"
+        )
+    return recipe
