@@ -469,7 +469,8 @@ print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 # A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of
 # 0 is 0.5, one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient.
 # `pull` sets all 16 logits to one value and returns the largest gradient among the pixels, without
-# its sign. The grey band is a range that Adam sets; more of that below.
+# its sign. The grey band is where Adam, the *optimizer* here, which makes steps of gradients, stops
+# moving; more of that below.
 
 
 # %%

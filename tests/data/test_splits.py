@@ -66,3 +66,38 @@ def test_splits_that_cannot_be(tmp_path):
         data.split(pairs)
     with pytest.raises(ValueError, match="view"):
         data.split(pairs, by="view")
+
+
+def cases(folder, count=8, slices=3, below="images"):
+    """A folder a patient, in which the files are called alike."""
+    for case in range(count):
+        for number in range(slices):
+            for kind in ("photo", "mask"):
+                save(folder / f"case{case}" / below / f"{kind}{number:02}.png", colour=case)
+    patterns = (f"*/{below}/photo*.png", f"*/{below}/mask*.png")
+    return data.pair(folder, patterns)
+
+
+@pytest.mark.parametrize("below", ["images", "."])
+def test_files_of_one_name_in_several_folders_are_grouped_by_folder(tmp_path, below, capsys):
+    pairs = cases(tmp_path, below=below)
+    images = [image for image, _ in pairs]
+    assert set(data.groups_of(images)) == {f"case{number}" for number in range(8)}
+    assert data.groups_fit(images)
+    for parts in (data.split(pairs, "group", 0.25, 0.25), *data.folds(pairs, 4)):
+        found = [{image.relative_to(tmp_path).parts[0] for image, _ in part} for part in parts]
+        assert not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
+        assert sum(map(len, found)) == 8 and all(found)
+    said = (
+        "12 train (4 groups), 6 validation (2 groups), 6 test (2 groups); groups on both sides: 0"
+    )
+    assert said in capsys.readouterr().out
+    with pytest.raises(ValueError, match="24 images of 8 groups"):
+        data.split(pairs, "group", 0.5, 0.5)
+
+
+def test_images_of_unlike_names_keep_the_groups_of_their_names():
+    paths = ["a/p1_01.png", "a/p1_02.png", "b/p2_01.png"]
+    assert data.groups_of(paths) == ["p1", "p1", "p2"]
+    assert data.groups_of(["7.png"]) == ["7"] and data.groups_of([]) == []
+    assert data.groups_of(["x/a/7.png", "x/b/7.png", "x/b/8.png"]) == ["a", "b", "b"]

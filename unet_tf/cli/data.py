@@ -25,7 +25,7 @@ def run_data(arguments):
     folder = data.find(folder, kind)
     pairs = data.pair(folder)
     images = [image for image, _ in pairs]
-    groups, word = {data.group_of(image) for image in images}, data.word_of(images)
+    groups, word = set(data.groups_of(images)), data.word_of(images)
     height, width = data.size_of(images[0])
     print(f"Folder: {folder}")
     print(f"{len(pairs)} pairs of {len(groups)} {word}s; the first is {width}x{height} pixels")

@@ -20,6 +20,6 @@ from unet_tf.data.pairs import names_of, unlabelled, unzipped
 from unet_tf.data.places import find
 from unet_tf.data.ranges import RANGE, is_deep, known_range, plain, range_of, span_of, to_rgb
 from unet_tf.data.regions import reader, region_at, regions_of
-from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, parts, split
-from unet_tf.data.splits import word_of
+from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, groups_of
+from unet_tf.data.splits import parts, split, word_of
 from unet_tf.data.tables import TABLES, VOID_NAMES, palette_of, read_table, table_of, write_table

@@ -1,6 +1,6 @@
 """Cross-validation: parts by fold, in which every image is scored once."""
 
-from unet_tf.data.splits import Split, divide, group_of, groups_fit
+from unet_tf.data.splits import Split, divide, groups_fit, groups_of
 from unet_tf.files import UserError
 
 
@@ -29,8 +29,10 @@ def folds(pairs, count, by="group", validation_size=0.2, seed=42):
     # It takes two seconds to import.
     from sklearn.model_selection import GroupKFold
 
-    by_group = by == "group" and groups_fit([image for image, _ in pairs])
-    names = [group_of(image) if by_group else str(image) for image, _ in pairs]
+    images = [image for image, _ in pairs]
+    by_group = by == "group" and groups_fit(images)
+    names = groups_of(images) if by_group else list(map(str, images))
+    groups = dict(zip(pairs, names, strict=True))
     unit, whole = "groups" if by_group else "images", len(set(names))
     if count < 2 or whole < count + 1:
         raise UserError(f"{whole} {unit} cannot be cut into {count} folds: take 2 to {whole - 1}")
@@ -38,8 +40,8 @@ def folds(pairs, count, by="group", validation_size=0.2, seed=42):
     splitter = GroupKFold(count, shuffle=True, random_state=seed)
     for rest, test in splitter.split(pairs, groups=names):
         rest = [pairs[number] for number in rest]
-        units = len({names[pairs.index(pair)] for pair in rest})
+        units = len({groups[pair] for pair in rest})
         few = max(1, round(validation_size * units))
-        train, validation = divide(rest, "group" if by_group else "image", few, seed)
+        train, validation = divide(rest, groups if by_group else None, few, seed)
         found.append(Split(train, validation, [pairs[number] for number in test]))
     return found

@@ -1,6 +1,7 @@
 """Training, validation and test parts: by group, so that no group stands on both sides."""
 
 import math
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -91,35 +92,45 @@ def group_of(path):
     return (car[1] or car[2]) if car else stem
 
 
+def groups_of(paths):
+    """The group of each of these files, a list: by its name (`group_of`); or, where two in unlike
+    folders have one name, by the folder below the one that holds all: case7 of `case7/slice03.png`.
+    """
+    paths = list(map(Path, paths))
+    if len({path.stem for path in paths}) == len(paths):
+        return [group_of(path) for path in paths]
+    top = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(top).parts[0] for path in paths]
+
+
 def word_of(paths):
     """What a group is called: `car` where all names are Carvana's, else `group`."""
     return "car" if all(CARVANA.fullmatch(Path(path).stem) for path in paths) else "group"
 
 
 def groups_fit(paths):
-    """Can these images be split by the groups in their names? Carvana's cars always; others where
+    """Can these images be split by their groups (`groups_of`)? Carvana's cars always; others where
     there are five groups or more, or an image a group, and none holds more than half of the images.
     """
     if all(CARVANA.fullmatch(Path(path).stem) for path in paths):
         return True
-    groups = Counter(map(group_of, paths))
+    groups = Counter(groups_of(paths))
     return len(groups) == len(paths) or (
         len(groups) >= 5 and 2 * max(groups.values()) <= len(paths)
     )
 
 
-def divide(pairs, by, count, seed):
-    """(rest, part): the part holds `count` groups, or images, as `by` says."""
+def divide(pairs, groups, count, seed):
+    """(rest, part): the part holds `count` groups, by {pair: group}, or without these images."""
     if not count:
         return pairs, []
     # It takes two seconds to import, for which nobody should wait who splits nothing.
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-    if by == "image":
+    if groups is None:
         return train_test_split(pairs, test_size=count, random_state=seed)
-    groups = [group_of(image) for image, _ in pairs]
     splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
-    rest, part = next(splitter.split(pairs, groups=groups))
+    rest, part = next(splitter.split(pairs, groups=[groups[pair] for pair in pairs]))
     return [pairs[i] for i in rest], [pairs[i] for i in part]
 
 
@@ -130,7 +141,7 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
     ----------
     pairs : list of Pair
     by : "group" or "image"
-        A group is what must not be split, by the names: a car, a patient, a flight (`group_of`).
+        A group is what must not be split, by the names: a car, a patient, a flight (`groups_of`).
         By group (scikit-learn's `GroupShuffleSplit`) none stands on both sides. By image
         (`train_test_split`) is the article's way: the views of one car fall on both sides.
     validation_size, test_size : float
@@ -150,8 +161,9 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
     if by not in ("group", "image"):
         raise UserError(f'a split is by "group" or by "image", not by {by!r}')
 
-    groups = {group_of(image) for image, _ in pairs}
-    word = word_of([image for image, _ in pairs])
+    pairs, images = list(pairs), [image for image, _ in pairs]
+    group_by_pair = dict(zip(pairs, groups_of(images), strict=True))
+    groups, word = set(group_by_pair.values()), word_of(images)
     unit = word if by == "group" else by
     # Counts, rounded up as scikit-learn does: a share of a rest would be off by rounding.
     whole = len(groups) if by == "group" else len(pairs)
@@ -162,8 +174,9 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
             f"of {validation_size} for validation and {test_size} for test: nothing is left to "
             "train on. Take more images, a smaller share, or no test part; or split by image"
         )
-    rest, test = divide(list(pairs), by, counts[0], seed)
-    train, validation = divide(rest, by, counts[1], seed)
+    units = group_by_pair if by == "group" else None
+    rest, test = divide(pairs, units, counts[0], seed)
+    train, validation = divide(rest, units, counts[1], seed)
     parts = Split(train, validation, test)
     print(f"Split by {unit}: {described(parts)}")
     return parts
@@ -171,9 +184,11 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
 
 def described(parts):
     """The counts of a `Split`, and the number of groups that stand in more than one part."""
-    groups = [{group_of(image) for image, _ in part} for part in parts]
+    images = [image for part in parts for image, _ in part]
+    group = dict(zip(images, groups_of(images), strict=True))
+    groups = [{group[image] for image, _ in part} for part in parts]
     shared = (groups[0] & groups[1]) | (groups[0] & groups[2]) | (groups[1] & groups[2])
-    word = word_of([image for part in parts for image, _ in part])
+    word = word_of(images)
     counts = [
         f"{len(part)} {name} ({len(own)} {word}s)"
         for name, part, own in zip(Split._fields, parts, groups, strict=True)

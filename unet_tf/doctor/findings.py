@@ -170,12 +170,15 @@ def levels_of(photo, value_range):
 
 
 def of_groups(facts):
-    """Findings on images that belong together: copies, and groups by name (`data.group_of`)."""
+    """Findings on images that belong together: copies, and groups by name (`data.groups_of`)."""
     by_name, by_bytes = defaultdict(list), defaultdict(list)
-    for fact in facts:
-        by_name[data.group_of(fact.pair.image)].append(fact)
-        if fact.photo:
-            by_bytes[fact.photo.digest].append(fact)
+    for part in dict.fromkeys(fact.part for fact in facts):
+        own = [fact for fact in facts if fact.part == part]
+        groups = data.groups_of([fact.pair.image for fact in own])
+        for group, fact in zip(groups, own, strict=True):
+            by_name[group].append(fact)
+            if fact.photo:
+                by_bytes[fact.photo.digest].append(fact)
 
     def torn(same):
         return len({fact.part for fact in same}) > 1
@@ -193,7 +196,7 @@ def of_groups(facts):
     if {"val", "test"} <= {fact.part for fact in facts}:
         return
     images = [fact.pair.image for fact in facts if fact.part in ("all", "train")]  # to be split
-    sizes = Counter(map(data.group_of, images))
+    sizes = Counter(data.groups_of(images))
     fit = data.groups_fit(images)  # as `data.parts` decides
     units = len(sizes) if fit else len(images)
     level, remedy = "error", "add images: one trains, one chooses the epoch, one is scored"

@@ -90,7 +90,7 @@ def report(
         dice and IoU are 1, and `mean_iou` is the background's alone. `mean_over_batches` is over
         batches of consecutive images, a short last one counting as a whole one. Beside them
 
-        - `images`, `groups`: how many (`unet_tf.data.group_of`: a car, a patient)
+        - `images`, `groups`: how many (`unet_tf.data.groups_of`: a car, a patient)
         - `foreground`, `threshold`: its name, and where it begins
         - `dice_interval`: the 95% interval of `dice` over groups, `[low, high]`, or None for a
           single group (`bootstrap_interval`); and so `iou_interval`, `sensitivity_interval`,
@@ -108,7 +108,7 @@ def report(
         outside [0, 1] or not `(h, w)`; names the image.
     """
     names = data.names_of(image for image, _ in pairs)
-    groups = [data.group_of(name) for name in names]
+    groups = data.groups_of(names)
     rows = counted(pairs, probabilities, threshold, chosen_threshold, read)
     both, true, found, size, *soft, outline, tolerance, chosen = map(
         np.array, zip(*rows, strict=True)

@@ -6,7 +6,7 @@ and no mean counts it; where it was predicted all the same, the class that was t
 
 import numpy as np
 
-from unet_tf.data import group_of, names_of
+from unet_tf.data import groups_of, names_of
 from unet_tf.files import UserError
 from unet_tf.scores.binary import tens
 from unet_tf.scores.intervals import class_intervals
@@ -112,7 +112,7 @@ def class_report(pairs, predictions, classes, read=None):
         if own.any():
             worst.append((scores_of(own)["mean_iou"], name))
     pixels, each = total.sum(axis=1), sorted(worst)
-    groups = list(map(group_of, names))
+    groups = groups_of(names)
     report = scores_of(total)
     interval, intervals = class_intervals(*np.stack(counts, axis=1), groups)
     return {
