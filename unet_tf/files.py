@@ -77,7 +77,9 @@ def atomically(path, durable=False):
             with open(partial, "rb+") as file:
                 os.fsync(file.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
+        if getattr(error, "filename", None) in (str(partial), partial):
+            error.filename = str(path)  # the one that the user named
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
         else:
@@ -205,4 +207,6 @@ def in_zip(path, name):
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(name)) if name in archive.namelist() else None
     except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise UserError(f"{path}: damaged ({error}). Bring back a whole one") from None
+        raise UserError(
+            f"{path}: damaged, or no such file as it is called ({error}). Bring back a whole one"
+        ) from None

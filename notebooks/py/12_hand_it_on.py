@@ -179,7 +179,8 @@ print(mask.shape, mask.dtype, np.unique(mask))
 # %% [markdown]
 # ## Files for other programs
 #
-# A `.keras` file needs Keras. Three formats do not:
+# A `.keras` file needs Keras, and often this project's layers: `import unet_tf.network` before `load_model`. Three
+# formats do not:
 #
 # | format | for | preprocessing |
 # | --- | --- | --- |

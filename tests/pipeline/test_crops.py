@@ -14,6 +14,7 @@ from tensorflow.python.framework import config
 from unet_tf import pipeline
 from unet_tf.data import Labels
 from unet_tf.pipeline import batches as batches_file
+from unet_tf.pipeline import crops as crops_file
 
 TWO = Labels(("background", "building"), ((0, 0, 0), (255, 255, 255)))
 
@@ -137,3 +138,29 @@ def test_operator_determinism_leaves_the_augmentation_parallel(pairs, monkeypatc
         assert len(list(batches)) == 2
     finally:
         config.disable_op_determinism()
+
+
+def test_what_is_too_large_to_go_through_at_once_is_cut_into_parts(monkeypatch, tmp_path):
+    """Of 100 pixels at most: 8x12 stays whole, 9x25 becomes three parts, 21x11 six."""
+    monkeypatch.setattr(crops_file, "MOST_AT_ONCE", 100)
+    random, pairs, shapes = np.random.default_rng(0), [], [(8, 12), (9, 25), (21, 11)]
+    for number, (height, width) in enumerate(shapes):
+        pixels = random.integers(0, 256, (height, width, 3), "uint8")
+        pair = tmp_path / f"{number}.png", tmp_path / f"{number}_mask.png"
+        for path, values in zip(pair, (pixels, (pixels[..., 0] > 99) * np.uint8(255)), strict=True):
+            Image.fromarray(values).save(path)
+        pairs.append(pair)
+    whole = pipeline.dataset(pairs, None, 1)
+    assert pipeline.in_parts(whole, [(8, 12), (10, 10), (1, 100)]) is whole
+    parts = pipeline.in_parts(whole, shapes)
+    assert int(parts.cardinality()) == 10 and [*map(pipeline.parts_of, shapes)] == [
+        *((1, 1), (1, 3), (3, 2))
+    ]
+    found = [(image.numpy()[0], mask.numpy()[0]) for image, mask in parts]
+    for (image, mask), first, columns in zip(whole, (0, 1, 4), (1, 3, 2), strict=True):
+        rows = {1: 1, 3: 1, 2: 3}[columns]
+        for kind, expected in enumerate((image.numpy()[0], mask.numpy()[0])):
+            own = [part[kind] for part in found[first : first + rows * columns]]
+            laid = [np.hstack(own[n : n + columns]) for n in range(0, len(own), columns)]
+            np.testing.assert_array_equal(np.vstack(laid), expected)
+    assert max(image.shape[0] * image.shape[1] for image, _ in found) <= 100

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from unet_tf import predict
+from unet_tf import data, predict
 from unet_tf.network import simple_fcn
+from unet_tf.predict import tiles as tiles_file
 
 
 def red(images, training=False):
@@ -94,3 +95,23 @@ def test_a_flip_may_be_a_text():
     images = np.random.default_rng(0).random((1, 4, 6, 3), "float32")
     one, two = (predict.flipped(red, flips)(images) for flips in ("horizontal", ("horizontal",)))
     np.testing.assert_array_equal(one, two)
+
+
+def test_what_is_too_large_goes_through_in_pieces(monkeypatch, photographs):
+    """Of 2,320 pixels at most; a model that is in tiles already, or takes one size, stays."""
+    monkeypatch.setattr(tiles_file, "MOST_AT_ONCE", 2320)
+    monkeypatch.setattr(tiles_file, "PIECE", 32)
+    paths, seen = sorted(photographs.iterdir()), []
+
+    def noted(images, training=False):
+        seen.append(images.shape[1:3])
+        return red(images)
+
+    found = list(predict.probabilities(noted, paths, "native"))
+    large = [tuple(data.size_of(path)) for path in paths if np.prod(data.size_of(path)) > 2320]
+    assert len(large) == 4 and set(seen) - {(32, 32)} and not set(seen) & set(large)
+    for answer, path in zip(found, paths, strict=True):
+        np.testing.assert_allclose(answer, data.read_image(path)[..., 0] / 255, atol=5e-6)
+    assert tiles_file.in_pieces(noted, (30, 60)) is noted
+    noted.identity = {"tiles": [(16, 16), 0.5]}
+    assert tiles_file.in_pieces(noted, (900, 900)) is noted

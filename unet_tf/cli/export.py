@@ -19,7 +19,7 @@ def run_export(arguments):
         raise UserError(f"{what} --check DIR: name a folder of images and masks")
     targets = targets_of(arguments, export.QUANTIZABLE)
     for path, how in targets:  # before the first is written, which takes a while
-        export.writer_of(path, how)
+        export.writer_of(path, how, model.card)
         if arguments.check:
             export.need_runtime(path)
     pairs, images = [], []

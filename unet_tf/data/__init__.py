@@ -6,7 +6,14 @@ from unet_tf.data.find_labels import labels_of_values, with_greys
 from unet_tf.data.folds import folds
 from unet_tf.data.held_out import digests, held_out
 from unet_tf.data.headers import Unreadable
-from unet_tf.data.images import REPLACE, SUFFIXES, UNDECODABLE, ids_at, keep_freed_memory
+from unet_tf.data.images import (
+    MOST_AT_ONCE,
+    REPLACE,
+    SUFFIXES,
+    UNDECODABLE,
+    ids_at,
+    keep_freed_memory,
+)
 from unet_tf.data.images import open_image, read_image, read_resized, resized, resized_back
 from unet_tf.data.images import size_at, size_of
 from unet_tf.data.labels import Labels

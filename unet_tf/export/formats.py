@@ -63,7 +63,7 @@ def export(model, path, quantize=None, images=()):
     path, card = Path(path), model.card
     if "tiles" in model.identity or "flips" in model.identity:
         raise UserError("a model in tiles or with flips is more than one graph: export it without")
-    writer = writer_of(path, quantize)
+    writer = writer_of(path, quantize, card)
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"quantize": quantize, "images": images} if quantize else {}
     with quiet():
@@ -71,8 +71,9 @@ def export(model, path, quantize=None, images=()):
     return path
 
 
-def writer_of(path, quantize=None):
-    """The function that writes such a file; UserError where none can, or lacks a package."""
+def writer_of(path, quantize=None, card=None):
+    """The function that writes such a file; UserError where none can, or lacks a package, or does
+    not take the size that the card says."""
     if JAX:
         raise UserError(
             "a model is exported from TensorFlow: run this with KERAS_BACKEND=tensorflow; the "
@@ -86,6 +87,8 @@ def writer_of(path, quantize=None):
         raise UserError(f"{path}: end it in .onnx, .tflite or .keras; a SavedModel has no ending")
     if quantize and path.suffix not in QUANTIZABLE:
         raise UserError(f"{path}: --quantize is for .onnx and .tflite: give such a file, too")
+    if writer is to_tflite and card and not isinstance(card.image_size, tuple):
+        raise UserError(f"{path}: a .tflite is for one size: give it, --image-size HxW")
     if writer is to_onnx:
         need("onnx", "tf2onnx", *(["onnxruntime"] if quantize == "int8" else []))
     return writer
@@ -203,8 +206,6 @@ def rename_output(graph, name):
 
 def to_tflite(model, card, path, quantize=None, images=()):
     """LiteRT's file for one image at the model's size, the card in a zip behind it."""
-    if not isinstance(card.image_size, tuple):
-        raise UserError(f"{path}: a .tflite is for one size: give it, --image-size HxW")
     whole, taken = from_pixels(model, None, card.resize, card.image_size, batch=1)
     options = of_litert(quantize, images, card) if quantize else {}
     with atomically(path) as partial:

@@ -55,6 +55,8 @@ def write_page(model, folder, name="model", quantize=None):
         The folder holds something else, or onnxruntime-web cannot be had; as `export`.
     """
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file: choose a folder for the page")
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     others = {name for name in there if not name.startswith(".")} - own_names()
     if others and not {"index.html", "card.json"} <= there:

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from unet_tf.data import read_mask, size_at, size_of
+from unet_tf.data import MOST_AT_ONCE, read_mask, size_at, size_of
 from unet_tf.files import UserError
 from unet_tf.pipeline.batches import augmented, each_epoch, elements_of, fold_in, shuffled, to_float
 from unet_tf.pipeline.cache import fingerprint
@@ -20,6 +20,42 @@ def random_crop(image, mask, crop, seed):
         tf.ensure_shape(part, (*crop, channels))
         for part, channels in zip(parts, (3, 1), strict=True)
     )
+
+
+def parts_of(shape):
+    """Into how many (rows, columns) an image of this (height, width) is cut, so that each part goes
+    through a network at once (`unet_tf.data.MOST_AT_ONCE`)."""
+    if shape[0] * shape[1] <= MOST_AT_ONCE:
+        return 1, 1
+    side = math.isqrt(MOST_AT_ONCE)
+    return tuple(math.ceil(length / side) for length in shape)
+
+
+def in_parts(batches, shapes):
+    """Batches of one image, each cut into its parts (`parts_of`), a batch a part.
+
+    Parameters
+    ----------
+    batches : tf.data.Dataset, of `(1, H, W, 3)` and `(1, H, W, 1)`
+    shapes : list of (height, width), of these images in order
+    """
+    grids = [parts_of(shape) for shape in shapes]
+    count = sum(rows * columns for rows, columns in grids)
+    if count == len(grids):
+        return batches
+
+    def cut(image, mask, grid):
+        def part(number):
+            size = tf.shape(image, tf.int64)[1:3]
+            at = tf.stack([number // grid[1], number % grid[1]])
+            start, end = at * size // grid, (at + 1) * size // grid
+            return tuple(a[:, start[0] : end[0], start[1] : end[1]] for a in (image, mask))
+
+        return tf.data.Dataset.range(grid[0] * grid[1]).map(part)
+
+    grids = tf.data.Dataset.from_tensor_slices(tf.constant(grids, tf.int64))
+    parts = tf.data.Dataset.zip(batches, grids).flat_map(lambda pair, grid: cut(*pair, grid))
+    return parts.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def crop_dataset(

@@ -44,8 +44,10 @@ def timed(recipe, labels, own, precision="auto"):
             # On a CPU it takes its time from the step; for a GPU it is done beside it.
             beside = seconds_of(augmenting(recipe, batch))
             step = max(step, beside) if network.gpus() else step + beside
-        whole = zeros(1, size_at(recipe.image_size, own))
-        look = seconds_of(lambda: model.test_on_batch(*whole))
+        shape = size_at(recipe.image_size, own)
+        grid = pipeline.parts_of(shape)
+        part = zeros(1, [length // count for length, count in zip(shape, grid, strict=True)])
+        look = math.prod(grid) * seconds_of(lambda: model.test_on_batch(*part))
     return step * 8 / recipe.batch_size, look
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from unet_tf import data
 from unet_tf.files import UserError
+from unet_tf.predict.tiles import in_pieces
 from unet_tf.predict.usage import card_of, decided
 
 KEPT = "kept"
@@ -138,6 +139,7 @@ def predictions(
 def answered(model, images):
     """What the model answers to uint8 images: float32 `(B, h, w)`, of C channels `(B, h, w, C)`."""
     batch = np.stack(images).astype("float32") / 255
+    model = in_pieces(model, batch.shape[1:3])
     answers = np.asarray(model(batch, training=False), "float32")
     if not np.isfinite(answers).all():
         raise UserError("the model answers NaN: its training has diverged")

@@ -4,10 +4,12 @@ import itertools
 
 import numpy as np
 
+from unet_tf.data import MOST_AT_ONCE
 from unet_tf.files import UserError
-from unet_tf.predict.usage import card_of
+from unet_tf.predict.usage import card_of, fixed_size
 
 AXES = {"vertical": 1, "horizontal": 2}
+PIECE, OVER = 1024, 0.25  # side of the tiles of what is too large to go through at once, overlap
 
 
 def flipped(model, flips=("horizontal",)):
@@ -31,6 +33,16 @@ def flipped(model, flips=("horizontal",)):
         return np.mean(turned, axis=0)
 
     return average
+
+
+def in_pieces(model, shape):
+    """The model for images of this (height, width): itself, or, where they are too large to go
+    through at once (`unet_tf.data.MOST_AT_ONCE`), in tiles that are far larger than what a pixel's
+    answer depends on."""
+    own = "tiles" in getattr(model, "identity", ()) or fixed_size(model)
+    if own or shape[0] * shape[1] <= MOST_AT_ONCE:
+        return model
+    return tiled(model, (PIECE, PIECE), OVER, batch_size=1)
 
 
 def tiled(model, tile="card", overlap=0.5, batch_size=16):

@@ -1,12 +1,15 @@
 // From a photograph to its mask: decode, ask the model, resize the answer back, decide, draw.
 const $ = (id) => document.getElementById(id);
-const MOST = 16e6; // pixels: the largest canvas of some phones
 const VIEW = [960, 1600]; // pixels of the longer side that is drawn, least and most
 const card = await fetch("card.json").then((answer) => answer.json()).catch((error) => {
   say("The page's folder is not whole: card.json cannot be read. Write it again.", true);
   throw error;
 });
 const { binary, names } = card.labels;
+// Pixels, at the most: of the canvas of some phones, and of what a network at the picture's own
+// size has memory for.
+const native = !Array.isArray(card.image_size);
+const MOST = native ? 4e6 : 16e6;
 const shownClasses = binary ? [1] : names.map((_, id) => id);
 const colours = binary ? [null, [255, 214, 0]] : card.palette;
 let threshold = card.threshold;
@@ -137,6 +140,7 @@ async function segment(source, name) {
     bitmap = await createImageBitmap(source, { colorSpaceConversion: "none" });
   } catch {
     busy(false);
+    $("result").hidden = true; // it would be another picture's
     return say(`${name} cannot be read as a picture: it is broken, too large, or of a kind that `
       + "browsers do not show. Choose a JPEG, PNG, GIF or WebP.", true);
   }
@@ -157,7 +161,8 @@ async function segment(source, name) {
   say(`Segmenting ${name}, ${canvas.width} x ${canvas.height} pixels …`);
   context.globalCompositeOperation = "destination-over"; // black behind what is transparent
   context.fillRect(0, 0, canvas.width, canvas.height);
-  const notes = [share < 1 && "made smaller first, as browsers draw no larger ones",
+  const why = native ? "as the model works on all its pixels at once" : "as browsers draw no larger ones";
+  const notes = [share < 1 && `made smaller first, ${why}`,
     clear && "what is transparent counts as black"];
   picture = { name, canvas, notes: notes.filter(Boolean) };
   worker.postMessage({ rgb, height: canvas.height, width: canvas.width }, [rgb.buffer]);
