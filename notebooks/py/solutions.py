@@ -385,6 +385,7 @@ def halves(skips_on):
     given = [keras.Input(tensor.shape[1:]) for tensor in encoder.outputs]
     x = given[-1]
     for level in (3, 2, 1, 0):
+        layers.Identity()(given[level])  # Keras 3.13 wants every input to go somewhere
         x = layers.Conv2DTranspose(WIDTHS[level], 3, strides=2, padding="same")(x)
         x = layers.Concatenate()([x, given[level]]) if skips_on[level] else x  # yours
         x = conv_block(x, WIDTHS[level])

@@ -42,6 +42,6 @@ def folds(pairs, count, by="group", validation_size=0.2, seed=42):
         rest = [pairs[number] for number in rest]
         units = len({groups[pair] for pair in rest})
         few = max(1, round(validation_size * units))
-        train, validation = divide(rest, groups if by_group else None, few, seed)
+        train, validation = divide(rest, "group" if by_group else "image", few, seed, groups)
         found.append(Split(train, validation, [pairs[number] for number in test]))
     return found

@@ -120,15 +120,17 @@ def groups_fit(paths):
     )
 
 
-def divide(pairs, groups, count, seed):
-    """(rest, part): the part holds `count` groups, by {pair: group}, or without these images."""
+def divide(pairs, by, count, seed, groups=None):
+    """(rest, part): the part holds `count` groups, or images, as `by` says. `groups`: {pair: group}
+    where these pairs are some of those that were grouped."""
     if not count:
         return pairs, []
     # It takes two seconds to import, for which nobody should wait who splits nothing.
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-    if groups is None:
+    if by == "image":
         return train_test_split(pairs, test_size=count, random_state=seed)
+    groups = groups or dict(zip(pairs, groups_of(image for image, _ in pairs), strict=True))
     splitter = GroupShuffleSplit(n_splits=1, test_size=count, random_state=seed)
     rest, part = next(splitter.split(pairs, groups=[groups[pair] for pair in pairs]))
     return [pairs[i] for i in rest], [pairs[i] for i in part]
@@ -174,9 +176,8 @@ def split(pairs, by="group", validation_size=0.2, test_size=0.0, seed=42):
             f"of {validation_size} for validation and {test_size} for test: nothing is left to "
             "train on. Take more images, a smaller share, or no test part; or split by image"
         )
-    units = group_by_pair if by == "group" else None
-    rest, test = divide(pairs, units, counts[0], seed)
-    train, validation = divide(rest, units, counts[1], seed)
+    rest, test = divide(pairs, by, counts[0], seed, group_by_pair)
+    train, validation = divide(rest, by, counts[1], seed, group_by_pair)
     parts = Split(train, validation, test)
     print(f"Split by {unit}: {described(parts)}")
     return parts

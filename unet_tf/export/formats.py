@@ -209,5 +209,5 @@ def to_tflite(model, card, path, quantize=None, images=()):
     whole, taken = from_pixels(model, None, card.resize, card.image_size, batch=1)
     options = of_litert(quantize, images, card) if quantize else {}
     with atomically(path) as partial:
-        whole.export(partial, "litert", False, taken, **options)
+        whole.export(str(partial), "litert", False, taken, **options)
         add_to_zip(partial, CARD, described(card))

@@ -44,12 +44,11 @@ def judged(recipe, model, parts, identity, labels, read, to):
         scores, and one number a class, `iou_building` and so on; absent ones have none.
     """
     forward = predict.compiled(model)  # as the command line predicts, to the bit
-    how = {"image_size": recipe.image_size, "resize": recipe.resize}
-    how |= {"batch_size": 1 if recipe.crop else recipe.batch_size}
-    how |= {"value_range": recipe.value_range}
+    batch_size = 1 if recipe.crop else recipe.batch_size
+    how = recipe.image_size, recipe.resize, batch_size, recipe.value_range
 
     def answers(pairs):
-        return predict.probabilities(forward, [image for image, _ in pairs], **how)
+        return predict.probabilities(forward, [image for image, _ in pairs], *how)
 
     pairs = parts.test or parts.validation
     chosen = None

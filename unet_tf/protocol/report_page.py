@@ -44,11 +44,12 @@ def write_page(to, result, pairs, labels):
     labels : unet_tf.data.Labels
     """
     to, found = Path(to), result["scores"]
+    shown_in = pairs, to, labels, result["settings"].get("value_range")
     parts = [heading(to, result), verdict_of(result), score_table(result)]
     parts += [curves_of(to, found, labels)]
-    parts.append(gallery("The worst images", found["worst"], pairs, to, labels, result))
+    parts.append(gallery("The worst images", found["worst"], *shown_in))
     if found["images"] > len(found["worst"]):
-        parts.append(gallery("Images from the middle", found["median"], pairs, to, labels, result))
+        parts.append(gallery("Images from the middle", found["median"], *shown_in))
     parts += [confusion_of(found, labels), plan_of(to), settings_of(result), next_of(to, result)]
     body = "\n".join(filter(None, parts))
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -127,10 +128,10 @@ def picture(file, kind, words):
     return f'<img src="data:image/{kind};base64,{text}" alt="{html.escape(words)}">'
 
 
-def gallery(title, cases, pairs, to, labels, result):
+def gallery(title, cases, pairs, to, labels, value_range=None):
     """Some images with what was found, missed and too much, or with the classes' outlines."""
     names, figures = data.names_of(image for image, _ in pairs), []
-    files, value_range = prediction_files(to, pairs), result["settings"].get("value_range")
+    files = prediction_files(to, pairs)
     by_name = dict(zip(names, zip(pairs, files, strict=True), strict=True))
     for case in cases:
         (image, mask), said_in = by_name[case["image"]]
