@@ -101,3 +101,7 @@ def test_images_of_unlike_names_keep_the_groups_of_their_names():
     assert data.groups_of(paths) == ["p1", "p1", "p2"]
     assert data.groups_of(["7.png"]) == ["7"] and data.groups_of([]) == []
     assert data.groups_of(["x/a/7.png", "x/b/7.png", "x/b/8.png"]) == ["a", "b", "b"]
+    # A patient stays together, though two sites have one file name; a file is no group.
+    sites = ["a/p1_01.png", "a/p10_01.png", "b/p10_01.png", "b/p10_02.png"]
+    assert data.groups_of(sites) == ["p1", "p10", "p10", "p10"]
+    assert data.groups_of(["7.png", "8.png", "copy/7.png"]) == ["7", "8", "7"]

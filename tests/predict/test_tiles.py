@@ -115,3 +115,12 @@ def test_what_is_too_large_goes_through_in_pieces(monkeypatch, photographs):
     assert tiles_file.in_pieces(noted, (30, 60)) is noted
     noted.identity = {"tiles": [(16, 16), 0.5]}
     assert tiles_file.in_pieces(noted, (900, 900)) is noted
+
+
+def test_a_model_of_one_size_and_tiles_as_asked_for_stay(monkeypatch):
+    monkeypatch.setattr(tiles_file, "MOST_AT_ONCE", 100)
+    for shape, stays in (((16, 24, 3), True), ((None, None, 3), False)):
+        forward = predict.compiled(simple_fcn(shape, (2, 2, 2)))
+        assert (tiles_file.in_pieces(forward, (16, 24)) is forward) == stays
+    tiles = predict.tiled(red, (64, 64))
+    assert tiles_file.in_pieces(tiles, (900, 900)) is tiles

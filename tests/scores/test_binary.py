@@ -388,3 +388,23 @@ def test_of_images_without_foreground_specificity_alone_has_an_interval(tmp_path
     result = scores.report(pairs, [np.zeros((2, 2)), [[1, 0], [0, 0]]])
     assert (result["sensitivity"], result["sensitivity_interval"]) == (1, None)
     assert (result["specificity"], result["specificity_interval"]) == (7 / 8, [3 / 4, 1])
+
+
+def test_slices_of_one_case_are_one_group_beside_the_others(tmp_path):
+    """`case0/slice1`: in the test part alone the names would tell no group, and the interval would
+    be that of four independent images."""
+    pairs = []
+    for case in range(3):
+        for number in range(4):
+            place = tmp_path / f"case{case}"
+            place.mkdir(exist_ok=True)
+            mask = random_masks(1, (4, 4), 4 * case + number)[0]
+            pairs += written(place, {f"slice{number}": mask})
+    scored, others = pairs[:4], [image for image, _ in pairs[4:]]
+    answers = [np.full((4, 4), 0.7)] * 4
+    found = scores.report(scored, answers, others=others)
+    assert found["groups"] == 1 and found["dice_interval"] is None
+    assert scores.report(scored, answers)["groups"] == 4
+    ids = [np.ones((4, 4), "uint8")] * 4
+    found = scores.class_report(scored, ids, data.Labels(("a", "b")), data.read_mask, others)
+    assert found["groups"] == 1 and found["mean_iou_interval"] is None

@@ -34,7 +34,7 @@ def asked_of(recipe, arguments):
 def planned(report, arguments, to):
     """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
     and kept in the run's folder. Gives the recipe that it makes, and the epochs between writes."""
-    from unet_tf import plan, protocol
+    from unet_tf import network, plan, protocol
     from unet_tf.files import write_json
 
     own = Path(to) / "plan.json"
@@ -51,7 +51,8 @@ def planned(report, arguments, to):
         made = plan.plan(report, minutes, named, arguments.precision, many)
     print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
-    write_json(own, made.record())
+    if network.processes()[1] == 0:
+        write_json(own, made.record())
     return recipe, made.save_every
 
 

@@ -8,7 +8,7 @@ from unet_tf.files import UserError
 
 
 def run_reproduce(arguments):
-    from unet_tf import data, protocol
+    from unet_tf import data, network, protocol
     from unet_tf.files import write_json, write_text
 
     to = Path(arguments.to or "runs/reproduce")
@@ -25,7 +25,7 @@ def run_reproduce(arguments):
         for seed in range(arguments.seeds):
             print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
             own = to / recipe.slug / f"seed{seed}"
-            how = {"resume": True, **how_to_train(arguments)}
+            how = {"resume": network.processes()[0] == 1, **how_to_train(arguments)}
             results.append(protocol.run(recipe, folder, seed, own, **how))
         summaries.append(protocol.summary(results))
         write_json(to / f"{recipe.slug}.json", summaries[-1])

@@ -106,7 +106,8 @@ def in_8_bits(values, span, value_range, path):
     if value_range is None:
         return (values.astype("int32") // 257 if whole else np.round(255 * values)).astype("uint8")
     black, white = value_range
-    shares = not whole and high <= 1 and white >= 255  # of 1, where others are counts
+    # Shares of 1, where the others are counts; an image that is all 0 is black in both.
+    shares = not whole and low >= 0 and 0 < high <= 1 and white >= 255
     if shares or high < black or np.mean(values > white) > 0.5:
         raise Unreadable(
             path,

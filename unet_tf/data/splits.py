@@ -93,14 +93,18 @@ def group_of(path):
 
 
 def groups_of(paths):
-    """The group of each of these files, a list: by its name (`group_of`); or, where two in unlike
-    folders have one name, by the folder below the one that holds all: case7 of `case7/slice03.png`.
-    """
-    paths = list(map(Path, paths))
-    if len({path.stem for path in paths}) == len(paths):
-        return [group_of(path) for path in paths]
+    """The group of each of these files, a list: by its name (`group_of`); or, where no name tells
+    one and two in unlike folders are called alike, by the folder below the one that holds all:
+    case7 of `case7/slice03.png`."""
+    paths = [Path(path).absolute() for path in paths]
+    groups = [group_of(path) for path in paths]
+    if len({path.stem for path in paths}) == len(paths) or any(
+        group != path.stem for group, path in zip(groups, paths, strict=True)
+    ):
+        return groups
     top = os.path.commonpath([path.parent for path in paths])
-    return [path.relative_to(top).parts[0] for path in paths]
+    below = [path.relative_to(top).parts for path in paths]
+    return groups if min(map(len, below)) == 1 else [parts[0] for parts in below]
 
 
 def word_of(paths):

@@ -105,7 +105,9 @@ def of_mask(path, labels):
     """(truth, causes): the mask as ids, None where it cannot be had, and what its file shows."""
     if path is None:
         return None, []
-    values, shown = values_of(path), data.read_image(path, (0, 65535))
+    values, stored = values_of(path), data.open_image(path)
+    bits = (0, 65535) if stored.mode.startswith("I") else None
+    shown = data.to_rgb(stored, path, bits)
     counted = values != VOID  # white, but it marks where nothing is
     if labels.binary or values.ndim == 3:
         counted = np.ones(shown.shape[:2], bool)

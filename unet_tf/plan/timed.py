@@ -45,7 +45,7 @@ def timed(recipe, labels, own, precision="auto"):
             beside = seconds_of(augmenting(recipe, batch))
             step = max(step, beside) if network.gpus() else step + beside
         shape = size_at(recipe.image_size, own)
-        grid = pipeline.parts_of(shape)
+        grid = pipeline.parts_of(shape) if recipe.crop else (1, 1)
         part = zeros(1, [length // count for length, count in zip(shape, grid, strict=True)])
         look = math.prod(grid) * seconds_of(lambda: model.test_on_batch(*part))
     return step * 8 / recipe.batch_size, look

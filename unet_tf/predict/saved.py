@@ -131,7 +131,9 @@ def compiled(model):
             kinds = model.trainable_variables, model.non_trainable_variables
             return forward(*([one.value for one in kind] for kind in kinds), images)
 
-        return answer
-    return tf.function(
-        lambda images, training: model(images, training=False), reduce_retracing=True
-    )
+    else:
+        answer = tf.function(
+            lambda images, training: model(images, training=False), reduce_retracing=True
+        )
+    answer.stays_whole = fixed_size(model) is not None  # for `unet_tf.predict.tiles.in_pieces`
+    return answer

@@ -39,10 +39,10 @@ def in_pieces(model, shape):
     """The model for images of this (height, width): itself, or, where they are too large to go
     through at once (`unet_tf.data.MOST_AT_ONCE`), in tiles that are far larger than what a pixel's
     answer depends on."""
-    own = "tiles" in getattr(model, "identity", ()) or fixed_size(model)
-    if own or shape[0] * shape[1] <= MOST_AT_ONCE:
+    stays = getattr(model, "stays_whole", False) or "tiles" in getattr(model, "identity", ())
+    if stays or fixed_size(model) or shape[0] * shape[1] <= MOST_AT_ONCE:
         return model
-    return tiled(model, (PIECE, PIECE), OVER, batch_size=1)
+    return tiled(model, [min(PIECE, length) for length in shape], OVER, batch_size=1)
 
 
 def tiled(model, tile="card", overlap=0.5, batch_size=16):
@@ -100,4 +100,5 @@ def tiled(model, tile="card", overlap=0.5, batch_size=16):
     def whole(images, training=False):
         return np.stack([blend(image) for image in np.asarray(images)])
 
+    whole.stays_whole = True  # what it is made of gets tiles as large as asked for
     return whole

@@ -51,6 +51,7 @@ def judged(recipe, model, parts, identity, labels, read, to):
         return predict.probabilities(forward, [image for image, _ in pairs], *how)
 
     pairs = parts.test or parts.validation
+    others = [image for part in parts if part is not pairs for image, _ in part]
     chosen = None
     if labels.binary and parts.test:
         chosen, _ = scores.best_threshold(parts.validation, answers(parts.validation), read=read)
@@ -58,9 +59,10 @@ def judged(recipe, model, parts, identity, labels, read, to):
     masks = decided(answers(pairs), pairs, labels, to, shown)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
-        report = scores.report(pairs, probabilities, 0.5, batch_size, labels, chosen, read)
+        how = 0.5, batch_size, labels, chosen, read, others
+        report = scores.report(pairs, probabilities, *how)
     else:
-        report = scores.class_report(pairs, (ids for _, ids in masks), labels, read)
+        report = scores.class_report(pairs, (ids for _, ids in masks), labels, read, others)
         by_class = zip(labels.names, report["iou"], strict=True)
         report |= {f"iou_{name}": iou for name, iou in by_class if iou is not None}
     report |= scores.baseline_of(parts.train, pairs, labels, recipe.image_size, read)

@@ -63,6 +63,7 @@ def report(
     labels=None,
     chosen_threshold=None,
     read=None,
+    others=(),
 ):
     """Every score of one set of predictions, in one pass that keeps a few numbers of an image.
 
@@ -81,6 +82,7 @@ def report(
     read : callable, optional
         Instead of `unet_tf.data.read_mask`, from a mask's path to uint8 `(H, W)`: 0, 1, and `VOID`
         where nothing counts (`unet_tf.data.reader`).
+    others : list of path, images beside which these fall into groups (`unet_tf.data.groups_of`)
 
     Returns
     -------
@@ -108,7 +110,7 @@ def report(
         outside [0, 1] or not `(h, w)`; names the image.
     """
     names = data.names_of(image for image, _ in pairs)
-    groups = data.groups_of(names)
+    groups = data.groups_of([*(image for image, _ in pairs), *others])[: len(names)]
     rows = counted(pairs, probabilities, threshold, chosen_threshold, read)
     both, true, found, size, *soft, outline, tolerance, chosen = map(
         np.array, zip(*rows, strict=True)
@@ -118,11 +120,8 @@ def report(
     in_batches = [np.add.reduceat(column, starts) for column in soft]
     either, rest = true + found - both, size - true  # in truth or prediction; in no truth
     right = size - either + both
-    pooled = {
-        "iou": (both, either),
-        "sensitivity": (both, true),
-        "specificity": (size - either, rest),
-    }
+    pooled = {"iou": (both, either), "sensitivity": (both, true)}
+    pooled["specificity"] = size - either, rest
     ious = [(both, either), (size - either, size - both)]
     ious = [int(part.sum()) / int(whole.sum()) for part, whole in ious if whole.any()]
     carvana = data.word_of(names) == "car"

@@ -74,7 +74,7 @@ def scores_of(confusion):
     }
 
 
-def class_report(pairs, predictions, classes, read=None):
+def class_report(pairs, predictions, classes, read=None, others=()):
     """Every score of one set of predictions, in one pass.
 
     Parameters
@@ -85,6 +85,7 @@ def class_report(pairs, predictions, classes, read=None):
     classes : unet_tf.data.Labels
     read : callable, optional
         Instead of `classes.read`, from a mask's path to ids (`unet_tf.data.reader`).
+    others : list of path, images beside which these fall into groups (`unet_tf.data.groups_of`)
 
     Returns
     -------
@@ -112,7 +113,7 @@ def class_report(pairs, predictions, classes, read=None):
         if own.any():
             worst.append((scores_of(own)["mean_iou"], name))
     pixels, each = total.sum(axis=1), sorted(worst)
-    groups = groups_of(names)
+    groups = groups_of([*(image for image, _ in pairs), *others])[: len(names)]
     report = scores_of(total)
     interval, intervals = class_intervals(*np.stack(counts, axis=1), groups)
     return {

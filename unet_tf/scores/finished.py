@@ -24,10 +24,11 @@ def of_answers(pairs, answers, labels, read, train=(), image_size=None, **option
         The model's, for the baseline.
     options : threshold and batch_size, as in `report`
     """
+    others = [image for image, _ in train]
     if labels.binary:
-        found = report(pairs, answers, labels=labels, read=read, **options)
+        found = report(pairs, answers, labels=labels, read=read, others=others, **options)
     else:
-        found = class_report(pairs, answers, labels, read)
+        found = class_report(pairs, answers, labels, read, others)
     return found | baseline_of(train, pairs, labels, image_size, read)
 
 

@@ -8,8 +8,8 @@ const card = await fetch("card.json").then((answer) => answer.json()).catch((err
 const { binary, names } = card.labels;
 // Pixels, at the most: of the canvas of some phones, and of what a network at the picture's own
 // size has memory for.
-const native = !Array.isArray(card.image_size);
-const MOST = native ? 4e6 : 16e6;
+const native = !Array.isArray(card.image_size), share = card.image_size ?? 1;
+const MOST = native ? Math.min(16e6, 4e6 / share ** 2) : 16e6;
 const shownClasses = binary ? [1] : names.map((_, id) => id);
 const colours = binary ? [null, [255, 214, 0]] : card.palette;
 let threshold = card.threshold;
@@ -144,10 +144,10 @@ async function segment(source, name) {
     return say(`${name} cannot be read as a picture: it is broken, too large, or of a kind that `
       + "browsers do not show. Choose a JPEG, PNG, GIF or WebP.", true);
   }
-  const share = Math.min(1, Math.sqrt(MOST / (bitmap.width * bitmap.height)));
+  const kept = Math.min(1, Math.sqrt(MOST / (bitmap.width * bitmap.height)));
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.floor(bitmap.width * share));
-  canvas.height = Math.max(1, Math.floor(bitmap.height * share));
+  canvas.width = Math.max(1, Math.floor(bitmap.width * kept));
+  canvas.height = Math.max(1, Math.floor(bitmap.height * kept));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
@@ -161,8 +161,8 @@ async function segment(source, name) {
   say(`Segmenting ${name}, ${canvas.width} x ${canvas.height} pixels …`);
   context.globalCompositeOperation = "destination-over"; // black behind what is transparent
   context.fillRect(0, 0, canvas.width, canvas.height);
-  const why = native ? "as the model works on all its pixels at once" : "as browsers draw no larger ones";
-  const notes = [share < 1 && `made smaller first, ${why}`,
+  const why = MOST < 16e6 ? "as the model works on all its pixels at once" : "as browsers draw no larger ones";
+  const notes = [kept < 1 && `made smaller first, ${why}`,
     clear && "what is transparent counts as black"];
   picture = { name, canvas, notes: notes.filter(Boolean) };
   worker.postMessage({ rgb, height: canvas.height, width: canvas.width }, [rgb.buffer]);
