@@ -94,13 +94,9 @@ def refuse_uneven(batches):
     for images, *_ in batches:
         if number is not None:
             number.assign(epoch)  # what is drawn is as if nobody had looked
-        if len(images) == 1:
-            raise UserError(
-                "a batch of one image, as a recipe of crops validates, does not divide among "
-                f"{count} devices, as JAX asks for: train it on one, or give an --image-size"
-            )
         if len(images) % count:
             raise UserError(
                 f"a batch has {len(images)} images, which do not divide among {count} devices, "
-                "as JAX asks for: choose another --batch-size, or --images, or --devices 1"
+                "as JAX asks for: choose another --batch-size, or --images, or --devices 1. "
+                "Crops, whose images are validated one by one, train on one device"
             )
