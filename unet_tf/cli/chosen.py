@@ -59,25 +59,18 @@ def planned(report, arguments, to):
 def in_range(recipe, report, kept, arguments):
     """The recipe with the range of numbers that its images want, where nothing says one; UserError
     where a plan says another."""
-    from unet_tf import protocol
+    from unet_tf import data, protocol
 
     found = report.value_range if report else kept.get("settings", {}).get("value_range")
-    if recipe.value_range is None:
+    own = recipe.value_range
+    if own is None:
         return protocol.changed(recipe, value_range=found)
-    if (
-        report
-        and arguments.plan
-        and found != recipe.value_range
-        and "value_range" not in dict(arguments.set)
-    ):
-        wanted = (
-            "are read without one" if found is None else "want {:.10g} to {:.10g}".format(*found)
-        )
+    of_a_plan = report and arguments.plan and "value_range" not in dict(arguments.set)
+    if of_a_plan and found != own:
+        wanted = f"want {data.in_words(found)}" if found else "are read without one"
         raise UserError(
-            "the plan reads numbers from {:.10g} to {:.10g}, these images ".format(
-                *recipe.value_range
-            )
-            + f"{wanted}: say which by --set value_range=LOW,HIGH"
+            f"the plan reads numbers from {data.in_words(own)}, these images {wanted}: say which "
+            "by --set value_range=LOW,HIGH"
         )
     return recipe
 

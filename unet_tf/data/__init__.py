@@ -25,7 +25,16 @@ from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
 from unet_tf.data.pairs import names_of, unlabelled, unzipped
 from unet_tf.data.places import find
-from unet_tf.data.ranges import RANGE, is_deep, known_range, plain, range_of, span_of, to_rgb
+from unet_tf.data.ranges import (
+    RANGE,
+    in_words,
+    is_deep,
+    known_range,
+    plain,
+    range_of,
+    span_of,
+    to_rgb,
+)
 from unet_tf.data.regions import reader, region_at, regions_of
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, groups_of
 from unet_tf.data.splits import parts, split, word_of

@@ -23,6 +23,11 @@ def known_range(value):
     )
 
 
+def in_words(value_range):
+    """A range as messages say it: `0 to 4095`."""
+    return "{:.10g} to {:.10g}".format(*value_range)
+
+
 def is_deep(image):
     """Has a Pillow image numbers of more than 8 bits?"""
     return image.mode.startswith("I") or image.mode == "F"
@@ -100,7 +105,7 @@ def range_of(spans):
 def in_8_bits(values, span, value_range, path):
     """Numbers `(H, W)` of this span as uint8."""
     low, high, whole = span
-    has = f"its numbers go from {low:.10g} to {high:.10g}"
+    has = f"its numbers go from {in_words((low, high))}"
     if value_range is None and not plain(span):
         raise Unreadable(path, f"{has}, neither 8 nor 16 bits nor from 0 to 1", ONE_RANGE)
     if value_range is None:
@@ -111,7 +116,7 @@ def in_8_bits(values, span, value_range, path):
     if shares or high < black or np.mean(values > white) > 0.5:
         raise Unreadable(
             path,
-            f"{has}, mostly beyond the range that is read, {black:.10g} to {white:.10g}",
+            f"{has}, mostly beyond the range that is read, {in_words(value_range)}",
             "Bring it to that range, or train with one that holds both: --set value_range=LOW,HIGH",
         )
     exact = "float32" if values.dtype.itemsize == 2 else "float64"

@@ -45,6 +45,11 @@ class Facts(NamedTuple):
     mask: Mask | None
     faults: list  # of (file in words, `data.Unreadable`)
 
+    @property
+    def whole(self):
+        """Can it be trained on: are both files whole, and of one size?"""
+        return bool(self.photo and self.mask and self.photo.size == self.mask.size)
+
 
 def photo_of(path):
     """The `Photo` of an image file, wholly decoded."""

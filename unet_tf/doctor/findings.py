@@ -154,12 +154,7 @@ def of_images(facts):
 def value_range_of(facts):
     """The (low, high) that these images are read by (`unet_tf.data.range_of`): of all together, for
     by its own numbers a dark image would be made as light as the others."""
-    return data.range_of(photo.span for photo in of_pairs(facts) if photo.span)
-
-
-def of_pairs(facts):
-    """The images of whole pairs."""
-    return [f.photo for f in facts if f.photo and f.mask and f.photo.size == f.mask.size]
+    return data.range_of(fact.photo.span for fact in facts if fact.whole and fact.photo.span)
 
 
 def levels_of(photo, value_range):

@@ -125,9 +125,9 @@ class Report(NamedTuple):
     def whole_pairs(self):
         """`{part: [Pair]}` of what can be trained on: both files whole, and of one size."""
         whole = {part: [] for part in self.counts}
-        for part, pair, photo, mask, _ in self.facts:
-            if photo and mask and photo.size == mask.size:
-                whole[part].append(pair)
+        for fact in self.facts:
+            if fact.whole:
+                whole[fact.part].append(fact.pair)
         return whole
 
     def left_out(self):

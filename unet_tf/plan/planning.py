@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unet_tf import network, protocol
-from unet_tf.data import Labels
+from unet_tf.data import Labels, in_words
 from unet_tf.files import UserError
 from unet_tf.plan import rules
 from unet_tf.plan.found import found_in
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 def shown(name, value):
     """A setting in a few characters."""
     if name == "value_range":
-        return "{:.10g} to {:.10g}".format(*value)
+        return in_words(value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
     return rules.by(value) if isinstance(value, tuple | list) else f"{value}"

@@ -21,8 +21,7 @@ def batches_of(recipe, parts, seed, read):
         crops = recipe.crop, recipe.crops, batch_size
         training = pipeline.crop_dataset(parts.train, *crops, **drawn, image_size=size)
         validation = pipeline.dataset(parts.validation, size, 1, **kept)
-        shapes = [data.size_at(size, data.size_of(image)) for image, _ in parts.validation]
-        validation = pipeline.in_parts(validation, shapes)
+        validation = pipeline.in_parts(validation, pipeline.sizes_of(parts.validation, size))
         return training, validation, (None, None)
     drawn |= {"resize": recipe.resize, "shuffle": recipe.shuffle}
     training = pipeline.dataset(parts.train, size, batch_size, **drawn)

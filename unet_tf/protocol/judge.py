@@ -59,8 +59,8 @@ def judged(recipe, model, parts, identity, labels, read, to):
     masks = decided(answers(pairs), pairs, labels, to, shown)
     if labels.binary:
         probabilities, batch_size = (probability for probability, _ in masks), recipe.batch_size
-        how = 0.5, batch_size, labels, chosen, read, others
-        report = scores.report(pairs, probabilities, *how)
+        scoring = 0.5, batch_size, labels, chosen, read, others
+        report = scores.report(pairs, probabilities, *scoring)
     else:
         report = scores.class_report(pairs, (ids for _, ids in masks), labels, read, others)
         by_class = zip(labels.names, report["iou"], strict=True)
