@@ -104,17 +104,33 @@ IGNORED = {
     ],
 }
 
-# Numbers in prose that no cell and no record shows: notebook -> number, and where it comes from.
+# Numbers in prose that no cell near by or record shows: notebook -> number, where it comes from.
 QUOTED = {
-    "01_data": {"5,088": "the competition's training set"},
+    "01_data": {
+        "5,088": "the competition's training set",
+        "0.25": "half of the grey, 0.5, in the same sentence",
+    },
     "02_pipeline": {
+        "5,088": "the competition's training set",
         "3.13": "the last Keras whose layers read masks between 0 and 1",
         "3.14": "the first Keras whose layers read masks by nearest",
     },
+    "04_simple_model": {
+        "0.25": "p (1 - p) where p is one half",
+        "0.00001": "a rate to try, in the exercise",
+    },
+    "09_multiclass": {"0.45": "90% and 0, averaged; the counts stand beside"},
     "11_your_own": {"0.975": "KEEP in unet_tf/plan/rules.py"},
-    "10_results": {"4.303": "Student's t, two degrees of freedom", "1.96": "the normal's"},
+    "10_results": {
+        "4.303": "Student's t, two degrees of freedom",
+        "1.96": "the normal's",
+        "0.955": "made up for the exercise",
+        "0.959": "made up for the exercise",
+    },
 }
 NUMBER = r"(?<![\w.])\d+\.\d{2,}(?![\w.]*\d)|(?<![\w.])\d{1,3}(?:,\d{3})+"  # 0.97, 34,550,273
+
+BEFORE, AROUND = 6, 10  # cells above a sentence, and in all, that may show its numbers
 
 TAGS = {"lifted", "nbval-ignore-output", "nbval-skip"}
 SECTIONS = ("You will", "You need", "What we saw", "Exercises")
@@ -335,20 +351,27 @@ def check_links(path):
 
 
 def check_numbers(path):
-    """A longer number in prose stands in a cell of the notebook or of the solutions, or a record;
-    so does not outlive an output that changes."""
-    root, solutions = path.parents[1], path.with_name("solutions.ipynb")
-    shown = [(root / f"{place}/README.md") for place in ("results", "benchmarks")]
-    shown = [place.read_text(encoding="utf-8") for place in shown if place.exists()]
-    for notebook in {path, solutions if solutions.exists() else path}:
-        for cell in code(notebook):
-            shown += [cell.source, *output_texts(cell)]
-    there = "\n".join(shown)
-    quoted = QUOTED.get(path.stem, ())
-    for text in prose(path):
-        for number in re.findall(NUMBER, re.sub(r"https?://\S+", "", text)):
-            known = number in there or number.replace(",", "") in there or number in quoted
-            assert known, f"{number}: no cell and no record shows it, and QUOTED has no source"
+    """A longer number in prose stands in a cell near by, or in a record; so no sentence outlives
+    the output that it speaks of. The first text and the last two sections speak of all cells;
+    solutions may quote their chapters."""
+    root, cells = path.parents[1], refresh.read(path).cells
+    records = [(root / f"{place}/README.md") for place in ("results", "benchmarks")]
+    records = "\n".join(file.read_text(encoding="utf-8") for file in records if file.exists())
+    shown = [
+        "\n".join([c.source, *output_texts(c)]) if c.cell_type == "code" else "" for c in cells
+    ]
+    quoted, everywhere = QUOTED.get(path.stem, ()), path.stem == "solutions"
+    for place, text in enumerate(cell.source for cell in cells):
+        if cells[place].cell_type == "code":
+            continue
+        text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+        for line in re.sub(r"https?://\S+", "", text).split("\n"):
+            everywhere = everywhere or line in ("## What we saw", "## Exercises")
+            near = shown if everywhere or not place else shown[max(0, place - BEFORE) :][:AROUND]
+            there = "\n".join([records, *near])
+            for number in re.findall(NUMBER, line):
+                known = number in there or number.replace(",", "") in there or number in quoted
+                assert known, f"{number}: no cell near by or record shows it, nor QUOTED: {line}"
 
 
 def check_words(path):
@@ -585,6 +608,13 @@ FAULTS = {
     "a dead link": ("links", add(-1, "[There](99_end.ipynb)")),
     "no way on": ("links", edit(-1, "[Next](02_next.ipynb)", "The next")),
     "a number from nowhere": ("numbers", add(-1, "Dice reached 0.9317.")),
+    "a number from far away": (
+        "numbers",
+        lambda nb: (
+            nb.cells[3].update(outputs=[nbformat.v4.new_output("stream", text="0.9317\n")]),
+            nb.cells.insert(15, nbformat.from_dict({**nb.cells[0], "source": "It was 0.9317."})),
+        ),
+    ),
     "a count from nowhere": ("numbers", add(-1, "It has 31,047 weights.")),
     "simply": ("words", add(-1, "Simply run it.")),
     "just": ("words", add(0, "It is just a car.")),

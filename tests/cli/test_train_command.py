@@ -27,6 +27,37 @@ def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
 # --- the command line
 
 
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        ("--set crop=16,16 crops=8", {"crop": [16, 16], "crops": 8}),
+        ("--image-size 0.75", {"image_size": 0.75, "crop": [16, 16]}),
+        ("--set loss=dice_loss", {"loss": "dice_loss"}),
+        ("--set augment.vertical_flip=0.1", {"augment": {"vertical_flip": 0.1, "rotation": 0.01}}),
+        ("--set crop=None", {"crop": None, "image_size": [24, 36]}),
+    ],
+)
+def test_one_setting_is_given_and_the_others_follow(folder, monkeypatch, words, settings):
+    """Up to the training: what is planned is a recipe, and kept."""
+    monkeypatch.setattr(planning, "timed", lambda *_: (5.0, 0.1))
+    monkeypatch.setattr(protocol, "run", lambda recipe, *_, **__: recipe)
+    monkeypatch.setattr("unet_tf.cli.train.print_scores", lambda *_: None)
+    train = f"train --data {folder} --to one --minutes 1 {words}"
+    assert commands.main(train.split()) == 0
+    made = plan.read("one/plan.json").settings
+    for name, value in settings.items():
+        assert made[name] == value or (name == "augment" and made[name].items() >= value.items())
+    again = f"train --data {folder} --to two --plan one/plan.json"
+    assert commands.main(again.split()) == 0
+
+
+def test_a_setting_of_a_plan_is_looked_at_before_the_data(tmp_path, capsys):
+    for words, reason in (("crops=many", "crops is 'many'"), ("crps=3", "did you mean crops?")):
+        command = f"train --data {tmp_path}/nowhere --set {words}"
+        assert commands.main(command.split()) == 1
+        assert reason in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_train_and_reproduce(folder, tmp_path, capsys):
     settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"

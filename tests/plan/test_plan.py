@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import doctor, plan, protocol
+from unet_tf import doctor, network, plan, protocol
 from unet_tf.cli import commands
 from unet_tf.files import UserError
 from unet_tf.plan import planning
@@ -43,6 +43,22 @@ def test_native_size_alone_is_cut_into_crops(folder, at_once):
     protocol.get(made.recipe, **made.settings)
 
 
+def test_a_crop_alone_decides_about_the_size(folder, at_once):
+    """Of 24x36: its masks keep their shape at no less than all of it, where 24 fits."""
+    made = plan.plan(doctor.check(folder), 1, {"crop": (24, 16), "crops": 8})
+    settings = made.settings
+    assert (settings["image_size"], settings["crop"], settings["crops"]) == (None, (24, 16), 8)
+    assert not settings["augment"]["quarter_turn"]  # of no square
+    protocol.get(made.recipe, **settings)
+
+
+def test_an_amount_that_is_given_stands_beside_the_planned_ones(folder, at_once):
+    own = plan.plan(doctor.check(folder), 1).settings["augment"]
+    given = plan.plan(doctor.check(folder), 1, {"augment": {"scale": 0.2}}).settings["augment"]
+    assert given == {**own, "scale": 0.2} != own
+    assert plan.plan(doctor.check(folder), 1, {"augment": False}).settings["augment"] is False
+
+
 @pytest.mark.parametrize(("epochs", "every"), [(30, 5), (3, 1), (1, 1)])
 def test_epochs_of_two_seconds_are_written_every_fifth_time(folder, at_once, epochs, every):
     made = plan.plan(doctor.check(folder), 1, {"epochs": epochs})
@@ -50,7 +66,8 @@ def test_epochs_of_two_seconds_are_written_every_fifth_time(folder, at_once, epo
 
 
 def test_a_plan_is_read_as_it_was_written(folder, at_once, tmp_path):
-    made = plan.plan(doctor.check(folder), 1)
+    made = plan.plan(doctor.check(folder), 1, {"loss": network.dice_loss})
+    assert "dice_loss " in made.text()
     (tmp_path / "plan.json").write_text(json.dumps(made.record()))
     again = plan.read(tmp_path / "plan.json")
     both = [protocol.get(one.recipe, **one.settings) for one in (made, again)]

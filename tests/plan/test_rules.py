@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from unet_tf import protocol
+from unet_tf import network, protocol
 from unet_tf.data import Labels
 from unet_tf.plan import rules
+from unet_tf.plan.choices import CPU, GPU
 from unet_tf.plan.found import Found
-from unet_tf.plan.rules import CPU, GPU
 
 TWO = Labels.foreground()
 FLAT = np.zeros((64, 64), "uint8")
@@ -90,9 +90,11 @@ def test_rare_classes_are_weighted():
     found = facts()
     found.labels = Labels(("sky", "road", "pole"))
     found.shares = {"sky": 0.6, "road": 0.39, "pole": 0.01}
-    assert chosen(rules.loss(found))["class_weights"] == "median"
+    ours = {"loss": "cross_entropy_dice_loss"}
+    assert chosen(rules.loss(found, ours))["class_weights"] == "median"
+    assert "class_weights" not in chosen(rules.loss(found, {"loss": network.class_dice_loss}))
     found.shares = {"sky": 0.5, "road": 0.3, "pole": 0.2}
-    assert "class_weights" not in chosen(rules.loss(found))
+    assert "class_weights" not in chosen(rules.loss(found, ours))
 
 
 def paced(found, crop, minutes=10, step=0.2, look=0.1):
@@ -168,7 +170,10 @@ def test_what_is_given_decides_about_what_is_chosen_behind_it():
         ({"image_size": None}, None, (128, 128)),
         ({"image_size": 0.5}, 0.5, (48, 48)),
         ({"image_size": (64, 96)}, (64, 96), None),
-        ({"crop": (32, 32)}, None, (32, 32)),
+        ({"crop": (32, 32)}, 0.25, (32, 32)),
+        ({"crop": (128, 128)}, None, (128, 128)),
+        ({"crop": (100, 40), "image_size": 0.75}, 0.75, (100, 40)),
+        ({"crop": None}, (192, 256), None),
         ({"image_size": 0.1}, 0.1, (16, 16)),
     ],
 )
@@ -189,5 +194,5 @@ def test_what_the_rules_choose_is_a_recipe():
     settings = chosen(rules.view(facts(), CPU))
     for some in (rules.network(facts(), CPU, settings), rules.augmentation(facts(), settings)):
         settings |= chosen(some)
-    settings |= chosen(rules.loss(facts())) | chosen(rules.fixed()) | paced(facts(), None)
+    settings |= chosen(rules.loss(facts(), {})) | chosen(rules.fixed()) | paced(facts(), None)
     assert protocol.get("guide_unet", **settings).schedule == "cosine"

@@ -124,3 +124,23 @@ def test_a_model_of_one_size_and_tiles_as_asked_for_stay(monkeypatch):
         assert (tiles_file.in_pieces(forward, (16, 24)) is forward) == stays
     tiles = predict.tiled(red, (64, 64))
     assert tiles_file.in_pieces(tiles, (900, 900)) is tiles
+
+
+def test_a_predictor_called_by_itself_takes_large_images_in_pieces(monkeypatch):
+    """So `explain`, and who calls it from Python, may hand it a scene."""
+    monkeypatch.setattr(tiles_file, "MOST_AT_ONCE", 1024)
+    monkeypatch.setattr(tiles_file, "PIECE", 32)
+    card = data.Card(data.Labels.foreground("car"), None)
+    model = predict.Predictor(simple_fcn((None, None, 3), (2, 2, 2)), card)
+    seen, forward = [], model.forward
+
+    def noted(images, training=False):
+        seen.append(tuple(images.shape[1:3]))
+        return forward(images, training)
+
+    model.forward = noted
+    images = np.random.default_rng(0).random((1, 48, 80, 3), "float32")
+    found = model(images)
+    assert set(seen) == {(32, 32)} and found.shape == (1, 48, 80, 1)
+    expected = predict.tiled(forward, (32, 32), tiles_file.OVER, batch_size=1)(images)
+    np.testing.assert_array_equal(found, expected)

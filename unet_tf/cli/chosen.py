@@ -10,22 +10,26 @@ def adjusted(recipe, arguments):
     """The recipe with the settings that the command line names."""
     from unet_tf import protocol
 
-    return protocol.changed(recipe, **asked_of(recipe, arguments))
+    asked = asked_of(arguments)
+    amounts = asked.get("augment")
+    if isinstance(amounts, dict) and isinstance(recipe.augment, dict):
+        asked["augment"] = {**recipe.augment, **amounts}
+    return protocol.changed(recipe, **asked)
 
 
-def asked_of(recipe, arguments):
-    """The settings of a recipe that the command line names."""
+def asked_of(arguments):
+    """The settings of a recipe that the command line names; of the augmentation the amounts."""
     from unet_tf import protocol
 
-    names = {field.name for field in dataclasses.fields(recipe)} - {"data", "task"}
+    names = {field.name for field in dataclasses.fields(protocol.GUIDE)} - {"data", "task"}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
+    amounts = {}
     for name, value in arguments.set:
-        if name in asked:
-            raise UserError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
         if name.startswith("augment."):
-            before = asked.get("augment", recipe.augment)
-            amounts = before if isinstance(before, dict) else {}
-            name, value = "augment", {**amounts, name.removeprefix("augment."): value}
+            amounts[name.removeprefix("augment.")] = value
+            name, value = "augment", amounts
+        elif name in asked:
+            raise UserError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
         named_loss = name == "loss" and isinstance(value, str)
         asked[name] = protocol.LOSSES.get(value, value) if named_loss else value
     return asked
@@ -44,11 +48,10 @@ def planned(report, arguments, to):
         made = plan.read(given)
     else:
         many = hasattr(arguments, "class_names")
-        named = asked_of(protocol.get(plan.recipe_for(report, many)), arguments)
         minutes = arguments.minutes or (3 if arguments.quick else plan.MINUTES)
         minutes /= arguments.folds or 1
         print("Planning: some images are looked at, some steps timed here\n", flush=True)
-        made = plan.plan(report, minutes, named, arguments.precision, many)
+        made = plan.plan(report, minutes, asked_of(arguments), arguments.precision, many)
     print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
     if network.processes()[1] == 0:
@@ -83,18 +86,12 @@ def stopped_in(arguments, to):
     return training.state_in(to)[0]["settings"] if there else {}
 
 
-def recipe_of(names, variant, arguments):
-    """The first of these recipes that takes the settings of the command line, small if asked for;
-    ValueError when none does."""
+def recipe_of(name, variant, arguments):
+    """The recipe of this name with the settings of the command line, small if asked for."""
     from unet_tf import protocol
 
-    errors = []
-    for recipe in (protocol.get(name, variant) for name in names):
-        try:
-            return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
-        except UserError as error:
-            errors.append(error)
-    raise errors[0]
+    recipe = protocol.get(name, variant)
+    return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
 
 
 def taken(name, variant, report, arguments):
@@ -102,7 +99,7 @@ def taken(name, variant, report, arguments):
     from unet_tf import plan
 
     name = name or plan.recipe_for(report, hasattr(arguments, "class_names"))
-    recipe = recipe_of([name], variant, arguments)
+    recipe = recipe_of(name, variant, arguments)
     many = report.classes.names if report and report.classes else ()
     if not recipe.classes and len(many) > 2:
         raise UserError(

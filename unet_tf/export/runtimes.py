@@ -32,13 +32,16 @@ def need_runtime(path):
 
 
 def of_predictor(model):
-    """The same function of a `Predictor`: resized by its card, scaled."""
+    """The same function of a `Predictor`: resized by its card, scaled; never in tiles, as the files
+    beside it are not."""
     card = model.card
 
     def run(pixels):
         size = data.size_at(card.image_size, pixels.shape[:2])
         small = data.resized(pixels, size, card.resize)
-        return model(small[None].astype("float32") / 255)[0]
+        return np.asarray(
+            model.forward(small[None].astype("float32") / 255, training=False), "float32"
+        )[0]
 
     return run
 

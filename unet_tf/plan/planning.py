@@ -10,6 +10,7 @@ from unet_tf import network, protocol
 from unet_tf.data import Labels, in_words
 from unet_tf.files import UserError
 from unet_tf.plan import rules
+from unet_tf.plan.choices import CPU, GPU, Choice, by
 from unet_tf.plan.found import found_in
 from unet_tf.plan.timed import images_that_fit, timed
 
@@ -23,7 +24,7 @@ class Plan(NamedTuple):
     """A recipe's name, its settings, and the reasons."""
 
     recipe: str
-    choices: list  # of `rules.Choice`
+    choices: list  # of `Choice`
     minutes: float
 
     @property
@@ -38,7 +39,7 @@ class Plan(NamedTuple):
 
     def record(self):
         """The plan ready for JSON."""
-        choices = [choice._asdict() for choice in self.choices]
+        choices = [choice._asdict() | {"value": named(choice.value)} for choice in self.choices]
         return {"recipe": self.recipe, "minutes": self.minutes, "choices": choices}
 
     def text(self):
@@ -59,7 +60,12 @@ def shown(name, value):
         return in_words(value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
-    return rules.by(value) if isinstance(value, tuple | list) else f"{value}"
+    return by(value) if isinstance(value, tuple | list) else f"{named(value)}"
+
+
+def named(value):
+    """A loss by its name, as plan.json keeps it; anything else as it is."""
+    return getattr(value, "__name__", value)
 
 
 def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
@@ -71,7 +77,8 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     minutes : float
         What the training may take on this machine.
     given : dict, {setting: value}
-        Settings that are decided already: the others follow from them, too.
+        Settings that are decided already: the others follow from them, too. Of the augmentation
+        a dict of amounts, which stand beside the planned ones.
     precision : as in `unet_tf.training.set_precision`
     many : bool
         Black and white masks, too, are trained as class ids.
@@ -87,25 +94,28 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     value_range = dict(given).get("value_range") or report.value_range
     found = found_in(pairs[part], images, labels, report.pixels[part], value_range)
     recipe = protocol.get(recipe_for(report, many))
-    machine = rules.GPU if network.gpus() else rules.CPU
+    machine = GPU if network.gpus() else CPU
     chosen, choices = {}, {}
 
     def take(some):
         for choice in some:
             if choice.setting in given:
-                choice = rules.Choice(choice.setting, given[choice.setting], "", "as given")
+                value = given[choice.setting]
+                if isinstance(value, dict):
+                    value = {**choice.value, **value}
+                choice = Choice(choice.setting, value, "", "as given")
             choices[choice.setting], chosen[choice.setting] = choice, choice.value
 
     if value_range:
         why = "black and white for all of them, and for those to predict"
-        take([rules.Choice("value_range", value_range, "images of more than 8 bits", why)])
+        take([Choice("value_range", value_range, "images of more than 8 bits", why)])
     asked = {"image_size", "crop"} & set(given)
     take(rules.view_given(found, machine, given) if asked else rules.view(found, machine))
     if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size
         recipe = protocol.get("buildings_unet")
     take(rules.network(found, machine, chosen))
     take(rules.augmentation(found, chosen))
-    take(rules.loss(found))
+    take(rules.loss(found, chosen))
     take(rules.fixed())
     own = found.sizes.most_common(1)[0][0]
 
@@ -149,7 +159,7 @@ def read(path):
     """
     try:
         record = json.loads(Path(path).read_text())
-        choices = [rules.Choice(**choice) for choice in record["choices"]]
+        choices = [Choice(**choice) for choice in record["choices"]]
         return Plan(record["recipe"], choices, record["minutes"])
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file: give the plan.json of a run") from None

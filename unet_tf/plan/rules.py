@@ -5,46 +5,22 @@ https://doi.org/10.1038/s41592-020-01008-z); these are for two dimensions and fo
 """
 
 import math
-from typing import NamedTuple
 
 from unet_tf.data import size_at
+from unet_tf.plan.choices import Choice, by
 
 KEEP = 0.975  # dice that masks keep at a size that is fine enough
 SHARES = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)  # of the images' own size that crops are taken at
 COMMON = 0.12  # of thumbnails, from which on images have a top, a left, a direction
 LINES = 1.0  # from which on they have lines in one direction
 RARE = 0.02  # share of the pixels: such a class is weighted
+WEIGHTABLE = ("cross_entropy", "cross_entropy_dice_loss")  # losses that take class weights
 VARIED = 0.02  # standard deviation between images: then light, or colours, vary
 STEPS = 2000  # at least so many, where the budget allows: then batches may grow
 EPOCHS = 30  # at most, where images are cropped
 FEW = 800  # steps of 4 whole images: with fewer the images are made smaller, as long as masks
 KEEP_SMALL = 0.985  # keep this dice
 PASSES = 3  # over all images at least; where the minutes do not hold them, images are left out
-
-
-class Machine(NamedTuple):
-    """What a training runs on: how large a step may be there."""
-
-    whole: int  # pixels of a whole image, at most
-    crop: int  # side of a crop, at most
-    filters: int  # of the first level
-    batch: int  # images of a step, at most
-
-
-CPU, GPU = Machine(192 * 256, 128, 16, 16), Machine(512 * 768, 256, 32, 32)
-
-
-class Choice(NamedTuple):
-    """A setting of a recipe, what was found, and why the one follows from the other."""
-
-    setting: str
-    value: object
-    found: str
-    why: str
-
-
-def by(size):
-    return "x".join(map(str, size))
 
 
 def view(found, machine):
@@ -54,17 +30,12 @@ def view(found, machine):
     then parts are cut out of images that are as large as the masks need. No image's height is
     changed against its width by more than a tenth.
     """
-    heights, widths = zip(*found.sizes, strict=True)
     ratios = [height / width for height, width in found.sizes]
-    common = found.sizes.most_common(1)[0][0]
-    share = min(1, math.sqrt(machine.whole / math.prod(common)))
-    size = tuple(max(16, 16 * int(share * side / 16 + 0.5)) for side in common)
-    if found.sizes.total() == found.sizes[common] and share == 1:
-        size = common  # the network pads it itself
+    common, size = found.sizes.most_common(1)[0][0], whole_size(found, machine)
     kept = found.kept(size)
     shape = size[0] / size[1] / ratios[0]
     alike = max(ratios) <= 1.1 * min(ratios) and 1 / 1.1 <= shape <= 1.1
-    smallest = min(heights), min(widths)
+    smallest = smallest_of(found)
     if alike and (kept >= KEEP or min(smallest) < 64):
         found_so = f"{by(common)}; at {by(size)} masks keep a dice of {kept:.3f}"
         yield Choice("image_size", size, found_so, "whole images show all at once")
@@ -75,32 +46,60 @@ def view(found, machine):
         yield Choice("image_size", size, found_so, "too small and too unlike for crops")
         yield Choice("crop", None, "", "")
         return
-    dice = {share: found.kept(share) for share in SHARES}
-    fine = [share for share in SHARES if dice[share] >= KEEP] or [1.0]
-    # A crop has room in each image: the share is larger where images are small.
-    share = next(s for s in reversed(fine) if min(size_at(s, smallest)) >= 64)
+    share, dice = share_of(found, smallest)
     why = f"whole, at {by(size)}, they would keep {kept:.3f}"
     if not alike:
         why = f"{len(found.sizes)} sizes of unlike shape are not squeezed into one"
-    found_so = f"at {share:g} of their own size masks keep a dice of {dice[share]:.3f}"
+    found_so = f"at {share:g} of their own size masks keep a dice of {dice:.3f}"
     yield Choice("image_size", None if share == 1 else share, found_so, why)
     yield crop_at(found, share, machine)
 
 
+def whole_size(found, machine):
+    """As large as a step of whole images may be here, of the shape that most of them have."""
+    common = found.sizes.most_common(1)[0][0]
+    share = min(1, math.sqrt(machine.whole / math.prod(common)))
+    if found.sizes.total() == found.sizes[common] and share == 1:
+        return common  # the network pads it itself
+    return tuple(max(16, 16 * int(share * side / 16 + 0.5)) for side in common)
+
+
+def smallest_of(found):
+    """The least height and the least width, pixels."""
+    heights, widths = zip(*found.sizes, strict=True)
+    return min(heights), min(widths)
+
+
+def share_of(found, smallest, least=64):
+    """The coarsest share of their own size that keeps the masks, and the dice that they keep there;
+    at it the smallest image has `least` pixels a side, room for crops."""
+    dice = {share: found.kept(share) for share in SHARES}
+    fine = [share for share in SHARES if dice[share] >= KEEP] or [1.0]
+    roomy = (share for share in reversed(fine) if min(size_at(share, smallest)) >= least)
+    share = next(roomy, 1.0)
+    return share, dice[share]
+
+
 def crop_at(found, share, machine):
     """The largest square that a step may have here and that each image has, at that share."""
-    heights, widths = zip(*found.sizes, strict=True)
-    smallest = min(heights), min(widths)
+    smallest = smallest_of(found)
     side = min(machine.crop, max(16, 16 * (min(size_at(share, smallest)) // 16)))
     why = "as large as a step may be here" if side == machine.crop else "as the smallest image has"
     return Choice("crop", (side, side), f"images from {by(smallest)} on", why)
 
 
 def view_given(found, machine, given):
-    """What is asked for; crops where images keep their own size, or a share of it."""
+    """What is asked for; crops where images keep their own size, or a share of it; for crops alone
+    the share that keeps the masks."""
     size, crop = (Choice(name, given.get(name), "", "") for name in ("image_size", "crop"))
     if "crop" not in given and not isinstance(size.value, tuple):
         crop = crop_at(found, size.value or 1.0, machine)
+    elif "image_size" not in given and crop.value is None:
+        size = Choice("image_size", whole_size(found, machine), "", "whole images, as given")
+    elif "image_size" not in given:
+        share, dice = share_of(found, smallest_of(found), max(crop.value))
+        found_so = f"at {share:g} of their own size masks keep a dice of {dice:.3f}"
+        size = Choice("image_size", None if share == 1 else share, found_so, "for these crops")
     return size, crop
 
 
@@ -116,7 +115,8 @@ def network(found, machine, chosen):
 def augmentation(found, chosen):
     """Images turned and coloured as they could have been taken, and in no other way."""
     crop, size = chosen["crop"], chosen["image_size"]
-    square = crop is not None or size[0] == size[1]
+    height, width = crop or size
+    square = height == width
     upright, sided = found.upright > COMMON, found.sided > COMMON
     directed = upright or sided or found.crossed > COMMON or found.lines > LINES
     amounts = {
@@ -137,8 +137,9 @@ def augmentation(found, chosen):
     yield Choice("augment", amounts, ", ".join(filter(None, ways)), why)
 
 
-def loss(found):
-    """Dice beside cross-entropy; class weights where one of many classes is rare."""
+def loss(found, chosen):
+    """Dice beside cross-entropy; class weights where one of many classes is rare, and the loss
+    that is `chosen` in the end takes them."""
     labels, shares = found.labels, found.shares
     rare = [f"{name} {share:.1%}" for name, share in shares.items() if 0 < share < RARE]
     if labels.binary:
@@ -148,7 +149,7 @@ def loss(found):
         return
     why = "dice counts each class alike, cross-entropy steadies it"
     yield Choice("loss", "cross_entropy_dice_loss", f"{len(labels.names)} classes", why)
-    if rare:
+    if rare and getattr(chosen["loss"], "__name__", chosen["loss"]) in WEIGHTABLE:
         words = f"rare: {', '.join(rare[:4])}" + (", ..." if len(rare) > 4 else "")
         yield Choice("class_weights", "median", words, "else they may never be predicted")
 

@@ -12,7 +12,7 @@ from unet_tf.data import Card, table_of
 from unet_tf.files import UserError, in_zip
 from unet_tf.network import JAX  # and its layers, which are in saved models
 from unet_tf.predict.stream import predict
-from unet_tf.predict.tiles import flipped, tiled
+from unet_tf.predict.tiles import flipped, in_pieces, tiled
 from unet_tf.predict.usage import SIZE_WANTED, card_of, fixed_size
 
 
@@ -33,11 +33,14 @@ class Predictor:
         self.card = card_of(self, card=card)
 
     def __call__(self, images, training=False):
-        """Probabilities of images, float32 `(B, H, W, 3)` in [0, 1]: float32 `(B, H, W, C)`."""
+        """Probabilities of images, float32 `(B, H, W, 3)` in [0, 1]: float32 `(B, H, W, C)`; of
+        images that are too large to go through at once, in tiles (`in_pieces`)."""
         own = fixed_size(self)
         if own and tuple(images.shape[1:3]) != own:
             raise UserError(f"this model takes {own[0]}x{own[1]} alone, not {images.shape[1:3]}")
-        return np.asarray(self.forward(images, training=False), "float32")
+        pieces = in_pieces(self, images.shape[1:3])
+        forward = self.forward if pieces is self else pieces
+        return np.asarray(forward(images, training=False), "float32")
 
     def masks(self, paths, batch_size=32):
         """Masks, uint8, at the images' own size, one after another (`unet_tf.predict.predict`)."""

@@ -199,20 +199,12 @@ class Recipe:
 
     def __post_init__(self):
         """Lists become tuples, a loss may be named. ValueError names a setting without sense."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for name, value in list(vars(self).items()):
             if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
+                object.__setattr__(self, name, tuple(value))
         if isinstance(self.loss, str):
             object.__setattr__(self, "loss", LOSSES.get(self.loss, self.loss))
-        for name, good, wanted in CHECKS:
-            value = getattr(self, name)
-            try:
-                fits = good(value)
-            except TypeError:
-                fits = False
-            if not fits:
-                raise UserError(f"{name} is {value!r}, but has to be {wanted}")
+        refuse_senseless(vars(self))
         for words in clashes(self):
             raise UserError(words)
 
@@ -224,13 +216,30 @@ class Recipe:
 
 def changed(recipe, **changes):
     """The recipe with other settings, each by its name; ValueError for those that make no sense."""
-    names = [f.name for f in dataclasses.fields(Recipe) if f.name not in FIXED]
-    for name in changes:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-            raise UserError(f"no setting {name!r}: {hint}")
+    refuse_unknown(changes)
     return dataclasses.replace(recipe, **changes)
+
+
+def refuse_unknown(names):
+    """UserError for what is no setting of a recipe, with the name that was meant."""
+    settings = [f.name for f in dataclasses.fields(Recipe) if f.name not in FIXED]
+    for name in names:
+        if name not in settings:
+            close = difflib.get_close_matches(name, settings, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(settings)}"
+            raise UserError(f"no setting {name!r}: {hint}")
+
+
+def refuse_senseless(settings):
+    """UserError for a value, `{name: value}`, that makes no sense whatever the others are."""
+    for name, good, wanted in CHECKS:
+        value = settings.get(name)
+        try:
+            fits = name not in settings or good(tuple(value) if isinstance(value, list) else value)
+        except TypeError:
+            fits = False
+        if not fits:
+            raise UserError(f"{name} is {value!r}, but has to be {wanted}")
 
 
 def quick(recipe):
