@@ -76,7 +76,10 @@ def share(text):
 
 
 def value(text):
-    """`1e-7` -> 1e-7; a list, `16,32`, becomes a tuple; what is no JSON stays a text."""
+    """`1e-7` -> 1e-7; a list, `16,32`, becomes a tuple; `None` as in the table of settings; what is
+    no JSON stays a text."""
+    if text in ("None", "none"):
+        return None
     try:
         found = json.loads(f"[{text}]")
     except ValueError:
