@@ -3,6 +3,7 @@
 Edit `notebooks/py/NAME.py`, build `notebooks/NAME.ipynb`. Without a NAME: all of them.
 
 --check   only compare notebooks and texts, run nothing; exits with 1 and names those that differ
+--prose   run nothing: take over new prose; where code has changed, say so and exit with 1
 --force   build even where that loses an edit made in the notebook itself
 """
 
@@ -75,6 +76,10 @@ def cells(notebook):
     return [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
 
 
+def code_of(notebook):
+    return [cell for cell in cells(notebook) if cell[0] == "code"]
+
+
 def same(path):
     """Whether the notebook has the cells of its text."""
     text = text_of(path).read_text(encoding="utf-8")
@@ -135,6 +140,17 @@ def build(path):
     write(plain(run(notebook, path.parent)), path)
 
 
+def take_prose(path):
+    """Write the text's prose beside the outputs that are there; False where code has changed."""
+    new, old = from_text(text_of(path).read_text(encoding="utf-8")), read(path)
+    if code_of(new) != code_of(old):
+        return False
+    ran = (cell for cell in old.cells if cell.cell_type == "code")
+    made = [next(ran) if cell.cell_type == "code" else cell for cell in new.cells]
+    write(plain(nbformat.from_dict({**new, "cells": made})), path)
+    return True
+
+
 def main(arguments=None, folder=Path(__file__).parent):
     """The exit status: 0, or 1 where a notebook differs, was edited or failed."""
     parser = argparse.ArgumentParser(
@@ -142,6 +158,7 @@ def main(arguments=None, folder=Path(__file__).parent):
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as 05_unet")
     parser.add_argument("--check", action="store_true", help="compare only")
+    parser.add_argument("--prose", action="store_true", help="take over prose, run nothing")
     parser.add_argument("--force", action="store_true", help="drop edits made in a notebook")
     options = parser.parse_args(arguments)
     known = {path.stem for path in folder.glob("py/*.py")}
@@ -162,6 +179,10 @@ def main(arguments=None, folder=Path(__file__).parent):
             if not path.exists() or not text_of(path).exists() or not same(path):
                 status = 1
                 print(f"{name}: notebook and text differ, or one is missing")
+        elif options.prose:
+            if not take_prose(path):
+                status = 1
+                print(f"{name}: its code has changed: build it without --prose")
         elif edited(path) and not options.force:
             status = 1
             print(EDITED.format(name=name, notebook=os.path.relpath(path)))

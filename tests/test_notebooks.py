@@ -672,6 +672,21 @@ def test_exercises_ask_and_do_not_answer():
 # --- refresh.py
 
 
+def test_new_prose_is_taken_over_beside_the_outputs_and_new_code_is_not(tmp_path, listed, capsys):
+    path = save(make(tmp_path), tmp_path)
+    text, folder, built = refresh.text_of(path), path.parent, refresh.read(path)
+    text.write_text(text.read_text().replace("## What we saw", "New words.\n#\n# ## What we saw"))
+    assert refresh.main(["--prose"], folder) == 0 and failing(path) == set()
+    assert "New words." in prose(path)[-1]
+    assert [c.outputs for c in code(path)] == [
+        c.outputs for c in built.cells if c.cell_type == "code"
+    ]
+    text.write_text(text.read_text().replace("print(double(1) > 1)", "print(double(1) > 0)"))
+    written = path.read_bytes()
+    assert refresh.main(["--prose"], folder) == 1 and path.read_bytes() == written
+    assert "01_good: its code has changed" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_refresh_builds_the_same_bytes_and_keeps_an_edit(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "notebooks"
