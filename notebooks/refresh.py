@@ -141,8 +141,10 @@ def build(path):
 
 
 def take_prose(path):
-    """Write the text's prose beside the outputs that are there; False where code has changed."""
-    new, old = from_text(text_of(path).read_text(encoding="utf-8")), read(path)
+    """Write the text's prose beside the outputs that are there; False where code is another."""
+    set_address(text_of(path))
+    new = from_text(text_of(path).read_text(encoding="utf-8"))
+    old = read(path) if path.exists() else nbformat.v4.new_notebook()
     if code_of(new) != code_of(old):
         return False
     ran = (cell for cell in old.cells if cell.cell_type == "code")
@@ -179,13 +181,13 @@ def main(arguments=None, folder=Path(__file__).parent):
             if not path.exists() or not text_of(path).exists() or not same(path):
                 status = 1
                 print(f"{name}: notebook and text differ, or one is missing")
+        elif edited(path) and not options.force:
+            status = 1
+            print(EDITED.format(name=name, notebook=os.path.relpath(path)))
         elif options.prose:
             if not take_prose(path):
                 status = 1
                 print(f"{name}: its code has changed: build it without --prose")
-        elif edited(path) and not options.force:
-            status = 1
-            print(EDITED.format(name=name, notebook=os.path.relpath(path)))
         else:
             print(f"{name:{width}} ", end="", flush=True)
             start = time.monotonic()

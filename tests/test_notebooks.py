@@ -107,11 +107,9 @@ IGNORED = {
 # Numbers in prose that no cell near by or record shows: notebook -> number, where it comes from.
 QUOTED = {
     "01_data": {
-        "5,088": "the competition's training set",
         "0.25": "half of the grey, 0.5, in the same sentence",
     },
     "02_pipeline": {
-        "5,088": "the competition's training set",
         "3.13": "the last Keras whose layers read masks between 0 and 1",
         "3.14": "the first Keras whose layers read masks by nearest",
     },

@@ -10,8 +10,8 @@
 # - score it on cars that it has never seen, beside a prediction that looks at no image.
 #
 # **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered, once:
-# up to a minute, without a word. Then about three minutes on 2 CPU cores; on a GPU: not measured. Red lines about CUDA
-# mean that TensorFlow found no GPU. They are harmless.
+# up to a minute, without a word. Then one to four minutes on 2 CPU cores; on a GPU: not measured. Red lines about
+# CUDA mean that TensorFlow found no GPU. They are harmless.
 #
 # Each step links the chapter that explains it. Words that you do not know stand in the [glossary](glossary.md).
 
@@ -331,7 +331,8 @@ print("above the same images' dice of probabilities:", np.mean(scores) > soft)
 
 # %% [markdown]
 # The score is higher than the dice that you saw while training, also on the same images. There each doubtful pixel along
-# the outline cost a part of itself; after the cut at 0.5 a pixel on the right side counts whole.
+# the outline cost a part of itself; after the cut at 0.5 a pixel on the right side counts whole. One on the wrong side
+# costs a whole pixel, but most are on the right one.
 
 # %%
 order = np.argsort(scores)

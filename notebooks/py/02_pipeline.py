@@ -250,7 +250,8 @@ for buffer, spans in lines.items():
     steps = [span for span in spans if span[0] == "step"]
     reads = [span for span in spans if span[0] == "read"]
     beside = sum(any(a < end and start < b for _, a, b in steps) for _, start, end in reads)
-    print(f"prefetch({buffer}): at least {min(beside, 3)} of 6 readings ran beside a step")
+    count = beside if beside < 3 else "3 or more"
+    print(f"prefetch({buffer}): {count} of 6 readings ran beside a step")
 
 # %% [markdown]
 # In the upper picture reading and step take turns: twelve times 50 ms. In the lower one each reading but the first runs beside a step: seven times 50 ms.
@@ -344,13 +345,14 @@ off = [np.abs(way - exact).mean() / 255 for way in (*ways, read_resized(file, (9
 print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".format(*off))
 
 # %% [markdown]
-# Small from the start is less than half as far from the exact area as nearest. (Area itself is a little off: Pillow
-# counts whole pixels, and rounds to whole numbers.) It also has fewer pixels to compute; the last section times whole
-# readings. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
+# On this file small from the start is less than half as far from the exact area as nearest. (The file was enlarged, so it
+# holds no fine detail; a photograph does, and gives other numbers. Area itself is a little off: Pillow counts whole
+# pixels, and rounds to whole numbers.) Small from the start also has fewer pixels to compute; the last section times
+# whole readings. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
 #
 # ## Reading in parallel
 #
-# While one file comes from the disk, another can be decoded. `num_parallel_calls` lets `map` work on several elements at once. Take two elements. The first is the larger file: its reading waits until the second one's has ended. Compare the order of the readings with that of the steps.
+# While one file comes from the disk, another can be decoded. `num_parallel_calls` lets `map` work on several elements at once. Take two numbers in place of files. 0 stands for a large file: its reading waits until that of 1 has ended. Compare the order of the readings with that of the steps.
 
 # %%
 ended, second = [], threading.Event()
@@ -373,7 +375,7 @@ print(f"steps get {[int(number) for number in stream]}, readings ended {ended}")
 # %% [markdown]
 # The second reading (1) ended while the first (0) was still under way, so both ran at once. The steps still get them in the order of the list. With `AUTOTUNE` tf.data chooses how many run at once.
 #
-# Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`, which takes every encoding and names a file that is wrong. Both are Python, and `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so `ensure_shape` states it. Other masks than black and white need another `read` (notebooks 08 and 09). `keep_freed_memory` makes the C library keep the memory of each image for the next one. (The module's version also finds a pair by its number, for a cache in a file.)
+# Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`, which takes every encoding and names a file that is wrong. Both are Python, and `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so `ensure_shape` states it. Other masks than black and white need another `read` (notebooks 08 and 09). On Linux `keep_freed_memory` makes the C library keep the memory of each image for the next one; elsewhere it does nothing. (The module's version also finds a pair by its number, for a cache in a file.)
 #
 # The elements stay `uint8`, a quarter of the size of floats, until they are batches. That saves memory in the cache.
 
@@ -516,7 +518,7 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 # path and time of change, and the settings, into the name of the cache. Other settings give another name. (The
 # module's version also hashes the size of each file, the function that reads the masks, and Pillow's version.)
 #
-# The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. `each_epoch` counts the epochs. `untuned` switches off a thread that goes on tuning what AUTOTUNE chose: the end of an epoch would sometimes wait for it.
+# The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. `each_epoch` counts the epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That happens anew in each pass, and so does the count. `assert_cardinality` states the number of steps, which TensorFlow cannot see through `flat_map`. `untuned` switches off a thread that goes on tuning what AUTOTUNE chose: the end of an epoch would sometimes wait for it.
 
 
 # %%
@@ -553,7 +555,7 @@ counted.epoch.assign(0)
 print([int(number) for number in counted], "and the next is", counted.epoch.numpy())
 
 # %% [markdown]
-# Now `dataset`, from files to batches. Its stages stand in the order that you found: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. `fold_in` gives each batch its own seed.
+# Now `dataset`, from files to batches. Its stages stand in the order that you found: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. `shuffled` draws the seed of an epoch's order from seed and epoch alone; its first line keeps TensorFlow's global seed out. `fold_in` gives each batch its own seed. The size is in the cache's name; `read` is not, so take another folder for another `read`.
 #
 # The module's version gives the same batches, up to rounding: it has more steps for colours, which change nothing here. It also takes an image size, checks what a killed run left half written in a cache, and chooses between memory and file by the size of the images (`cache="auto"`).
 
@@ -570,9 +572,11 @@ def shuffled(elements, count, seed):
 
 def dataset(pairs, batch_size=32, shuffle=False, augment=False, cache=None, seed=0, read=read_mask):
     """Batches of images and masks from pairs of files."""
-    elements = decoded(pairs, read=read)
+    size = (96, 128)
+    elements = decoded(pairs, size, read)
     if cache is not None:
-        elements = elements.cache("" if cache == "memory" else cache_file(cache, pairs))
+        file = "" if cache == "memory" else cache_file(cache, pairs, size)
+        elements = elements.cache(file)
 
     def one_epoch(epoch):
         draw = tf.stack([seed, epoch])
@@ -664,9 +668,9 @@ ways |= {"ours": dataset(large), "ours, from the cache": dataset(large, cache="m
 ways["ours, from the cache, augmented"] = dataset(large, 32, augment=True, cache="memory")
 rates = {way: max(rate(batches), rate(batches)) for way, batches in ways.items()}
 _, axis = plt.subplots(figsize=(7.2, 2.4), dpi=80, layout="constrained")
-bars = axis.barh([*rates], [*rates.values()], color="0.6", log=True)
-axis.bar_label(bars, fmt="%.0f", padding=3)
-axis.set(xlim=(1, 4 * max(rates.values())), xlabel="images per second", ylim=(4.6, -0.6))
+axis.bar_label(axis.barh([*rates], [*rates.values()], color="0.6", log=True), fmt="%.0f", padding=3)
+axis.set(xlim=(1, 4 * max(rates.values())), ylim=(4.6, -0.6))
+axis.set_xlabel("images per second; each number is ten times the one before")
 axis.set_title("One pass over 32 pairs of 1918x1280: longer bars are faster", fontsize=10)
 plt.show()
 
@@ -678,7 +682,7 @@ print(f"a pass from the cache is over 5 times as fast as the article's reading: 
 # The numbers beside the bars are those of one machine, at one moment; yours will differ.
 #
 # - Our reading takes several files at once, decodes each photograph small from the start, and leaves the masks to Pillow. The article's decodes all pixels and turns them into floats before it resizes. The bars do not tell which of these gains how much.
-# - A pass from the cache only stacks images. Augmentation costs time in every pass.
+# - A pass from the cache only stacks images and turns them into floats. Augmentation costs time in every pass.
 # - A parallel `map` of work that keeps the cores busy, such as decoding, cannot gain much more than a factor of their
 #   number.
 # - `prefetch` has nothing to hide behind here, since no step follows. The timeline above shows what it does beside one.

@@ -273,7 +273,10 @@ print("broken:", hard_dice(batch_truth, np.nan * probabilities).numpy())
 # NaN is false, so without that line of code the broken network would count as one that finds no
 # car, with a valid score. Zero times NaN is NaN, and the score says so.
 #
-# Why do you need soft dice at all? Ask TensorFlow for the gradients of both.
+# Why do you need soft dice at all? Training asks of each number in which direction, and how strongly,
+# it changes the score: its *gradient*. `tf.GradientTape` writes down what is computed with a
+# `tf.Variable` inside its `with`, and `tape.gradient` works back through it. Ask for the gradients of
+# both scores.
 
 # %%
 probability = tf.Variable(probabilities)
@@ -285,8 +288,10 @@ for score in (hard_dice, soft_dice):
 
 # %% [markdown]
 # The gradient of hard dice is zero: move a probability a little, and it stays on the same side of the
-# threshold. Only exactly at the threshold does the score jump, and a jump has no gradient. A training
-# on hard dice would never take a step. So train on soft dice, and score with hard dice.
+# threshold. (TensorFlow does not work that out. It passes no gradient through `>=`, and would answer
+# `None`; the zero that you see comes from the last line of `hard_dice`, zero times the probabilities.)
+# Only exactly at the threshold does the score jump, and a jump has no gradient. A training on hard
+# dice would never take a step. So train on soft dice, and score with hard dice.
 #
 # (`register_keras_serializable` registers the function with Keras under a name. A saved model that
 # uses it then loads without `custom_objects`.)
@@ -300,8 +305,8 @@ for score in (hard_dice, soft_dice):
 print(f"two empty masks: {float(soft_dice(empty[None, ..., None], empty[None, ..., None])[0]):.1f}")
 for smooth in (SMOOTH, 1, 100):
     print(f"smooth {smooth:g}: ten pixels, all missed, score {(0 + smooth) / (10 + smooth):.6f}")
-both_empty = keras.losses.Dice()(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 4, 1)))
-print(f"keras.losses.Dice, two empty masks: loss {float(both_empty):.1f}, so dice 0.0")
+both_empty = float(keras.losses.Dice()(np.zeros((1, 4, 4, 1)), np.zeros((1, 4, 4, 1))))
+print(f"keras.losses.Dice, two empty masks: loss {both_empty:.1f}, so dice {1 - both_empty:.1f}")
 
 # %% [markdown]
 # With 1e-5 a miss scores nothing; with 100 it scores 0.91. Such a large value rewards missing small
@@ -469,8 +474,8 @@ print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 # A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of
 # 0 is 0.5, one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient.
 # `pull` sets all 16 logits to one value and returns the largest gradient among the pixels, without
-# its sign. The grey band is where Adam, the *optimizer* here, which makes steps of gradients, stops
-# moving; more of that below.
+# its sign. Adam, the *optimizer* here, makes steps of gradients. The grey band is where it halves them:
+# at the top in step 1, at the bottom late. Far below the band they die out; more of that below.
 
 
 # %%
@@ -489,7 +494,7 @@ _, axis = plt.subplots(figsize=(7.2, 3.2), dpi=80, layout="constrained")
 for loss, style in ((bce_dice_loss, "-"), (dice_loss, "--")):
     pulls = [pull(loss, logit) for logit in logits]
     axis.semilogy(logits, pulls, style, color="k", linewidth=2, label=loss.__name__)
-axis.axhspan(late, first, color="0.8", label=f"Adam: {late:.0e} (late) to {first:.1e} (step 1)")
+axis.axhspan(late, first, color="0.8", label=f"Adam's step is halved: {late:.0e} to {first:.1e}")
 axis.set(xlabel="logit of every pixel", ylabel="largest absolute gradient", ylim=(1e-11, 3))
 axis.set_title("Far from 0 dice has almost no gradient left, cross-entropy has", fontsize=10)
 axis.legend(fontsize=9, loc="lower center")
@@ -508,8 +513,8 @@ plt.show()
 # that limit lies higher. The size is the root of a running mean that starts from zero and keeps 0.999
 # of itself per step, and Keras adds epsilon before it makes up for that start. So in step 1 a
 # gradient of 3.2e-6 has its step halved, 32 times epsilon. The grey band is that range. A larger
-# epsilon moves the band up: notebooks 04, 05 and 07 take the article's 1e-6. They train with
-# cross-entropy in the loss, so the gradient does not vanish.
+# epsilon moves the band up: notebooks 04, 05, 07 and 12 take the article's 1e-6 where they train with
+# cross-entropy in the loss, whose gradient does not vanish.
 #
 # Try it: give Adam the 16 logits, 150 steps, and three places to start from.
 
@@ -535,10 +540,11 @@ for loss in (dice_loss, bce_dice_loss):
 
 # %% [markdown]
 # From -8 both losses find the car. From -20 and from 20 dice alone gets nowhere in these 150 steps: an
-# empty mask, dice 0, or a full one, 12/22 = 0.55. With cross-entropy all three arrive. This is how a
-# training with dice alone can collapse, to empty masks or to full ones: large steps throw the
-# logits far out, and what is left of the gradient is too small to bring them back in time. Notebook 04
-# shows it in a training.
+# empty mask, dice 0, or a full one, 12/22 = 0.55. From 20 not even a smaller epsilon would help: in
+# float32 the sigmoid of 20 is exactly 1, so the gradient of dice is exactly 0. With cross-entropy all
+# three arrive. This is how a training with dice alone can collapse, to empty masks or to full ones:
+# large steps throw the logits far out, and what is left of the gradient is too small to bring them
+# back in time. Notebook 04 shows it in a training.
 #
 # ### Why the sums are float32
 #
@@ -695,9 +701,10 @@ axis.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# The competition's score is the green bar, the darkest. Nothing was trained, and no image was looked at; still
-# one prediction gets six numbers, from pixel accuracy at the top to IoU at the bottom. The article's
-# way is the one with batches of 32: soft, pooled, at the model's size. Here it is below the
+# The competition's score is the green bar, the darkest. Nothing was trained, and no image was looked
+# at; still one prediction gets scores from 0.888, pixel accuracy, down to 0.598, IoU. Only the size
+# makes no difference here, to three digits. The last section shows what it costs a better mask. The
+# article's way is the one with batches of 32: soft, pooled, at the model's size. Here it is below the
 # competition's score, mostly because a mean mask hesitates wherever cars differ. A network that is sure of
 # itself loses less.
 #
@@ -739,8 +746,9 @@ for size in ((24, 32), (48, 64), (96, 128)):
 # A model that repeats its training masks exactly reaches the column *nearest*: it loses a little at
 # edges, antennas and mirrors, more at smaller sizes. A model whose probabilities say where within a
 # pixel the edge runs reaches the column *area*. (That is a mark to measure by, not quite a bound:
-# probabilities that are sharpened at the edge come back a little better.) Either way 96x128 keeps
-# nearly all of the score: a model that stays far below has another problem than its resolution.
+# probabilities that are fitted to the way back can come back a little better. Sharper ones alone do
+# not.) Either way 96x128 keeps nearly all of the score: a model that stays far below has another
+# problem than its resolution.
 
 # %% [markdown]
 # ## What we saw

@@ -10,7 +10,7 @@
 # - see what dropout does, and how a published U-Net lost its augmentation.
 #
 # **You need** no data and no account: where Carvana is not at hand, a car studio is rendered. Two to four
-# minutes on 2 CPU cores; on a GPU: not measured.
+# minutes on 2 CPU cores that compute bfloat16, several times that on others; on a GPU: not measured.
 #
 # The network is that of "U-Net: Convolutional Networks for Biomedical Image Segmentation" (Ronneberger,
 # Fischer, Brox, 2015, https://arxiv.org/abs/1505.04597) in the form that "Image Segmentation: An In-Depth
@@ -94,9 +94,9 @@ for axis, size in zip(axes, (mask.shape, (12, 16), (6, 8)), strict=True):
 plt.show()
 
 # %% [markdown]
-# Grey is what comes back, red the true outline. One number per place keeps the car's shape and loses mirrors, wheels
-# and corners. A network has many numbers per place and could encode more, but it has to learn how. Handing the outline
-# over spares it that.
+# Grey is what comes back, red the true outline. One number per place keeps the car's shape, loses the
+# antenna, and cuts wheels and corners. A network has many numbers per place and could encode more, but
+# it has to learn how. Handing the outline over spares it that.
 #
 # ## The blocks
 #
@@ -348,14 +348,15 @@ for (name, network), column in zip(networks.items(), axes.T, strict=True):
 plt.show()
 
 # %% [markdown]
-# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. From here both
-# U-Nets see the whole image, the simple model 75x75 pixels of it. Yet the U-Net without skips scored no better for
-# it. The lower row
-# shows what skips change in a deep network: compare the two U-Nets' shares within 9x9 pixels of the cross. (In our
-# run the simple model's share is as large as the U-Net's, out of a smaller field: such a share alone makes no sharp
-# edges.) If all pixels counted the same, that share
-# would be 81 of 96 times 128, less than one in a hundred. In the U-Net without skips it is hardly more. With skips the
-# answer still hangs on the whole image, and more on the place itself.
+# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. From
+# here both U-Nets see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it
+# depends on the pixel's place in the grid of strides. The upper map is that of one with 75x75.) Yet
+# the U-Net without skips scored no better for it. The lower row shows what skips change in a deep
+# network: compare the two U-Nets' shares within 9x9 pixels of the cross. (In our run the simple
+# model's share is as large as the U-Net's, out of a smaller field: such a share alone makes no sharp
+# edges.) If all pixels counted the same, that share would be 81 of 96 times 128, less than one in a
+# hundred. In the U-Net without skips it is hardly more. With skips the answer still hangs on the whole
+# image, and more on the place itself.
 #
 # One doubt remains: the U-Net without skips sees more, and also squeezes harder, through 6x8 places. So turn the test
 # round. Build a U-Net of two levels: it has skips, but sees *less* than the simple model, with fewer weights.
@@ -372,10 +373,15 @@ print(f"{shallow.count_params():,} parameters, dice {small_field.mean():.4f}")
 print("no worse than the simple model by 0.02:", small_field.mean() > simple - 0.02)
 
 # %% [markdown]
-# With skips, even a small field does as well as the simple model; without them, even the largest did no better. (Two
-# levels also squeeze less: their smallest grid is 24x32. That is one more way to keep the outline.) So on these rendered
-# cars the lost outline spoils the simple model, more than the small field. Where a thing can only be told by what lies
-# far from it, the field may count for more.
+# With skips, even a small field does as well as the simple model; without them, even the largest did
+# no better. (Two levels also squeeze less: their smallest grid is 24x32. That is one more way to keep
+# the outline.) So on these rendered cars it is hardly the small field that holds the simple model
+# back: the outline has to be kept first.
+#
+# What do more levels add once it is kept? They bring a larger field and more weights. In our run the
+# U-Net of four levels scores well above the one of two; in a run on another machine it was hardly
+# above it. One training of each cannot tell. Where a thing can only be told by what lies far from it,
+# the field may count for more.
 #
 # ## What each level holds
 #

@@ -303,9 +303,9 @@ print("2 bits cost more than 0.1:", lost["right"] - dices[2] > 0.1)
 # The dice stays level for a long way, and then falls off. LiteRT and ONNX have three ways to fewer bits:
 #
 # - `float16` keeps floats, shorter ones: 16 bits for a weight.
-# - `dynamic` rounds weights to 8 bits, those of the smallest kernels aside, with a step of its own for each output channel.
-#   In LiteRT what flows into such a kernel is rounded, too, anew for each image; in ONNX the weights become floats
-#   again as the file runs.
+# - `dynamic` rounds weights to 8 bits, with a step of its own for each output channel. LiteRT leaves
+#   the smallest kernels as they are, and rounds what flows into the others, too, anew for each
+#   image. In ONNX every kernel is rounded, and the weights become floats again as the file runs.
 # - `int8` also fixes the steps for what flows between the layers, when the file is written. For that it has to know how
 #   large the numbers get, so it is *calibrated* on images.
 #
@@ -323,16 +323,20 @@ except UserError as error:
     print(error)
 
 # %% [markdown]
-# Half the bits, half the file. With 8 bits single probabilities move far, but few of them across the threshold, so
-# the dice hardly does; where a file loses more than 0.01, a line below the table says so. Fewer bits are not always faster: that depends on
-# the size of the network, on the processor, and on what else it has to do. [The benchmarks](../benchmarks/README.md) have
-# such a table for all five recipes, from a machine that did nothing else.
+# Half the bits, half the file. With 8 bits single probabilities move far, but few of them across
+# the threshold, so the dice hardly does; where a file loses more than 0.01, a line below the table
+# says so. Fewer bits are not always faster: that depends on the size of the network, on the
+# processor, and on what else it has to do.
+# [The benchmarks](../benchmarks/README.md) have such a table for all five recipes. There, too, a
+# difference below a factor of two says little.
 #
 # ## A page that segments
 #
 # The ONNX file also runs in a browser. `python -m unet_tf demo MODEL` writes one folder with the page, the model and the
-# runtime, and serves it on your own machine. The photograph stays in the browser; nothing is sent anywhere. With
-# `--quantize dynamic` the model has a quarter of the bytes, which a phone loads sooner.
+# runtime, and serves it on your own machine. The first time it downloads the runtime,
+# onnxruntime-web; without a network it says so. The photograph stays in the browser; nothing is
+# sent anywhere. With `--quantize dynamic` this model has a third of the bytes, a large one a
+# quarter. For this one it hardly matters to a phone: the runtime is many times as large.
 #
 # ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
 #
@@ -369,4 +373,4 @@ except UserError as error:
 # 2. Reduce a circle of 300x300 pixels to 20x20 by area: the probabilities of a perfect model. Enlarge them and cut at
 #    0.5; or cut first and enlarge by nearest. Which is closer to the circle, and by how much?
 # 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000.
-#    What is the shape of the answer, and who resized? Print a line for each, as `(31, 47) -> (height, width)`.
+#    What is the shape of the answer, and who resized?

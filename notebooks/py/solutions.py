@@ -101,8 +101,9 @@ for quality in (95, 75, 25):
     print(f"quality {quality}: {many} values, dice {above:.2f} above 0, {half:.2f} from 128 on")
 
 # %% [markdown]
-# Around the outline, JPEG leaves a halo of values near 0 and near 255, which no eye sees. Cut in the middle, nearly all of
-# the mask comes back. Read as "above 0", the dark half of the halo is car. So keep masks as PNG.
+# Around the outline, JPEG leaves a halo. At quality 95 its values are so near 0 and 255 that no eye
+# sees it; at 25 some come to the middle. Cut there, nearly all of the mask comes back. Read as
+# "above 0", the dark half of the halo is car. So keep masks as PNG.
 
 # %% [markdown]
 # ## Notebook 02
@@ -149,23 +150,39 @@ import matplotlib.pyplot as plt
 
 from unet_tf.pipeline import dataset
 
-pairs = data.pair(folder)
+
+def differing(some, others):
+    """How many images differ, in two arrays `(N, h, w, 3)`; one value is enough."""
+    return (some != others).any(axis=(1, 2, 3)).sum()  # yours
+
+
+plain = np.zeros((40, 6, 8, 3))
+changed = plain.copy()
+changed[::7, 2:4, 3, 1] = 1  # two values of every seventh image
+print(f"tried on two arrays: {differing(plain, changed)} images differ")
+
+# %%
+pairs, first = data.pair(folder), []
 figure, axes = plt.subplots(2, 2, figsize=(7, 5), dpi=70, layout="constrained")
 for row, place in zip(axes, ("before", "behind"), strict=True):
     batches = dataset(pairs[:16], (48, 64), augment=True, cache="memory")
     if place == "behind":
         batches = batches.cache()  # yours
     epochs = [np.concatenate([image for image, _ in batches]) for _ in range(2)]
-    differ = (epochs[0] != epochs[1]).any(axis=(1, 2, 3)).sum()  # yours
+    differ = differing(*epochs)
     print(f"the cache {place} the augmentation: {differ} of {len(epochs[0])} images differ")
+    first.append(epochs[0])
     for number, (axis, images) in enumerate(zip(row, epochs, strict=True), 1):
         axis.imshow(images[0])
         axis.set(title=f"cache {place}, epoch {number}", xticks=[], yticks=[])
 plt.show()
+apart = np.abs(first[0] - first[1]).max() > 0.01
+print(f"the first epochs of both: {'other' if apart else 'the same'} images")
 
 # %% [markdown]
-# Behind the augmentation the cache keeps the first epoch's images for good: each is augmented once, and training sees 16
-# images instead of new ones each epoch. No message tells you. Two epochs side by side do.
+# In the first epoch the place of the cache changes nothing. Behind the augmentation it keeps that
+# epoch's images for good: each is augmented once, and training sees 16 images instead of new ones
+# each epoch. No message tells you. Two epochs side by side do.
 
 # %% [markdown]
 # ## Notebook 03
@@ -189,9 +206,9 @@ print(f"inverted: dice {dice(truth, inverted):.1f}, accuracy {np.mean(truth == i
 # %% [markdown]
 # What is lost lies along the outline. A quarter as large, the car has a sixteenth of the area and a quarter of the
 # outline, so a pixel there weighs four times as much. A small car and a large one, outlined equally well, do not
-# score the same. Inverted, not one pixel is right. A network that has learned nothing scores more than that. A dice
-# near 0
-# together with a low accuracy says that the masks mean the opposite of what you think.
+# score the same. Inverted, not one pixel is right. An empty mask has a dice of 0 as well, but is
+# right for more than four pixels of five. A dice near 0 together with a low accuracy says that the
+# masks mean the opposite of what you think.
 
 # %% [markdown]
 # 2. The mask stays the same, and the probabilities go away from 0.5.
@@ -251,7 +268,7 @@ _, axis = plt.subplots(figsize=(7, 2.4), dpi=70, layout="constrained")
 for name, probability in means.items():
     scores = [np.mean(hard_dice(scored, probability, threshold=t)) for t in thresholds]  # yours
     best = int(np.argmax(scores))
-    print(f"{name}: {scores[best]:.2f} at {thresholds[best]:.2f}, {scores[6]:.2f} at 0.5")
+    print(f"{name}: {scores[best]:.3f} at {thresholds[best]:.2f}, {scores[6]:.3f} at 0.5")
     axis.plot(thresholds, scores, "o-" if name == "one mean mask" else "s--", label=name)
 axis.set(xlabel="threshold", ylabel="per-image dice", title="Below 0.5 is better")
 axis.legend()
@@ -259,8 +276,10 @@ plt.show()
 
 # %% [markdown]
 # A pixel with a probability below 0.5 is more likely background than not, and still dice gains by calling it car: a found
-# pixel counts twice, an extra one once. In theory the best threshold is near half of the dice that it reaches (Lipton et
-# al., 2014), and the score is flat around it. So it rises with the dice, to 0.5 for a perfect prediction.
+# pixel counts twice, an extra one once. In theory the best threshold is near half of the dice that
+# it reaches ([Lipton et al., 2014](https://arxiv.org/abs/1402.1892)), and the score is flat around
+# it. So it rises with the dice, to 0.5 for a perfect prediction. With one mask for each view little
+# is left to gain: the masks behind it agree on most pixels.
 
 # %% [markdown]
 # ## Notebook 04
@@ -287,10 +306,13 @@ def compiled(loss, rate):
 
 
 def trained(loss=bce_dice_loss, rate=0.001, images=160, epochs=5):
-    """The validation dice by epoch."""
+    """The validation dice by epoch; prints what was trained."""
     batches = dataset(parts.train[:images], (48, 64), 16, shuffle=True, cache="memory")
     watched = {"validation_data": validation, "shuffle": False, "verbose": 0}
-    return compiled(loss, rate).fit(batches, epochs=epochs, **watched).history["val_hard_dice"]
+    model = compiled(loss, rate)
+    curve = model.fit(batches, epochs=epochs, **watched).history["val_hard_dice"]
+    print(f"{loss.__name__} at {rate:g}: {images} images, {int(model.optimizer.iterations)} steps")
+    return curve
 
 
 model = compiled(dice_loss, 0.01)
@@ -333,9 +355,6 @@ draw("The loss or the rate?", runs)
 # %%
 fifth = trained(images=32, epochs=25)  # yours
 whole, epochs, steps = runs["BCE + dice at 0.001"][-1], fifth[4], fifth[-1]
-print(
-    f"all: {5 * 160 // 16} steps; a fifth: {5 * 32 // 16} after 5 epochs, {25 * 32 // 16} after 25"
-)
 share = (steps - epochs) / (whole - epochs)
 print(f"the steps bring back {'more' if share > 0.5 else 'less'} than half of what was lost")
 draw("As many epochs, as many steps", {"all": runs["BCE + dice at 0.001"], "a fifth": fifth})
@@ -401,6 +420,8 @@ parts = data.split(data.pair(folder), by="group", validation_size=0.2, test_size
 training = dataset(parts.train[:160], (48, 64), 16, shuffle=True, cache="memory")  # yours
 validation = dataset(parts.validation[::2], (48, 64), cache="memory")
 images, masks = (np.concatenate(arrays) for arrays in zip(*validation, strict=True))
+made = training.made_of()
+print({name: made[name] for name in ("image_size", "batch_size", "shuffle", "augment")})
 print(f"{training.cardinality()} steps per epoch, {len(images)} images to score")
 
 
@@ -424,6 +445,7 @@ kinds = {"all skips": [1, 1, 1, 1], "no finest": [0, 1, 1, 1], "none": [0, 0, 0,
 networks, scores = {name: trained(skips_on) for name, skips_on in kinds.items()}, {}
 for name, (encoder, decoder) in networks.items():
     scores[name] = score(decoder, encoder(images))
+    print(f"{name}: {decoder.count_params():,} weights in the decoder")
 for name in ("no finest", "none"):
     far = scores["all skips"] - scores[name] > 0.03
     print(f"{name}: {'far below' if far else 'as good as'} all skips")
@@ -451,6 +473,9 @@ given = encoder(images)
 cut = {}
 for level in range(4):
     changed = [0 * tensor if n == level else tensor for n, tensor in enumerate(given)]  # yours
+    zero = [n for n, tensor in enumerate(changed) if not np.any(tensor)]
+    same = [n for n, tensor in enumerate(changed) if np.array_equal(tensor, given[n])]
+    print(f"skip {level + 1}: of the tensors {zero} are zero, {same} as they were")
     cut[f"skip {level + 1} set to zero"] = score(decoder, changed)
 worse = min(cut.values()) < scores["none"]
 print(f"the worst is {'below' if worse else 'above'} the network trained without skips")
@@ -460,8 +485,8 @@ draw("One skip of the trained network set to zero", bars)
 # %% [markdown]
 # This network relies on some of its skips, and nothing stands in for those; others it hardly uses, and losing them costs
 # next to nothing. One that never had any has learned to do without. So cutting a part out of a trained network says what
-# *this* network uses. What the part is worth, only a training without it can say. Which of the skips a network uses most
-# differs from training to training.
+# *this* network uses. What the part is worth, only a training without it can say. And this is one
+# training: another may lean on other skips.
 #
 # 3. The bottom of one image, the skips of another.
 
@@ -469,10 +494,17 @@ draw("One skip of the trained network set to zero", bars)
 other = [tf.roll(tensor, 7, axis=0) for tensor in given]  # of an image of another view
 # The bottoms of `given` (the last of its five), the skips of `other` (the first four).
 mixed = [*other[:4], given[4]]  # yours
-follows = {
-    "the bottom's car": score(decoder, mixed, masks),
-    "the skips' car": score(decoder, mixed, np.roll(masks, 7, axis=0)),  # yours
+truths = {
+    "the bottom's car": masks,
+    "the skips' car": np.roll(masks, 7, axis=0),  # yours
 }
+for name, tensors in (("given", given), ("other", other)):
+    equal = [n for n in range(5) if np.array_equal(mixed[n], tensors[n])]
+    print(f"as in {name}: {equal} of {len(mixed)} tensors")
+for name, truth in truths.items():
+    equal = [n for n, mask in enumerate(masks) if np.array_equal(mask, truth[20])]
+    print(f"{name}, image 20: the mask of image {equal}")
+follows = {name: score(decoder, mixed, truth) for name, truth in truths.items()}
 print(f"the mask shows {max(follows, key=follows.get)}")
 between = float(np.mean(hard_dice(masks, np.roll(masks, 7, axis=0))))
 draw("The mask beside the true masks of both cars", {**follows, "the two true masks": between})
@@ -806,8 +838,9 @@ for cars in (5, 10, 20, 40, 80):
 
 # %% [markdown]
 # With ten cars a difference of 0.01 is mostly missed, though 160 images are scored; with 80 it is seen in most tests. Per
-# car, equal models are called different in about 5% of the tests, as a 95% interval promises. Per view it happens in most
-# tests, and more cars do not cure it: 16 views of one car are not 16 witnesses.
+# car, equal models are called different in about 5% of the tests, as a 95% interval promises. (That
+# 40 cars have 8% is chance: 400 tests are few, and ten times as many give 5%.) Per view it happens
+# in most tests, and more cars do not cure it: 16 views of one car are not 16 witnesses.
 #
 # 3. A car is on one side only if all of its views are among the 800, or all among the 200. Of all ways to choose 200 images
 #    of 1000, so many have none of the views, and so many have all of them:
@@ -950,7 +983,8 @@ export.export(predict.Predictor(network.simple_fcn((48, 64, 3), (4,)), card), "r
 serve = tf.saved_model.load("runs/exercise/saved").signatures["serving_default"]
 for size in ((31, 47), (2000, 3000)):
     image = tf.zeros((1, *size, 3), "uint8")  # yours
-    print(size, "->", tuple(serve(image=image)["probability"].shape[1:3]))  # yours
+    answer = serve(image=image)["probability"]  # yours
+    print(tuple(image.shape[1:3]), "->", tuple(answer.shape[1:3]))
 
 # %% [markdown]
 # Both come back at 48x64, the model's size: the graph in the folder resizes, as the card says. Enlarging the answer to the

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import data, doctor, plan, predict, protocol, rendered
+from unet_tf import data, doctor, network, plan, predict, protocol, rendered
 from unet_tf.cli import commands
 from unet_tf.plan import planning, rules
 
@@ -27,35 +27,68 @@ def test_a_seed_and_a_folder_that_cannot_be(tmp_path, capsys):
 # --- the command line
 
 
+@pytest.fixture
+def untrained(folder, monkeypatch):
+    """`train` up to the training: a function from words of the command line to the recipe."""
+    trained = []
+    monkeypatch.setattr(planning, "timed", lambda *_: (5.0, 0.1))
+    monkeypatch.setattr(protocol, "run", lambda recipe, *_, **__: trained.append(recipe))
+    monkeypatch.setattr("unet_tf.cli.train.print_scores", lambda *_: None)
+
+    def recipe(words, to="one"):
+        command = f"train --data {folder} --to {to} {words}"
+        return trained.pop() if commands.main(command.split()) == 0 else None
+
+    return recipe
+
+
 @pytest.mark.parametrize(
     ("words", "settings"),
     [
-        ("--set crop=16,16 crops=8", {"crop": [16, 16], "crops": 8}),
-        ("--image-size 0.75", {"image_size": 0.75, "crop": [16, 16]}),
-        ("--set loss=dice_loss", {"loss": "dice_loss"}),
+        ("--set crop=16,16 crops=8", {"crop": (16, 16), "crops": 8}),
+        ("--image-size 0.75", {"image_size": 0.75, "crop": (16, 16)}),
+        ("--image-size native --set crop=None", {"image_size": None, "crop": None}),
+        ("--set image_size=[16,24]", {"image_size": (16, 24), "crop": None}),
+        ("--set loss=dice_loss", {"loss": network.dice_loss}),
         ("--set augment.vertical_flip=0.1", {"augment": {"vertical_flip": 0.1, "rotation": 0.01}}),
-        ("--set crop=None", {"crop": None, "image_size": [24, 36]}),
+        ("--set augment=false", {"augment": False}),
+        ("--set crop=none", {"crop": None, "image_size": (24, 36)}),
+        ("--set monitor=val_loss --epochs 3", {"monitor": "val_loss", "epochs": 3, "patience": 3}),
     ],
 )
-def test_one_setting_is_given_and_the_others_follow(folder, monkeypatch, words, settings):
-    """Up to the training: what is planned is a recipe, and kept."""
-    monkeypatch.setattr(planning, "timed", lambda *_: (5.0, 0.1))
-    monkeypatch.setattr(protocol, "run", lambda recipe, *_, **__: recipe)
-    monkeypatch.setattr("unet_tf.cli.train.print_scores", lambda *_: None)
-    train = f"train --data {folder} --to one --minutes 1 {words}"
-    assert commands.main(train.split()) == 0
-    made = plan.read("one/plan.json").settings
+def test_one_setting_is_given_and_the_others_follow(untrained, words, settings):
+    """And plan.json repeats all of them."""
+    recipe = untrained(f"--minutes 1 {words}")
     for name, value in settings.items():
-        assert made[name] == value or (name == "augment" and made[name].items() >= value.items())
-    again = f"train --data {folder} --to two --plan one/plan.json"
-    assert commands.main(again.split()) == 0
+        found = getattr(recipe, name)
+        assert found == value or (name == "augment" and found.items() >= value.items())
+    assert untrained("--plan one/plan.json", "two") == recipe
+    again = untrained("--plan two/plan.json --set epsilon=1e-3", "three")
+    assert again == protocol.changed(recipe, epsilon=1e-3)
+    assert untrained("--plan three/plan.json", "four") == again
 
 
-def test_a_setting_of_a_plan_is_looked_at_before_the_data(tmp_path, capsys):
-    for words, reason in (("crops=many", "crops is 'many'"), ("crps=3", "did you mean crops?")):
-        command = f"train --data {tmp_path}/nowhere --set {words}"
-        assert commands.main(command.split()) == 1
-        assert reason in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--set crops=many", "crops is 'many'"),
+        ("--set crps=3", "did you mean crops?"),
+        ("--set validation_size=0.6 test_size=0.5", "nothing is left for training"),
+        ("--image-size 96x128 --set crop=64,64", "image_size has to be None"),
+        ("--image-size 0.5 --set crop=None", "a share of the images' own size: that is for crops"),
+        ("--set crop=64,32 augment.quarter_turn=0.5", "quarter turns want square"),
+        ("--set augment=false augment.scale=0.1", "augment is given twice"),
+        ("--set class_names=1,2", "class_names is (1, 2)"),
+        ("--set loss=dice_loss loss=bce_dice_loss", "loss is given twice: dice_loss and bce"),
+        ("--plan nowhere.json", "nowhere.json: there is no such file"),
+        ("--plan nowhere.json --recipe guide_unet", "--plan has a recipe of its own"),
+        ("--as-written --set crops=2", "2 crops of an image, but no crop"),
+    ],
+)
+def test_what_no_recipe_takes_is_found_before_the_data(tmp_path, capsys, words, reason):
+    command = f"train --data {tmp_path}/nowhere {words}"
+    assert commands.main(command.split()) == 1
+    assert reason in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ import pytest
 
 from unet_tf import network, protocol
 from unet_tf.data import Labels
-from unet_tf.plan import rules
+from unet_tf.files import UserError
+from unet_tf.plan import pace, rules
 from unet_tf.plan.choices import CPU, GPU
 from unet_tf.plan.found import Found
 
@@ -99,7 +100,7 @@ def test_rare_classes_are_weighted():
 
 def paced(found, crop, minutes=10, step=0.2, look=0.1):
     where = {"crop": crop}
-    return chosen(rules.pace(found, where, CPU, (step, look), minutes))
+    return chosen(pace.pace(found, where, CPU, (step, look), minutes))
 
 
 def test_steps_fill_the_budget_whatever_the_number_of_images():
@@ -126,12 +127,22 @@ def test_few_minutes_make_images_smaller_as_long_as_masks_keep_their_shape():
     """A minute holds 51 / 0.25 = 204 steps of 4 at 0.5 s for 8: at 3/4 of each side 363, at half
     816."""
     whole = {"crop": None, "image_size": (192, 256)}
-    made = [choice.value for choice in rules.smaller(facts(), whole, 0.5, 1)]
+    made = [choice.value for choice in pace.smaller(facts(), whole, 0.5, 1)]
     assert made == [(144, 192), (96, 128)]
     fine = facts(kept=lambda size: 0.99 if size == (144, 192) else 0.9)
-    assert [choice.value for choice in rules.smaller(fine, whole, 0.5, 1)] == [(144, 192)]
-    assert not list(rules.smaller(facts(), whole, 0.5, 10))  # time enough
-    assert not list(rules.smaller(facts(), {"crop": (64, 64), "image_size": None}, 0.5, 1))
+    assert [choice.value for choice in pace.smaller(fine, whole, 0.5, 1)] == [(144, 192)]
+    odd = facts(kept=lambda size: 0.99 if size == (96, 128) else 0.9)
+    assert [choice.value for choice in pace.smaller(odd, whole, 0.5, 1)] == [(96, 128)]
+    assert not list(pace.smaller(facts(), whole, 0.5, 10))  # time enough
+
+
+def test_few_minutes_make_crops_smaller():
+    def made(side, minutes):
+        where = {"crop": (side, side), "image_size": None}
+        return [choice.value for choice in pace.smaller(facts(), where, 0.5, minutes)]
+
+    assert made(128, 1) == [(64, 64)] and made(256, 1) == [(128, 128)]
+    assert made(128, 10) == [] and made(64, 1) == []  # time enough, small enough
 
 
 def test_where_even_three_passes_take_too_long_images_are_left_out():
@@ -150,7 +161,7 @@ def test_where_even_three_passes_take_too_long_images_are_left_out():
 def test_a_batch_fits_into_memory(fits, batch):
     """40 minutes have time for steps of 16."""
     where = {"crop": (128, 128), "image_size": None}
-    for choice in rules.pace(facts(), where, CPU, (0.2, 0.1), 40, fits):
+    for choice in pace.pace(facts(), where, CPU, (0.2, 0.1), 40, fits):
         if choice.setting == "batch_size":
             assert choice.value == batch
             assert ("fit into memory" in choice.found) == (fits < 16)
@@ -159,7 +170,7 @@ def test_a_batch_fits_into_memory(fits, batch):
 def test_what_is_given_decides_about_what_is_chosen_behind_it():
     """10 images: 6 train; an epoch of one step of 6, 0.15 s, and 2 validation images, 0.2 s."""
     where = {"crop": None, "images": 10, "epochs": 7}
-    made = {choice.setting: choice for choice in rules.pace(facts(), where, CPU, (0.2, 0.1), 10)}
+    made = {choice.setting: choice for choice in pace.pace(facts(), where, CPU, (0.2, 0.1), 10)}
     assert made["batch_size"].value == 6 and made["patience"].value == 7
     assert made["epochs"].value == 1714 and "6 images to train on" in made["epochs"].found
 
@@ -173,6 +184,8 @@ def test_what_is_given_decides_about_what_is_chosen_behind_it():
         ({"crop": (32, 32)}, 0.25, (32, 32)),
         ({"crop": (128, 128)}, None, (128, 128)),
         ({"crop": (100, 40), "image_size": 0.75}, 0.75, (100, 40)),
+        ({"crop": (64, 120)}, None, (64, 120)),
+        ({"crop": (120, 64)}, None, (120, 64)),
         ({"crop": None}, (192, 256), None),
         ({"image_size": 0.1}, 0.1, (16, 16)),
     ],
@@ -181,6 +194,29 @@ def test_native_size_or_a_share_of_it_is_cut_into_crops(given, size, crop):
     """Of 300x400, and 130x110: at a half 65x55, whose largest square of sixteens is 48."""
     found = facts(sizes=((300, 400), (130, 110) if 0.5 in given.values() else (140, 130)))
     assert chosen(rules.view_given(found, CPU, given)) == {"image_size": size, "crop": crop}
+
+
+def test_views_that_cannot_be_are_refused():
+    two = facts(sizes=((300, 400), (140, 130)))
+    with pytest.raises(UserError, match=r"a crop of 256x256 has no room .* 140x130"):
+        list(rules.view_given(two, CPU, {"crop": (256, 256)}))
+    with pytest.raises(UserError, match="that is for crops"):
+        rules.view_given(two, CPU, {"crop": None, "image_size": 0.5})
+    with pytest.raises(UserError, match="whole images want one size"):
+        rules.own_size(two)
+    assert rules.own_size(facts()) == (512, 512)
+
+
+def test_epochs_follow_from_given_crops_and_crops_from_given_epochs():
+    """30 images, 18 train and 6 validate: 85% of ten minutes hold 5,100 steps of 4, 0.1 s each. 8
+    crops of 18 images are 36 steps an epoch: 142. Over 3 epochs, 378 crops an image. Where a
+    validation image takes 10 s, it is what fills the minutes: 600 / 63.6 is 9 epochs."""
+    where = {"crop": (64, 64), "batch_size": 4}
+    for look, epochs in ((0.1, 142), (10, 9)):
+        made = chosen(pace.pace(facts(), where, CPU, (0.2, look), 10, given={"crops": 8}))
+        assert made["epochs"] == epochs
+    made = chosen(pace.pace(facts(), where, CPU, (0.2, 0.1), 10, given={"epochs": 3}))
+    assert made["crops"] == 378
 
 
 def test_given_parts_are_not_split_again():

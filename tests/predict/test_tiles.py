@@ -144,3 +144,7 @@ def test_a_predictor_called_by_itself_takes_large_images_in_pieces(monkeypatch):
     assert set(seen) == {(32, 32)} and found.shape == (1, 48, 80, 1)
     expected = predict.tiled(forward, (32, 32), tiles_file.OVER, batch_size=1)(images)
     np.testing.assert_array_equal(found, expected)
+    for tiles in (model.tiled((48, 64)), predict.tiled(model, (48, 64))):  # larger, as asked for
+        seen.clear()
+        tiles(images)
+        assert set(seen) == {(48, 64)}

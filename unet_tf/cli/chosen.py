@@ -23,16 +23,40 @@ def asked_of(arguments):
 
     names = {field.name for field in dataclasses.fields(protocol.GUIDE)} - {"data", "task"}
     asked = {name: value for name, value in vars(arguments).items() if name in names}
-    amounts = {}
     for name, value in arguments.set:
         if name.startswith("augment."):
-            amounts[name.removeprefix("augment.")] = value
-            name, value = "augment", amounts
+            name, value = "augment", {name.removeprefix("augment."): value}
+        before = asked.get(name)
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = {**before, **value}
         elif name in asked:
-            raise UserError(f"{name} is given twice: {asked[name]} and {value}. Give it once")
-        named_loss = name == "loss" and isinstance(value, str)
-        asked[name] = protocol.LOSSES.get(value, value) if named_loss else value
+            raise UserError(f"{name} is given twice: {before} and {value}. Give it once")
+        asked[name] = tuple(value) if isinstance(value, list) else value
+    if isinstance(asked.get("loss"), str):
+        asked["loss"] = protocol.LOSSES.get(asked["loss"], asked["loss"])
     return asked
+
+
+def refuse_early(name, variant, plans, arguments):
+    """UserError for settings that no recipe takes, before the data are read: without a name these
+    decide which it is, and a plan decides between whole images and crops."""
+    from unet_tf import plan, protocol
+
+    if arguments.plan:
+        if arguments.recipe or arguments.as_written:
+            raise UserError("--plan has a recipe of its own: leave --recipe and --as-written out")
+        plan.read(arguments.plan)
+    names = [name] if name else ["guide_unet", "multiclass_unet"]
+    recipes = [protocol.get(one, variant) for one in names]
+    if plans:
+        recipes += [protocol.changed(one, image_size=None, crop=(128, 128)) for one in recipes]
+    errors = []
+    for recipe in recipes:
+        try:
+            return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+        except UserError as error:
+            errors.append(error)
+    raise errors[-1 if "crop" in asked_of(arguments) else 0]
 
 
 def planned(report, arguments, to):
@@ -52,8 +76,9 @@ def planned(report, arguments, to):
         minutes /= arguments.folds or 1
         print("Planning: some images are looked at, some steps timed here\n", flush=True)
         made = plan.plan(report, minutes, asked_of(arguments), arguments.precision, many)
-    print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
+    made = made.given({name: getattr(recipe, name) for name in asked_of(arguments)})
+    print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     if network.processes()[1] == 0:
         write_json(own, made.record())
     return recipe, made.save_every
@@ -86,20 +111,13 @@ def stopped_in(arguments, to):
     return training.state_in(to)[0]["settings"] if there else {}
 
 
-def recipe_of(name, variant, arguments):
-    """The recipe of this name with the settings of the command line, small if asked for."""
-    from unet_tf import protocol
-
-    recipe = protocol.get(name, variant)
-    return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
-
-
 def taken(name, variant, report, arguments):
     """The recipe of this name, or what fits the masks of a report; UserError where it does not."""
-    from unet_tf import plan
+    from unet_tf import plan, protocol
 
     name = name or plan.recipe_for(report, hasattr(arguments, "class_names"))
-    recipe = recipe_of(name, variant, arguments)
+    recipe = protocol.get(name, variant)
+    recipe = adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
     many = report.classes.names if report and report.classes else ()
     if not recipe.classes and len(many) > 2:
         raise UserError(

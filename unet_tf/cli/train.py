@@ -4,7 +4,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from unet_tf.cli.chosen import asked_of, in_range, planned, recipe_of, stopped_in, taken
+from unet_tf.cli.chosen import in_range, planned, refuse_early, stopped_in, taken
 from unet_tf.cli.printed import print_scores
 from unet_tf.cli.settings import settings
 from unet_tf.cli.types import patterns_of
@@ -83,12 +83,7 @@ def run_train(arguments):
         variant = kept.get("variant", variant)
     if arguments.no_check and (arguments.leave_out or not name):
         raise UserError("without a check nothing is left out and no recipe chosen: give --recipe")
-    # Settings are looked at before the data, which may be large; of a plan each by itself.
-    if name and not plans:
-        recipe_of(name, variant, arguments)
-    else:
-        protocol.refuse_unknown(asked := asked_of(arguments))
-        protocol.refuse_senseless(asked)
+    refuse_early(name, variant, plans, arguments)
     kind = protocol.get(name, variant).data if name else "cars"
     patterns = patterns_of(arguments)
     if patterns and not arguments.data:

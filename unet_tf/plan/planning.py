@@ -9,7 +9,7 @@ from typing import NamedTuple
 from unet_tf import network, protocol
 from unet_tf.data import Labels, in_words
 from unet_tf.files import UserError
-from unet_tf.plan import rules
+from unet_tf.plan import pace, rules
 from unet_tf.plan.choices import CPU, GPU, Choice, by
 from unet_tf.plan.found import found_in
 from unet_tf.plan.timed import images_that_fit, timed
@@ -36,6 +36,12 @@ class Plan(NamedTuple):
     def save_every(self):
         """Epochs between writes: at least `BETWEEN` seconds, as the plan counts them."""
         return max(1, round(BETWEEN * self.settings["epochs"] / (60 * self.minutes)))
+
+    def given(self, settings):
+        """The plan with these settings, {name: value}, in place of its own or beside them."""
+        own = {choice.setting: choice for choice in self.choices}
+        given = {name: Choice(name, value, "", "as given") for name, value in settings.items()}
+        return self._replace(choices=list({**own, **given}.values()))
 
     def record(self):
         """The plan ready for JSON."""
@@ -91,7 +97,10 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     part = "train" if "train" in pairs else "all"
     labels = labels_meant(report, many)
     images = {name: len(own) for name, own in pairs.items()}
-    value_range = dict(given).get("value_range") or report.value_range
+    given = {
+        n: tuple(value) if isinstance(value, list) else value for n, value in dict(given).items()
+    }
+    value_range = given.get("value_range") or report.value_range
     found = found_in(pairs[part], images, labels, report.pixels[part], value_range)
     recipe = protocol.get(recipe_for(report, many))
     machine = GPU if network.gpus() else CPU
@@ -110,6 +119,8 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
         why = "black and white for all of them, and for those to predict"
         take([Choice("value_range", value_range, "images of more than 8 bits", why)])
     asked = {"image_size", "crop"} & set(given)
+    if asked == {"image_size", "crop"} and given["image_size"] is given["crop"] is None:
+        given["image_size"] = rules.own_size(found)
     take(rules.view_given(found, machine, given) if asked else rules.view(found, machine))
     if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size
         recipe = protocol.get("buildings_unet")
@@ -125,13 +136,12 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
         few = protocol.changed(planned, batch_size=max(1, min(8, fits)))
         return fits, timed(few, labels, own, precision)
 
-    (fits, times), size = measured(), chosen["image_size"]
-    if "image_size" not in given:
-        take(rules.smaller(found, chosen, times[0], minutes))
-    if chosen["image_size"] != size:
+    (fits, times), large = measured(), (chosen["image_size"], chosen["crop"])
+    take(pace.smaller(found, chosen, times[0], minutes))
+    if (chosen["image_size"], chosen["crop"]) != large:
         take(rules.network(found, machine, chosen))
         fits, times = measured()
-    take(rules.pace(found, chosen, machine, times, minutes, fits))
+    take(pace.pace(found, chosen, machine, times, minutes, fits, given))
     return Plan(recipe.name, list(choices.values()), minutes)
 
 

@@ -1,4 +1,5 @@
-"""The rules: from what is found in a folder to settings of a recipe, each with its reason.
+"""The rules: from what is found in a folder to settings of a recipe, each with its reason. Those of
+the time that there is stand in `unet_tf.plan.pace`.
 
 The idea of rules on a fingerprint of the data is nnU-Net's (Isensee et al., 2021,
 https://doi.org/10.1038/s41592-020-01008-z); these are for two dimensions and for small budgets.
@@ -6,7 +7,9 @@ https://doi.org/10.1038/s41592-020-01008-z); these are for two dimensions and fo
 
 import math
 
+from unet_tf import protocol
 from unet_tf.data import size_at
+from unet_tf.files import UserError
 from unet_tf.plan.choices import Choice, by
 
 KEEP = 0.975  # dice that masks keep at a size that is fine enough
@@ -14,13 +17,7 @@ SHARES = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)  # of the images' own size that cr
 COMMON = 0.12  # of thumbnails, from which on images have a top, a left, a direction
 LINES = 1.0  # from which on they have lines in one direction
 RARE = 0.02  # share of the pixels: such a class is weighted
-WEIGHTABLE = ("cross_entropy", "cross_entropy_dice_loss")  # losses that take class weights
 VARIED = 0.02  # standard deviation between images: then light, or colours, vary
-STEPS = 2000  # at least so many, where the budget allows: then batches may grow
-EPOCHS = 30  # at most, where images are cropped
-FEW = 800  # steps of 4 whole images: with fewer the images are made smaller, as long as masks
-KEEP_SMALL = 0.985  # keep this dice
-PASSES = 3  # over all images at least; where the minutes do not hold them, images are left out
 
 
 def view(found, machine):
@@ -64,20 +61,31 @@ def whole_size(found, machine):
     return tuple(max(16, 16 * int(share * side / 16 + 0.5)) for side in common)
 
 
+def own_size(found):
+    """The size that all images have; UserError where they have several."""
+    if len(found.sizes) > 1:
+        raise UserError("whole images want one size, HEIGHTxWIDTH: give it, or leave crop out")
+    return smallest_of(found)
+
+
 def smallest_of(found):
     """The least height and the least width, pixels."""
     heights, widths = zip(*found.sizes, strict=True)
     return min(heights), min(widths)
 
 
-def share_of(found, smallest, least=64):
+def share_of(found, smallest, least=(64, 64)):
     """The coarsest share of their own size that keeps the masks, and the dice that they keep there;
-    at it the smallest image has `least` pixels a side, room for crops."""
+    at it every image has room for crops of `least`, else a UserError."""
     dice = {share: found.kept(share) for share in SHARES}
     fine = [share for share in SHARES if dice[share] >= KEEP] or [1.0]
-    roomy = (share for share in reversed(fine) if min(size_at(share, smallest)) >= least)
-    share = next(roomy, 1.0)
-    return share, dice[share]
+    for share in reversed(fine):
+        if all(side >= one for side, one in zip(size_at(share, smallest), least, strict=True)):
+            return share, dice[share]
+    raise UserError(
+        f"a crop of {by(least)} has no room in the smallest images, {by(smallest)} (height x "
+        "width): take a smaller one, or leave those images out"
+    )
 
 
 def crop_at(found, share, machine):
@@ -94,12 +102,16 @@ def view_given(found, machine, given):
     size, crop = (Choice(name, given.get(name), "", "") for name in ("image_size", "crop"))
     if "crop" not in given and not isinstance(size.value, tuple):
         crop = crop_at(found, size.value or 1.0, machine)
-    elif "image_size" not in given and crop.value is None:
-        size = Choice("image_size", whole_size(found, machine), "", "whole images, as given")
-    elif "image_size" not in given:
-        share, dice = share_of(found, smallest_of(found), max(crop.value))
+    elif crop.value and "image_size" not in given:
+        share, dice = share_of(found, smallest_of(found), crop.value)
         found_so = f"at {share:g} of their own size masks keep a dice of {dice:.3f}"
         size = Choice("image_size", None if share == 1 else share, found_so, "for these crops")
+    elif not crop.value and "image_size" not in given:
+        size = Choice("image_size", whole_size(found, machine), "", "whole images, as given")
+    elif not crop.value and isinstance(size.value, float):
+        raise UserError(
+            f"image_size is {size.value}, a share of the images' own: that is for crops"
+        )
     return size, crop
 
 
@@ -149,96 +161,10 @@ def loss(found, chosen):
         return
     why = "dice counts each class alike, cross-entropy steadies it"
     yield Choice("loss", "cross_entropy_dice_loss", f"{len(labels.names)} classes", why)
-    if rare and getattr(chosen["loss"], "__name__", chosen["loss"]) in WEIGHTABLE:
+    takes_weights = {loss.__name__ for loss in protocol.WEIGHTABLE}
+    if rare and getattr(chosen["loss"], "__name__", chosen["loss"]) in takes_weights:
         words = f"rare: {', '.join(rare[:4])}" + (", ..." if len(rare) > 4 else "")
         yield Choice("class_weights", "median", words, "else they may never be predicted")
-
-
-def smaller(found, chosen, step, minutes):
-    """Smaller whole images, where the minutes hold too few steps of large ones. `step` is the time
-    of one of 8 images, in seconds."""
-    steps, size = 0.85 * 60 * minutes / (step / 2), chosen["image_size"]
-    if chosen["crop"] or steps >= FEW or min(size) < 64:
-        return
-    for factor in (0.75, 0.5):
-        less = tuple(16 * round(factor * side / 16) for side in size)
-        kept, more = found.kept(less), steps * math.prod(size) / math.prod(less)
-        if kept < KEEP_SMALL:
-            return
-        words = f"{steps:.0f} steps of {by(size)} in {minutes:g} minutes; at {by(less)} masks keep"
-        yield Choice("image_size", less, f"{words} {kept:.3f}", "more steps, of smaller images")
-        if more >= FEW:
-            return
-
-
-def parts_of(found, images):
-    """How many images train and validate, where so many are taken."""
-    train, validation = images, found.images.get("val", 0)
-    if "train" not in found.images or not validation:
-        validation = math.ceil(0.2 * train)
-        train -= validation + (0 if found.images.get("test") else math.ceil(0.2 * train))
-    return train, validation
-
-
-def batch_of(budget, step, machine, train, fits):
-    """The `Choice` of a step's images: as many as leave steps enough, and fit into memory."""
-    sizes = [size for size in (32, 16, 8) if size <= min(machine.batch, fits)]
-    # The largest with which there are steps enough; a step takes as long as its images together.
-    enough = [size for size in sizes if budget * 0.85 / (step * size / 8) >= STEPS]
-    batch = max(1, min([*enough, 4][0], train, fits))
-    words = f"a step of {batch} takes {step * batch / 8:.2f} s"
-    if fits < machine.batch:
-        words += f", and {max(1, fits)} fit into memory"
-    why = f"{STEPS} steps or more come before larger batches"
-    return Choice("batch_size", batch, words, why)
-
-
-def pace(found, chosen, machine, timed, minutes, fits=math.inf):
-    """Batches, epochs and crops that fill the budget: steps are counted, not epochs.
-
-    Parameters
-    ----------
-    chosen : dict, {setting: value}
-        What was chosen before; what is given instead of a choice is there before the next is made.
-    timed : (float, float)
-        Seconds of a step of 8 images, and of a validation image.
-    minutes : float
-    fits : int
-        Images of a step that fit into memory (`unet_tf.plan.timed.images_that_fit`).
-    """
-    budget, (step, look) = 60 * minutes, timed
-    train, validation = parts_of(found, found.to_split)
-    needed = PASSES * (train * step / 8 + validation * look)
-    if chosen["crop"]:  # validation takes 15% of the time at most, 5 times
-        needed = 5 * validation * look / 0.15
-    few = max(min(50, found.to_split), int(found.to_split * budget / max(needed, budget)))
-    if few < found.to_split:
-        words = f"{needed / 60:.0f} minutes would be needed for all {found.to_split}"
-        yield Choice("images", few, words, f"so many leave time for {PASSES} passes and more")
-    else:
-        yield Choice("images", None, "", "all of them")
-    few = min(chosen.get("images") or few, found.to_split)
-    train, validation = parts_of(found, few)
-    yield (own := batch_of(budget, step, machine, train, fits))
-    batch = chosen.get("batch_size", own.value)
-    step *= batch / 8
-    steps = max(50, int(budget * 0.85 / step))
-    if chosen["crop"]:
-        # Validation takes 15% of the time at most.
-        epochs = int(max(5, min(EPOCHS, 0.15 * budget / max(validation * look, 1e-9))))
-        crops = max(1, round(steps * batch / train / epochs))
-        epochs = max(1, round(steps * batch / train / crops))
-    else:
-        crops = 1
-        an_epoch = math.ceil(train / batch) * step + validation * look
-        epochs = max(1, round(budget / an_epoch))
-    words = f"{train} images to train on, {minutes:g} minutes"
-    steps = epochs * math.ceil(train * crops / batch)
-    yield Choice("epochs", epochs, words, f"{steps} steps fill them, whatever the images are")
-    if chosen["crop"]:
-        yield Choice("crops", crops, "", "crops of an image in an epoch")
-    epochs = chosen.get("epochs", epochs)
-    yield Choice("patience", epochs, "", "the rate falls to the end, so it trains to the end")
 
 
 def fixed():

@@ -138,5 +138,7 @@ def compiled(model):
         answer = tf.function(
             lambda images, training: model(images, training=False), reduce_retracing=True
         )
+        # TensorFlow counts tracings by line of code, and warns where one run follows another here.
+        answer._omit_frequent_tracing_warning = True
     answer.stays_whole = fixed_size(model) is not None  # for `unet_tf.predict.tiles.in_pieces`
     return answer

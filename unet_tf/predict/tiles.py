@@ -70,6 +70,7 @@ def tiled(model, tile="card", overlap=0.5, batch_size=16):
             "this model takes any size: say how large the tiles are, tile=(height, width) "
             "(--image-size)"
         )
+    forward = getattr(model, "forward", model)  # a `Predictor` would cut large tiles once more
     # A pyramid, above 0 also in the corners.
     slopes = [1 - np.abs((np.arange(n) + 0.5) * 2 / n - 1) for n in tile]
     weight = np.outer(*slopes).astype("float32")[..., None]
@@ -88,7 +89,7 @@ def tiled(model, tile="card", overlap=0.5, batch_size=16):
         for first in range(0, len(places), batch_size):
             group = places[first : first + batch_size]
             tiles = np.stack([image[place] for place in group])
-            probabilities = np.asarray(model(tiles, training=False), "float32")
+            probabilities = np.asarray(forward(tiles, training=False), "float32")
             if not first:
                 total = np.zeros((*image.shape[:2], probabilities.shape[-1]), "float32")
                 weights = np.zeros((*image.shape[:2], 1), "float32")

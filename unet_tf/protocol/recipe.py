@@ -64,7 +64,7 @@ def known_weights(value):
 
 def known_names(value):
     """Are they names of classes?"""
-    names = {name.lower() for name in value}
+    names = {str.lower(name) for name in value}
     return not isinstance(value, str) and 1 < len(value) == len(names - set(data.VOID_NAMES))
 
 
@@ -144,8 +144,9 @@ def clashes(recipe):
         yield "crops are of images at their own size, or a share of it: image_size has to be None"
     if isinstance(r.image_size, float) and not r.crop:
         yield f"image_size is {r.image_size}, a share of the images' own size: that is for crops"
-    if r.crop and amounts.get("quarter_turn") and r.crop[0] != r.crop[1]:
-        yield f"quarter turns want square crops, not {r.crop}"
+    view = r.crop or r.image_size
+    if amounts.get("quarter_turn") and isinstance(view, tuple) and view[0] != view[1]:
+        yield f"quarter turns want square {'crops' if r.crop else 'images'}, not {view}"
     if r.crops > 1 and not r.crop:
         yield f"{r.crops} crops of an image, but no crop, (height, width)"
     if r.class_names and not classes:
@@ -204,7 +205,14 @@ class Recipe:
                 object.__setattr__(self, name, tuple(value))
         if isinstance(self.loss, str):
             object.__setattr__(self, "loss", LOSSES.get(self.loss, self.loss))
-        refuse_senseless(vars(self))
+        for name, good, wanted in CHECKS:
+            value = getattr(self, name)
+            try:
+                fits = good(value)
+            except TypeError:
+                fits = False
+            if not fits:
+                raise UserError(f"{name} is {value!r}, but has to be {wanted}")
         for words in clashes(self):
             raise UserError(words)
 
@@ -216,30 +224,13 @@ class Recipe:
 
 def changed(recipe, **changes):
     """The recipe with other settings, each by its name; ValueError for those that make no sense."""
-    refuse_unknown(changes)
-    return dataclasses.replace(recipe, **changes)
-
-
-def refuse_unknown(names):
-    """UserError for what is no setting of a recipe, with the name that was meant."""
-    settings = [f.name for f in dataclasses.fields(Recipe) if f.name not in FIXED]
-    for name in names:
-        if name not in settings:
-            close = difflib.get_close_matches(name, settings, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(settings)}"
+    names = [f.name for f in dataclasses.fields(Recipe) if f.name not in FIXED]
+    for name in changes:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
             raise UserError(f"no setting {name!r}: {hint}")
-
-
-def refuse_senseless(settings):
-    """UserError for a value, `{name: value}`, that makes no sense whatever the others are."""
-    for name, good, wanted in CHECKS:
-        value = settings.get(name)
-        try:
-            fits = name not in settings or good(tuple(value) if isinstance(value, list) else value)
-        except TypeError:
-            fits = False
-        if not fits:
-            raise UserError(f"{name} is {value!r}, but has to be {wanted}")
+    return dataclasses.replace(recipe, **changes)
 
 
 def quick(recipe):
