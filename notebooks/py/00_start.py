@@ -9,9 +9,10 @@
 # - build a U-Net in plain Keras, feed it with `tf.data`, and watch its masks appear epoch by epoch;
 # - score it on cars that it has never seen, beside a prediction that looks at no image.
 #
-# **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered, once:
-# up to a minute, without a word. Then one to four minutes on 2 CPU cores; on a GPU: not measured. Red lines about
-# CUDA mean that TensorFlow found no GPU. They are harmless.
+# **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered, once: up
+# to a minute, without a word. Then one to four minutes on 2 CPU cores; on a GPU: not measured. Red lines about CUDA
+# are harmless. Some mean that TensorFlow found no GPU; others come where it has one, too:
+# `tf.config.list_physical_devices("GPU")` tells you.
 #
 # Each step links the chapter that explains it. Words that you do not know stand in the [glossary](glossary.md).
 
@@ -304,8 +305,9 @@ print(len(found), "masks of", found[0].shape)
 # %% [markdown]
 # ## An honest score
 #
-# The dice of each test image at its own size, averaged. Beside it stands a prediction that looks at no image: the mean
-# training mask, cut at 0.5, the same for every car. Only what lies above that score was learned from images.
+# The dice of each test image at its own size, averaged. Beside it stands a prediction that looks at no image: the
+# mean training mask, cut at 0.5, the same for every car. A network has to score above that, else nothing shows that
+# it uses its images.
 
 
 # %%

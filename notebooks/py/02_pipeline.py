@@ -295,7 +295,7 @@ for column in (0, 1):
     print(f"column {column}: nearest {nearest}, area {area}")
 
 # %% [markdown]
-# Nearest makes the antenna vanish, or makes it twice as thick, depending on a shift by one pixel. That is *aliasing*. Area has it at half brightness in both cases, and a network can learn from that.
+# Nearest makes the antenna vanish, or makes it twice as thick, depending on a shift by one pixel. That is *aliasing*. Area has it at half brightness in both cases: a small shift no longer decides whether it is there.
 #
 # Now a real file. The next cell finds the window where the two ways differ most, and enlarges it. Compare the thin lines with those of the file on the left.
 
@@ -314,7 +314,7 @@ for axis, (way, whole) in zip(axes, {"the file": pixels, **ways}.items(), strict
 plt.show()
 
 # %% [markdown]
-# In the middle, lines break up and edges are jagged: what you see there depends on where the grid happened to fall. On the right the same window is a little soft, and nothing is missing. So this project resizes photographs by area, and by nearest only where it repeats the article as written.
+# In the middle, lines break up and edges are jagged: what you see there depends on where the grid happened to fall. On the right the same window is soft. Lines closer together than the new pixels run into one grey, as the lower bars of the grille do, but none jumps or breaks. Does that raise the score? On rendered cars notebook 10 finds no difference: nearest minus area is +0.0004 of dice (-0.0048 to +0.0056). So this project resizes photographs by area, and by nearest only where it repeats the article as written.
 #
 # And masks? Run area on a 4x4 mask and on the first file's mask, and count the values that are neither 0 nor 1.
 
@@ -327,7 +327,7 @@ print(f"by area, values between: {((soft > 0.01) & (soft < 0.99)).sum()}")
 print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).tolist()}")
 
 # %% [markdown]
-# A mask holds labels, and a label of 0.25 means nothing: a threshold, an exact comparison and a count of pixels would each treat it differently. So resize masks by nearest.
+# A mask holds labels, and the code that follows expects 0 and 1: a threshold, an exact comparison and a count of pixels would each treat 0.25 differently. So resize masks by nearest. (0.25 does mean something, the share of the pixel that is car: notebook 03 shows what nearest loses with it.)
 #
 # ### Small from the start
 #
@@ -345,10 +345,11 @@ off = [np.abs(way - exact).mean() / 255 for way in (*ways, read_resized(file, (9
 print("nearest {:.3f}, area {:.3f}, small from the start {:.3f} (of 0 to 1)".format(*off))
 
 # %% [markdown]
-# On this file small from the start is less than half as far from the exact area as nearest. (The file was enlarged, so it
-# holds no fine detail; a photograph does, and gives other numbers. Area itself is a little off: Pillow counts whole
-# pixels, and rounds to whole numbers.) Small from the start also has fewer pixels to compute; the last section times
-# whole readings. The rendered images are 480x320, too small for it at 96x128, so they are decoded whole.
+# On this file small from the start is less than half as far from the exact area as nearest. (The file was enlarged,
+# so it holds no fine detail; a photograph does, and gives other numbers. Area itself is a little off: Pillow counts
+# whole pixels, and rounds to whole numbers.) Small from the start also has fewer pixels to compute; the section *What
+# each stage does for speed* times whole readings. The rendered images are 480x320, too small for it at 96x128, so
+# they are decoded whole.
 #
 # ## Reading in parallel
 #
@@ -645,7 +646,7 @@ for name, cache in caches.items():
 # The cache removes work: a file is read and decoded once, or, with a cache in a file, once for all your runs. Order
 # and augmentation are new in each epoch all the same, since they come behind it.
 #
-# How much time is that? Measure images per second, over the 32 large pairs: the article's stages as written; the same with a parallel `map`; our `dataset`; then a later pass from its cache, plain and augmented. Each number is the best of two rounds.
+# How much time is that? Measure images per second, over the 32 large pairs: the article's stages as written; the same with a parallel `map`; our `dataset`; then a later pass from its cache, plain and augmented. Each number is the better of two rounds; from the cache it is the second, since the first fills it.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -670,7 +671,7 @@ rates = {way: max(rate(batches), rate(batches)) for way, batches in ways.items()
 _, axis = plt.subplots(figsize=(7.2, 2.4), dpi=80, layout="constrained")
 axis.bar_label(axis.barh([*rates], [*rates.values()], color="0.6", log=True), fmt="%.0f", padding=3)
 axis.set(xlim=(1, 4 * max(rates.values())), ylim=(4.6, -0.6))
-axis.set_xlabel("images per second; each number is ten times the one before")
+axis.set_xlabel("images per second; from each power of ten to the next, ten times as many")
 axis.set_title("One pass over 32 pairs of 1918x1280: longer bars are faster", fontsize=10)
 plt.show()
 
@@ -682,7 +683,8 @@ print(f"a pass from the cache is over 5 times as fast as the article's reading: 
 # The numbers beside the bars are those of one machine, at one moment; yours will differ.
 #
 # - Our reading takes several files at once, decodes each photograph small from the start, and leaves the masks to Pillow. The article's decodes all pixels and turns them into floats before it resizes. The bars do not tell which of these gains how much.
-# - A pass from the cache only stacks images and turns them into floats. Augmentation costs time in every pass.
+# - A pass from the cache reads no file: it stacks images and turns them into floats. Here it is a single batch, so
+#   what a pass costs to begin may weigh much. Augmentation costs time in every pass.
 # - A parallel `map` of work that keeps the cores busy, such as decoding, cannot gain much more than a factor of their
 #   number.
 # - `prefetch` has nothing to hide behind here, since no step follows. The timeline above shows what it does beside one.

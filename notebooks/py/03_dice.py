@@ -507,14 +507,13 @@ plt.show()
 # pixel pulls with 1/16 here, one over the number of pixels, however sure the network is. (Keras
 # finds the logits behind a sigmoid, so its logarithm never meets a rounded zero.)
 #
-# Does a small gradient stop a training? A small one alone does not, because Adam divides each
-# gradient by its usual size. But Adam adds *epsilon* to that size, 1e-7 in Keras. Where the gradient
-# is as small as epsilon, steps are halved; far below it, they shrink to nothing. In the first steps
-# that limit lies higher. The size is the root of a running mean that starts from zero and keeps 0.999
-# of itself per step, and Keras adds epsilon before it makes up for that start. So in step 1 a
-# gradient of 3.2e-6 has its step halved, 32 times epsilon. The grey band is that range. A larger
-# epsilon moves the band up: notebooks 04, 05, 07 and 12 take the article's 1e-6 where they train with
-# cross-entropy in the loss, whose gradient does not vanish.
+# Does a small gradient stop a training? A small one alone does not, because Adam divides each gradient by its usual
+# size. But Adam adds *epsilon* to that size, 1e-7 in Keras. Where the gradient is as small as epsilon, steps are
+# halved; far below it, they shrink to nothing. In the first steps that limit lies higher. The size is the root of a
+# running mean that starts from zero and keeps 0.999 of itself per step, and Keras adds epsilon before it makes up for
+# that start. So in step 1 a gradient of 3.2e-6 has its step halved, 32 times epsilon. The grey band is that range. A
+# larger epsilon moves the band up. The main trainings of notebooks 04 to 07 and 12 take the article's 1e-6 all the
+# same: they have cross-entropy in the loss, and its gradient does not vanish.
 #
 # Try it: give Adam the 16 logits, 150 steps, and three places to start from.
 
@@ -743,12 +742,12 @@ for size in ((24, 32), (48, 64), (96, 128)):
     print(f"{size[0]:7}x{size[1]:<3}  {kept[0]:9.3f}  {kept[1]:.3f}")
 
 # %% [markdown]
-# A model that repeats its training masks exactly reaches the column *nearest*: it loses a little at
-# edges, antennas and mirrors, more at smaller sizes. A model whose probabilities say where within a
-# pixel the edge runs reaches the column *area*. (That is a mark to measure by, not quite a bound:
-# probabilities that are fitted to the way back can come back a little better. Sharper ones alone do
-# not.) Either way 96x128 keeps nearly all of the score: a model that stays far below has another
-# problem than its resolution.
+# A model that answers each image with its own mask, reduced as in training, reaches the column *nearest*: it loses a
+# little at edges, antennas and mirrors, more at smaller sizes. A model whose probabilities say where within a pixel
+# the edge runs reaches the column *area*. (That is a mark to measure by, not quite a bound: probabilities that are
+# fitted to the way back can come back a little better. Sharper ones alone do not.) Either way masks of 96x128 keep
+# nearly all of the score: a model that stays far below has another problem than the size of its mask. (Its
+# photographs are smaller, too; what that costs does not stand in this table.)
 
 # %% [markdown]
 # ## What we saw

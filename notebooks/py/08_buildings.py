@@ -260,17 +260,18 @@ def seen(crops, size=1500, crop=256):
 
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for axis, crops in zip(axes, (1, 25), strict=True):
-    counts, once = seen(15 * crops), crops * 256**2 / 1500**2
+    counts, once = seen(15 * crops), np.mean(seen(crops) > 0)
     axis.imshow(counts[::10, ::10].clip(max=4), cmap="Greys", vmin=0, vmax=4)
     axis.set(xticks=[], yticks=[])
     axis.set_title(f"{crops} per epoch: {np.mean(counts == 0):.0%} never seen (white)", fontsize=10)
-    print(f"{crops} per epoch: {once:.1%} of the pixels per epoch, {np.mean(counts > 0):.1%} in 15")
+    print(f"{crops} per epoch: {once:.1%} of the pixels in the first, {np.mean(counts > 0):.1%} in 15")
 plt.show()
 
 # %% [markdown]
 # One image after 15 epochs. The darker a place, the more often it was seen; black is four times or more. With one
-# crop, an "epoch" covers one pixel in 34, and most of the image never reaches the network. With 25 crops nearly all
-# of it does. What stays light is the rim, because few crops reach it.
+# crop, an "epoch" covers one pixel in 34, and most of the image never reaches the network. 25 crops have three
+# quarters of an image's area, but they overlap: one epoch shows about half of it, and all 15 nearly the whole. What
+# stays light is the rim, because few crops reach it.
 #
 # ### New places each epoch
 #
@@ -491,7 +492,8 @@ for share in (0.05, 0.10, 0.15, 0.20):
 # %% [markdown]
 # Find the row nearest to your own test images, of which you printed the share above. With 15% building, 0.66 becomes
 # 0.88, and 0.89 with padding. With 5% it becomes 0.96, for a network that is no better. Such a score mostly measures
-# how empty the land is. What would a network get that never finds a house, and what with as much padding as 1500 needs?
+# how empty the land is. What would a network get that never finds a house, and what with as much padding as the
+# article adds?
 
 # %%
 more = np.diag([round(padding * counts.sum()), 0])  # background, found

@@ -640,13 +640,12 @@ print(f"spread of the differences, as a share of what it is unpaired: {np.median
 #
 # ## Is the resolution to blame?
 #
-# Is 0.9416 so low because of 96x128? The article also scores at 96x128, and there a perfect model has a dice of 1: its
-# masks are as small as its answers. The size costs something only when a mask is enlarged to the photograph, as the
-# competition scores it. How much? Notebook 03 took true masks down to a size and back. What they keep is about what a
-# perfect model of that size would score. (Probabilities fitted to the way back can do a
-# little better: it is a guide, not a bound.)
-# Where no photographs are at hand, full size is 480x320. Drawn at Carvana's 1918x1280, masks of some cars kept as much,
-# to within a thousandth. Four sizes:
+# Is 0.9416 so low because of 96x128? The article also scores at 96x128, and there a perfect model has a dice of 1:
+# its masks are as small as its answers. The size costs something only when a mask is enlarged to the photograph, as
+# the competition scores it. How much? Notebook 03 took true masks down to a size and back. What they keep is about
+# what a perfect model of that size would score. (Probabilities fitted to the way back can do a little better: it is a
+# guide, not a bound.) Where no photographs are at hand, full size is 480x320. For cars drawn at Carvana's 1918x1280,
+# render some by `python -m unet_tf data --render 1918x1280 --cars 4` and compare. Four sizes:
 
 # %%
 heights, kept_by = (24, 48, 96, 192), {"area": [], "nearest": []}
@@ -690,7 +689,8 @@ plt.show()
 # one that is published without a size; ours are round and blue, the article is a red cross. What is black or red was
 # measured on photographs.
 #
-# Go down at a width of 128: true masks, then a U-Net of 128x128 in the competition, then, far below, the article.
+# Go down at a width of 128: true masks by area, then, nearly on one spot, true masks by nearest and a U-Net of
+# 128x128 in the competition; far below, our small U-Net on rendered cars, and last the article.
 
 # %%
 at_96 = {way: kept[heights.index(96)] for way, kept in kept_by.items()}

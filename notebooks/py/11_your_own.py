@@ -10,8 +10,9 @@
 # - train, look at the report, score the model on images that it has not seen, and use it on new ones;
 # - meet a fault that no check can see, and be told that the training is worth nothing.
 #
-# **You need** no data and no account: small round cells are drawn here. About two minutes on 2 CPU cores; on a GPU: not
-# measured. For your own folder change one line, under *Check*.
+# **You need** no data and no account: small round cells are drawn here. About two minutes on 2 CPU cores; on a GPU:
+# not measured. For your own folder change two lines, as *Check* says, and run the chapter up to *Use it*: what
+# follows is about the drawn cells.
 
 # %% [markdown]
 # ## Setup
@@ -95,7 +96,8 @@ _ = soft.rename("runs/soft.png")
 #
 # `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it finds,
 # and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set `here = {}`
-# where you train. Leave the cell that draws as it is: it deletes the folder that it draws into.
+# where you train; stop before *Use it*, which has commands for yours. Leave the cell that draws as it is: it deletes
+# the folder that it draws into.
 
 # %%
 folder = drawn

@@ -168,8 +168,8 @@ with zipfile.ZipFile("runs/hand/car.keras") as opened:
 print({name: written[name] for name in ("task", "scaling", "image_size", "resize", "threshold")})
 
 # %% [markdown]
-# Whoever loads the file with this project gets an object that resizes, scales, enlarges and cuts as the card says. The mask
-# has the image's own size.
+# Whoever loads the file with this project gets an object that resizes, scales and cuts as the card says, and enlarges
+# before it cuts. The mask has the image's own size.
 
 # %%
 loaded = predict.load("runs/hand/car.keras")
@@ -358,8 +358,8 @@ except UserError as error:
 #
 # - A model without its preprocessing raised no error, and three of four mistakes hardly showed in the score.
 # - SavedModel and ONNX took the pixels of a file as they are; LiteRT takes one size. By their own programs, all files
-#   with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is left to the caller, and the
-#   card says how.
+#   with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is left to the caller; the card
+#   says where to cut, not how to enlarge.
 # - Eight bits per weight cost next to nothing here; two bits ruined the model.
 # - A page ran the model in the browser, and sent nothing anywhere.
 #
