@@ -342,9 +342,10 @@ for name, (image, mask) in {"together": together, "apart": apart}.items():
 # %% [markdown]
 # With Keras's layers you are well served in many projects. This course has its own `augment` for two reasons. Keras's
 # layer counts its calls, so what it draws depends on how often it was called before. `augment` draws from two numbers
-# that you give it, the seed and the epoch: a resumed training can draw epoch 3 again. And where Keras's layer fills what
-# moves in over the edge with a constant, image and mask get the same one. `augment` can fill the image with black and
-# the mask with 255: that label is *void*, and a score that knows it skips those pixels.
+# that you give it and from nothing else. The data set makes them of seed, epoch and batch: a resumed training can
+# draw epoch 3 again. And where Keras's layer fills what moves in over the edge with a constant, image and mask get
+# the same one. `augment` can fill the image with black and the mask with 255: that label is *void*, and a score that
+# knows it skips those pixels.
 
 # %%
 twice = [turn(images).numpy() for _ in range(2)]
@@ -355,11 +356,12 @@ filled = layers.RandomRotation(0.1, "constant", fill_value=0.5, dtype="float32")
 print(f"the labels of masks that Keras fills with 0.5: {np.unique(filled['segmentation_masks'])}")
 
 # %% [markdown]
-# By how much should you move an image? By what you expect to meet. The guide turns every image by up to 35 degrees and
-# stands every tenth car on its roof, while Carvana's cars stand upright on a turntable, before a camera that does not
-# move. The corrected recipe names no amounts and so takes those of `augment`: half of the images are mirrored, all
-# are turned by up to 3.6 degrees, and contrast changes by up to a fifth. Neither changes brightness,
-# which the pale car asks for; `augment` has `brightness` for it.
+# By how much should you move an image? By what you expect to meet. The guide turns every image by up to 35 degrees
+# and stands every tenth car on its roof, while Carvana's cars stand upright on a turntable, before a camera that does
+# not move. The corrected recipe names no amounts and so takes those of `augment`: half of the images are mirrored,
+# all are turned by up to 3.6 degrees, and contrast changes by up to a fifth. Neither changes brightness. `augment`
+# has `brightness` for that, but it moves car and wall together, while the pale car was mended by darkening it alone.
+# Whether it helps such a car is a question for scores.
 
 # %%
 void = {"rotation": 0.05, "shift": 0.1, "outside": 255}
