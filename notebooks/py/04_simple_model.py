@@ -223,11 +223,11 @@ for axis, name, picture in zip(axes.flat, names, shown, strict=False):
 plt.show()
 
 # %% [markdown]
-# The brighter, the more probable the car; mid-grey, one half, and all that is brighter counts as
-# car. The green line is the true outline. In our run the car of epoch 1 is still darker than that,
-# so hardly a pixel counts, and the first validation dice is close to 0, though the place is found
-# (more of this in notebook 07). First it finds the place, then the body, then the shape. Not all of
-# it stays: in our run the last epochs lose much of the windscreen that epoch 4 had.
+# The brighter, the more probable the car; mid-grey is one half, up to 0.6: it counts as car, and so does all that is
+# brighter. The green line is the true outline. In our run the car of epoch 1 is still darker than that, so hardly a
+# pixel counts, and the first validation dice is close to 0, though the place is found (more of this in notebook 07).
+# First it finds the place, then the body, then the shape. Not all of it stays: in our run the last epochs lose much
+# of the windscreen that epoch 4 had.
 
 # %%
 plot.curves(history.history, title=f"Simple model, {kind} cars")
@@ -455,8 +455,9 @@ print("the sum ends above 0.6 in both runs:", min(summed[:, 3]) > 0.6)
 # The solid red lines lie on the dotted one, the dice of a mask that is car everywhere. What happened? Steps that are
 # too long push the logits far out, where the sigmoid is flat: at the end the mean of p (1 - p) says so. Dice reaches
 # the weights only through that slope, so the network stays where it was thrown: here at car nearly everywhere, at
-# 96x128 and after more epochs once also at empty masks. Cross-entropy cancels the slope: its gradient by the logit is
-# p - truth, as large as the mistake. Print both for a background pixel that is called car, with growing conviction.
+# 96x128 and after more epochs with one seed, in both precisions, at empty masks. Cross-entropy cancels the slope: its
+# gradient by the logit is p - truth, as large as the mistake. Print both for a background pixel that is called car,
+# with growing conviction.
 
 # %%
 logits = tf.constant([0.0, 4.0, 8.0, 16.0])

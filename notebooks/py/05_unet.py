@@ -213,9 +213,9 @@ plot.curves(history.history, title=f"U-Net with {BASE} filters, {kind} {DATA}")
 plt.show()
 
 # %% [markdown]
-# Grey and dotted is training, green and solid validation. As in notebook 04, training lies below validation at first,
-# because Keras averages its dice over an epoch in which the weights change. Dropout and augmentation, which only training
-# has, can add to that.
+# Grey and dotted is training, green and solid validation. Training looks worse here, its dice lower and its loss
+# higher. As in notebook 04, Keras averages its numbers over an epoch in which the weights change: that counts most at
+# first. Dropout and augmentation, which only training has, can add to it, in the later epochs, too.
 #
 # ## What the skips are worth
 #
@@ -265,7 +265,8 @@ print("above the baseline for nine images in ten:", np.mean(dices["U-Net"] > bas
 # on one kind of car. The [ledger](../results/README.md) has three seeds of the first and the last model in this size,
 # trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for the U-Net. That is a gain of 0.042.
 # The skips alone were measured with five seeds: without them the same U-Net scores lower by 0.0516 (0.0397 to
-# 0.0636), trained by later code, which alone moves the score by -0.0014.
+# 0.0636). That row was trained later, on another processor, and what this adds was not measured. The whole U-Net,
+# trained again by later code, moved by -0.0014 (-0.0054 to +0.0025), which is within the noise.
 #
 # Where does it gain? Take the simple model's worst, middle and best test image.
 
@@ -286,9 +287,10 @@ for row, number in zip(axes, chosen, strict=True):
 plt.show()
 
 # %% [markdown]
-# The line is the true outline. Grey was found; red, inside the line, was missed; blue, outside it, is too much. Without
-# skips red and blue fringe the outline most of the way round. With them the fringe is thinner. What is left is the antenna,
-# thinner than a pixel of 96x128, and patches at mirrors, windows and wheels.
+# The line is the true outline. Grey was found; red, inside the line, was missed; blue, outside it, is too much.
+# Without skips red and blue fringe the outline most of the way round. In its worst image the simple model also misses
+# a band across the body: that is no matter of the outline alone. With them the fringe is thinner. What is left is the
+# antenna, thinner than a pixel of 96x128, and patches at mirrors, windows and wheels.
 #
 # ## And the receptive field?
 #
@@ -348,15 +350,15 @@ for (name, network), column in zip(networks.items(), axes.T, strict=True):
 plt.show()
 
 # %% [markdown]
-# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. From
-# here both U-Nets see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it
-# depends on the pixel's place in the grid of strides. The upper map is that of one with 75x75.) Yet
-# the U-Net without skips scored no better for it. The lower row shows what skips change in a deep
-# network: compare the two U-Nets' shares within 9x9 pixels of the cross. (In our run the simple
-# model's share is as large as the U-Net's, out of a smaller field: such a share alone makes no sharp
-# edges.) If all pixels counted the same, that share would be 81 of 96 times 128, less than one in a
-# hundred. In the U-Net without skips it is hardly more. With skips the answer still hangs on the whole
-# image, and more on the place itself.
+# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. White is nothing at
+# all; the palest yellow, which fills most of the upper right map, is little, but not nothing. From here both U-Nets
+# see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it depends on the pixel's place in
+# the grid of strides. The upper map is that of one with 75x75.) Yet the U-Net without skips scored no better for it.
+# The lower row shows what skips change in a deep network: compare the two U-Nets' shares within 9x9 pixels of the
+# cross. (In our run the simple model's share is as large as the U-Net's, out of a smaller field: such a share alone
+# makes no sharp edges.) If all pixels counted the same, that share would be 81 of 96 times 128, less than one in a
+# hundred. In the U-Net without skips it is hardly more. With skips the answer still hangs on the whole image, and
+# more on the place itself.
 #
 # One doubt remains: the U-Net without skips sees more, and also squeezes harder, through 6x8 places. So turn the test
 # round. Build a U-Net of two levels: it has skips, but sees *less* than the simple model, with fewer weights.

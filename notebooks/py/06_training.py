@@ -378,7 +378,8 @@ print(f"the guide: {protocol.GUIDE_AUGMENTATION}")
 #
 # ## Learning rate and patience
 #
-# The learning rate is how far a step goes. Try a tenth of the one above, and a hundred times as much, for three epochs.
+# The learning rate is how far a step goes. Try a tenth of the rate above, and a hundred times the rate above, for
+# three epochs.
 
 # %% tags=["nbval-ignore-output"]
 curves = {1: history["val_hard_dice"][:3]}

@@ -332,11 +332,12 @@ for axis, i in zip(axes, (0, 2, 3), strict=True):
 plt.show()
 
 # %% [markdown]
-# The car is the same and the tiles are the same. Only the size of the image differs. At its own size the car is several
-# times as large as in training, and the model has never seen such a thing: it misses parts of the car and calls parts of
-# the studio car. It does so in one piece, too, so most of the harm comes from the size and not from the tiles. Use tiles
-# for a model that was trained on pieces of images at the images' own scale. For a model that was trained on resized
-# images, resize.
+# The car is the same and the tiles are the same. The size of the image differs (at its own size also the shape, a
+# little: 2:3, not 3:4). Six images are few, but the fall is large. At its own size the car is several times as large
+# as in training, and the model has never seen such a thing: it misses parts of the car and calls parts of the studio
+# car. It does so in one piece, too, so most of the harm comes from the size and not from the tiles. Use tiles for a
+# model that was trained on pieces of images at the images' own scale. For a model that was trained on resized images,
+# resize.
 #
 # ## The outline
 #
@@ -425,9 +426,10 @@ for cars in (4, 8, 16, 40):
 #
 # ## The report
 #
-# Now the test cars come back, once, at the threshold that the validation cars chose. One set of predictions gives every
-# score. The first line is the competition's, with its interval over cars; the second is what you get without looking at
-# an image. Compare them first, then the first line with the last, the outline.
+# Now the test cars come back, once, at the threshold that the validation cars chose. One set of predictions gives
+# every score. The first line is the competition's, with its interval over cars; the second is what you get without
+# looking at an image. Compare them first, then the first line with the last, the outline. (The interval is over four
+# cars: you have just seen what its 95% are worth then.)
 
 # %% tags=["nbval-ignore-output"]
 report = scores.report(parts.test, on_test, threshold)

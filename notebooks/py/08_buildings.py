@@ -264,7 +264,7 @@ for axis, crops in zip(axes, (1, 25), strict=True):
     axis.imshow(counts[::10, ::10].clip(max=4), cmap="Greys", vmin=0, vmax=4)
     axis.set(xticks=[], yticks=[])
     axis.set_title(f"{crops} per epoch: {np.mean(counts == 0):.0%} never seen (white)", fontsize=10)
-    print(f"{crops} per epoch: {once:.1%} of the pixels in the first, {np.mean(counts > 0):.1%} in 15")
+    print(f"{crops} per epoch: {once:.1%} of the pixels in one, {np.mean(counts > 0):.1%} in 15")
 plt.show()
 
 # %% [markdown]

@@ -54,8 +54,8 @@ keras.utils.set_random_seed(42)
 folder = data.find(None, "parts")
 
 # %% [markdown]
-# Do you have images and masks of your own? Give their folder: `data.find("my/folder", "parts")`. Do you have a GPU, a
-# T4 or better? Set `FULL` to `True` for the 64 filters and the 128x128 pixels of the ApX course.
+# The cells below count on these five classes; for images and masks of your own see [notebook 11](11_your_own.ipynb).
+# Do you have a GPU, a T4 or better? Set `FULL` to `True` for the 64 filters and the 128x128 pixels of the ApX course.
 
 # %%
 FULL = False  # True: the course's size, for a GPU
@@ -374,8 +374,8 @@ for weights in ([1, 1, 1], [1, 2, 5]):
     print(f"weights {weights}: by hand {by_hand:.4f}, loss {loss:.4f}")
 
 # %% [markdown]
-# The third pixel costs most: there all three classes are level. With weight 5 it makes up most of the loss. An image
-# that is all void costs nothing.
+# The third pixel costs most: there all three classes are level. With equal weights it makes up two thirds of the
+# loss, with weight 5 nine tenths. An image that is all void costs nothing.
 #
 # In cross-entropy every *pixel* counts the same. In a dice of classes every *class* does, however small: take the dice
 # of each class as if it were the only one, then the mean.
@@ -520,8 +520,9 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
 # ## My prediction makes no sense
 #
 # It comes out black, or all of one class, or in coloured patches. The usual causes leave traces in the numbers.
-# `explain` feeds one image to a model in several ways and goes through the causes, one line for each. Here somebody
-# forgot to divide the image by 255.
+# `explain` feeds one image to a model in several ways and prints a line for each cause that it tests. Once it finds
+# that the input is wrong, it tests none that lies in the training, such as too few steps. Here somebody forgot to
+# divide the image by 255.
 
 # %% tags=["nbval-ignore-output"]
 pair = parts.train[0]

@@ -96,8 +96,9 @@ _ = soft.rename("runs/soft.png")
 #
 # `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it finds,
 # and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set `here = {}`
-# where you train; stop before *Use it*, which has commands for yours. Leave the cell that draws as it is: it deletes
-# the folder that it draws into.
+# where you train; stop before *Use it*, which has the command for yours. The cells here expect black and white masks,
+# 17 pairs or more, and no parts such as train and test; the commands take every folder. Leave the cell that draws as
+# it is: it deletes the folder that it draws into.
 
 # %%
 folder = drawn
@@ -180,8 +181,9 @@ for share in (1.0, 0.5, 0.25, 0.125):
     print(f"{share:5g} of the size: {found.kept(share):.3f}")
 
 # %% [markdown]
-# At a quarter cells lose their outline, at an eighth they are one or two pixels wide. The rule: whole images, if at the
-# size that a training step can hold the masks keep 0.975. If not, crops, taken at the coarsest share that keeps it.
+# At a quarter cells lose their outline, at an eighth they are one or two pixels wide. The rule: whole images, if they
+# are of one shape, and at the size that a training step can hold the masks keep 0.975. If not, crops, taken at the
+# coarsest share that keeps it. Images with a side under 64 pixels stay whole.
 #
 # ## Train
 #
@@ -236,7 +238,8 @@ display(Image.open(to / "picture.png").quantize(200))  # fewer colours: a smalle
 #
 # ## Use it
 #
-# The model's file knows its size, its labels and its threshold. Two images of a new well, one of another size:
+# The model's file knows its size, its labels and its threshold. On the command line it is `python -m unet_tf predict
+# runs/cells_model/best.keras FOLDER --to masks`. Here are two images of a new well, one of another size:
 
 # %%
 model = predict.load(to / "best.keras")
