@@ -39,7 +39,7 @@ IGNORED = {
     "02_pipeline": [
         "_, axes = plt.subplots(2, 1, figsize=(7.2, 3.4), dpi=90, sharex=True, "
         'layout="constrained")',
-        "def article(calls=None):",
+        "def article():",
     ],
     "04_simple_model": [
         "policy = set_precision()",

@@ -429,7 +429,7 @@ for cars in (4, 8, 16, 40):
 # Now the test cars come back, once, at the threshold that the validation cars chose. One set of predictions gives
 # every score. The first line is the competition's, with its interval over cars; the second is what you get without
 # looking at an image. Compare them first, then the first line with the last, the outline. (The interval is over four
-# cars: you have just seen what its 95% are worth then.)
+# cars: you saw above what its 95% are worth then.)
 
 # %% tags=["nbval-ignore-output"]
 report = scores.report(parts.test, on_test, threshold)
