@@ -288,9 +288,9 @@ plt.show()
 
 # %% [markdown]
 # The line is the true outline. Grey was found; red, inside the line, was missed; blue, outside it, is too much.
-# Without skips red and blue fringe the outline most of the way round. In its worst image the simple model also misses
-# a band across the body: that is no matter of the outline alone. With them the fringe is thinner. What is left is the
-# antenna, thinner than a pixel of 96x128, and patches at mirrors, windows and wheels.
+# Without skips red and blue fringe the outline most of the way round. With them the fringe is thinner. In its worst
+# image the simple model also misses a band across the body: the outline alone does not explain that. What is left is
+# the antenna, thinner than a pixel of 96x128, and patches at mirrors, windows and wheels.
 #
 # ## And the receptive field?
 #
@@ -483,9 +483,9 @@ print(f"largest difference {np.abs(one - other).max():.1e}")
 # ## Images without masks
 #
 # The competition's test images have no masks; the model predicts theirs in the same way. The line is around what it
-# calls car. No score stands here: there is no truth to compare with. You still have eyes: in our run it is a white
-# car before a white wall, and the line cuts its bonnet off. Notebook 06 asks why. The model is the file that `fit`
-# saved at the best epoch. It needs no `custom_objects`, because loss and metric are registered.
+# calls car. There is no score here, since there is no truth to compare with. You still have eyes: in our run it is a
+# white car before a white wall, and the line cuts its bonnet off. Notebook 06 asks why. The model is the file that
+# `fit` saved at the best epoch. It needs no `custom_objects`, because loss and metric are registered.
 
 # %%
 reloaded = keras.saving.load_model("runs/unet/best.keras")

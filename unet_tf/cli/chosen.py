@@ -31,7 +31,7 @@ def asked_of(arguments):
             value = {**before, **value}
         elif name in asked:
             raise UserError(f"{name} is given twice: {before} and {value}. Give it once")
-        asked[name] = tuple(value) if isinstance(value, list) else value
+        asked[name] = value
     if isinstance(asked.get("loss"), str):
         asked["loss"] = protocol.LOSSES.get(asked["loss"], asked["loss"])
     return asked
@@ -49,14 +49,23 @@ def refuse_early(name, variant, plans, arguments):
     names = [name] if name else ["guide_unet", "multiclass_unet"]
     recipes = [protocol.get(one, variant) for one in names]
     if plans:
-        recipes += [protocol.changed(one, image_size=None, crop=(128, 128)) for one in recipes]
+        cut = [protocol.changed(one, image_size=None, crop=(128, 128)) for one in recipes]
+        recipes = cut if asked_of(arguments).get("crop") else recipes + cut
     errors = []
     for recipe in recipes:
         try:
-            return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+            as_asked(recipe, arguments)
+            return
         except UserError as error:
             errors.append(error)
-    raise errors[-1 if "crop" in asked_of(arguments) else 0]
+    raise errors[0]
+
+
+def as_asked(recipe, arguments):
+    """A published recipe as the command line wants it: small by --quick, with its settings."""
+    from unet_tf import protocol
+
+    return adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
 
 
 def planned(report, arguments, to):
@@ -116,8 +125,7 @@ def taken(name, variant, report, arguments):
     from unet_tf import plan, protocol
 
     name = name or plan.recipe_for(report, hasattr(arguments, "class_names"))
-    recipe = protocol.get(name, variant)
-    recipe = adjusted(protocol.quick(recipe) if arguments.quick else recipe, arguments)
+    recipe = as_asked(protocol.get(name, variant), arguments)
     many = report.classes.names if report and report.classes else ()
     if not recipe.classes and len(many) > 2:
         raise UserError(

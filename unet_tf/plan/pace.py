@@ -84,18 +84,18 @@ def pace(found, chosen, machine, timed, minutes, fits=math.inf, given=()):
     yield (own := batch_of(budget, step, machine, train, fits))
     batch = chosen.get("batch_size", own.value)
     step *= batch / 8
-    crops, given = 1, dict(given)
+    crops, by_steps, given = 1, math.inf, dict(given)
     if chosen["crop"]:
         # Validation takes 15% of the time at most.
-        epochs = int(max(5, min(EPOCHS, 0.15 * budget / max(validation * look, 1e-9))))
+        most = int(max(5, min(EPOCHS, 0.15 * budget / max(validation * look, 1e-9))))
         steps = max(50, int(budget * 0.85 / step))
-        crops = max(1, round(steps * batch / train / given.get("epochs", epochs)))
+        crops = max(1, round(steps * batch / train / given.get("epochs", most)))
         yield Choice("crops", crops, "", "crops of an image in an epoch")
         crops = given.get("crops", crops)
-    epochs = max(1, round(budget / (math.ceil(train * crops / batch) * step + validation * look)))
-    if chosen["crop"]:
         by_steps = max(1, round(steps * batch / train / crops))
-        epochs = min(by_steps, epochs) if "crops" in given else by_steps
+    by_time = max(1, round(budget / (math.ceil(train * crops / batch) * step + validation * look)))
+    # Of crops that the plan chose, validation is counted already.
+    epochs = by_steps if chosen["crop"] and "crops" not in given else min(by_steps, by_time)
     words = f"{train} images to train on, {minutes:g} minutes"
     steps = epochs * math.ceil(train * crops / batch)
     yield Choice("epochs", epochs, words, f"{steps} steps fill them, whatever the images are")
