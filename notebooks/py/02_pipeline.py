@@ -156,7 +156,9 @@ for drop in (False, True):
     print(f"drop_remainder={drop}: {sizes}, {sum(sizes)} of {len(zipped)} images")
 
 # %% [markdown]
-# With `drop_remainder=True` all batches are equally long, and each epoch leaves some images out. Without it you see all of them, and the last batch is short. Keep the short batch, above all in validation. Notebook 03 shows how to average over batches of different length.
+# With `drop_remainder=True` all batches are equally long, and each *epoch*, one pass over the data, leaves some
+# images out. Without it you see all of them, and the last batch is short. Keep the short batch, above all in
+# validation. Notebook 03 shows how to average over batches of different length.
 #
 # ### Shuffling
 #
@@ -184,7 +186,9 @@ for again in (True, True, False):
     print(again, *passes(numbers.shuffle(8, seed=1, reshuffle_each_iteration=again)))
 
 # %% [markdown]
-# Each line is a stream, passed over twice. Each pass has its own order, and the same seed repeats the same two orders in the second line. That is what you want for training. The third line keeps one order for all passes.
+# Each line is a stream, passed over twice. In the first line each pass has its own order, and the same seed
+# repeats the same two orders in the second. That is what you want for training. The third line, with
+# `reshuffle_each_iteration=False`, keeps one order for all passes.
 #
 # `shuffle` does not see the whole stream. It holds a *buffer*, hands out a random element of it, and fills the gap with the next one. Your files are sorted by car. Compare a small buffer with one that holds everything: how many cars does the first batch of 32 have?
 
@@ -195,7 +199,9 @@ for size in (16, len(images)):
     print(f"a buffer of {size}: {len(cars)} cars in the first batch")
 
 # %% [markdown]
-# With a small buffer a batch holds few cars, all from the beginning of the list, and each training step learns about those few. So shuffle with a buffer as long as the list. Paths, or small `uint8` images, take little memory.
+# With a small buffer the first batch holds few cars, all from the beginning of the list, and later ones hold
+# neighbours from further down. Each training step learns about those few. So shuffle with a buffer as long as
+# the list. Paths, or small `uint8` images, take little memory.
 #
 # ### The cache
 #
@@ -314,7 +320,13 @@ for axis, (way, whole) in zip(axes, {"the file": pixels, **ways}.items(), strict
 plt.show()
 
 # %% [markdown]
-# In the middle, lines break up and edges are jagged: what you see there depends on where the grid happened to fall. On the right the same window is soft. Lines closer together than the new pixels run into one grey, as the lower bars of the grille do, but none jumps or breaks. Does that raise the score? On rendered cars notebook 10 finds no difference beyond the noise: nearest minus area is +0.0004 of dice (95% interval over five trainings: -0.0048 to +0.0056). For what you see in the picture this project resizes photographs by area, and by nearest only where it repeats the article as written.
+# In the middle, lines break up and edges are jagged: what you see there depends on where the grid happened to
+# fall. On the right the same window is soft. Lines closer together than the new pixels run into one grey, as
+# the lower bars of the grille do. The slanted line above the lamp stays in pieces, but they are paler, and no
+# line is drawn thicker and blacker than it is. Does that raise the score? On rendered cars notebook 10 finds no
+# difference beyond the noise: nearest minus area is +0.0004 of dice (95% interval over five trainings: -0.0048
+# to +0.0056). Because of what you see in the picture, and not for a better score, this project resizes
+# photographs by area, and by nearest only where it repeats the article as written.
 #
 # And masks? Run area on a 4x4 mask and on the first file's mask, and count the values that are neither 0 nor 1.
 
@@ -331,7 +343,12 @@ print(f"by nearest, all values: {np.unique(resized(mask, (96, 128), 'nearest')).
 #
 # ### Small from the start
 #
-# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel about the mean of those it stands for. The second function above, `read_resized`, asks for that with Pillow's `draft`: for the smallest that is still three times as large as needed. Then it resizes by area. (The module's version also turns photographs upright, names a file that it cannot decode, and counts a last pixel by its part.)
+# A JPEG keeps each block of 8x8 pixels as waves, from coarse to fine. If you need a small image, the decoder
+# can skip the fine ones: libjpeg then gives a half, a quarter or an eighth of the size, each pixel about the
+# mean of those it stands for. The second function above, `read_resized`, asks for that with Pillow's `draft`:
+# for the smallest that is still three times as large as needed. Then it resizes by area. (The module's version
+# also turns photographs upright, names a file that it cannot decode, and, where a side does not divide by 2, 4
+# or 8, weighs the last small pixel by the part of it that the photograph fills.)
 #
 # Carvana's photographs are 1918x1280. Enlarge the one from above to that, save it, and read it in three ways. The cell prints the mean difference of each from exact areas, which `tf.image.resize` computes from all the pixels.
 
@@ -376,7 +393,13 @@ print(f"steps get {[int(number) for number in stream]}, readings ended {ended}")
 # %% [markdown]
 # The second reading (1) ended while the first (0) was still under way, so both ran at once. The steps still get them in the order of the list. With `AUTOTUNE` tf.data chooses how many run at once.
 #
-# Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`, which takes every encoding and names a file that is wrong. Both are Python, and `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so `ensure_shape` states it. Other masks than black and white need another `read` (notebooks 08 and 09). On Linux `keep_freed_memory` makes the C library keep the memory of each image for the next one; elsewhere it does nothing. (The module's version also finds a pair by its number, for a cache in a file.)
+# Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`,
+# which takes black and white in its many encodings, and names a file that is wrong. Both are Python, and
+# `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so
+# `ensure_shape` states it. `stateful=False` promises that the same paths give the same images. Other masks than
+# black and white need another `read` (notebooks 08 and 09). On Linux `keep_freed_memory` makes the C library
+# keep the memory of each image for the next one; elsewhere it does nothing. (The module's version also finds a
+# pair by its number, for a cache in a file.)
 #
 # The elements stay `uint8`, a quarter of the size of floats, until they are batches. That saves memory in the cache.
 
@@ -431,11 +454,17 @@ print("after a restart it does:", np.array_equal(first, restarted))
 # %% [markdown]
 # Image and mask agree but for a few pixels on the edge. The mask is read by nearest, so it stays 0 and 1. That holds from Keras 3.14 on: 3.13, which Colab and Kaggle may still have, mixes 0 and 1 into values between, and you must round them. With that, the two layers serve a training that you never stop.
 #
-# The last line shows what they lack. A layer draws its numbers one after another and remembers where it is. Made anew, as in a restarted program, it begins at the first draw: a training that was stopped would see the images of the first epochs again. And where several threads augment at once, chance decides which image gets which draw. So draw by hand: an image's numbers should follow from the seed, the epoch and its place, and from nothing else.
+# The last line shows what they lack. A layer draws its numbers one after another and remembers where it is.
+# Made anew, as in a restarted program, it begins at the first draw: a training that was stopped would get the
+# flips and turns of the first epochs again. And where several threads augment at once, chance decides which
+# image gets which draw. So draw by hand: an image's numbers should follow from the seed, the epoch and its
+# place, and from nothing else.
 #
 # With those numbers you make one matrix for image and mask. It says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `transformed` then reads there: a weighted mean of the pixels around (`BILINEAR`), or the closest pixel (`NEAREST`). Beyond the edge it sees the image mirrored.
 #
-# Below the two functions stands a case by hand: the 4x4 staircase from above, wide on the left. A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3, and the staircase becomes wide on the right.
+# Below the two functions stands a case by hand: the 4x4 mask from above, a staircase that is wide on the left.
+# A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3, and the staircase becomes
+# wide on the right.
 
 
 # %%
@@ -510,7 +539,10 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
     print(f"{name}: {bad} of {len(agree)} images differ from their mask in over 3% of the pixels")
 
 # %% [markdown]
-# Moved together they agree. Where the mask stays behind, a large part of the pairs no longer fits. Only small turns, and flips of a car seen from the front or from behind, do little harm. The other pairs ask the network for an outline that is not in the image.
+# Moved together they agree. (The small ring above the roof is what nearest has left of an antenna in the mask.)
+# Where the mask stays behind, a large part of the pairs no longer fits. It is the flips that do it. A turn by
+# up to 3.6 degrees moves few pixels, and so does the flip of a car seen from the front or from behind. The
+# other pairs ask the network for an outline that is not in the image.
 #
 # ## The whole pipeline
 #
@@ -519,7 +551,12 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 # path and time of change, and the settings, into the name of the cache. Other settings give another name. (The
 # module's version also hashes the size of each file, the function that reads the masks, and Pillow's version.)
 #
-# The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had happened. `each_epoch` counts the epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That happens anew in each pass, and so does the count. `assert_cardinality` states the number of steps, which TensorFlow cannot see through `flat_map`. `untuned` switches off a thread that goes on tuning what AUTOTUNE chose: the end of an epoch would sometimes wait for it.
+# The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and
+# the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had
+# happened. `each_epoch` counts the epochs: a stream of one element, `range(1)`, is replaced by a whole epoch
+# (`flat_map`). That happens anew in each pass, and so does the count. `assert_cardinality` states the number of
+# steps, which TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes: AUTOTUNE
+# then stands for the number of cores, 16 at most. The end of an epoch would sometimes wait for that thread.
 
 
 # %%

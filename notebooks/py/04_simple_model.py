@@ -5,7 +5,7 @@
 #
 # **You will**
 #
-# - build a fully convolutional network from strided and transposed convolutions, and train it to find cars;
+# - build a network of nothing but convolutions, strided and transposed ones, and train it to find cars;
 # - score its masks at the images' own size, and ask why their edges are poor;
 # - train with a loss that does not collapse, and watch one that does.
 #
@@ -52,8 +52,8 @@ folder = data.find()
 kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
-# The article trains for 10 epochs, about 20 minutes on a P100. On two CPU cores you train a quarter of its filters
-# on a third of its images. With a GPU, a T4 or better, set `FULL` to `True`.
+# The article trains for 10 epochs, about 20 minutes on a GPU, a P100. On two CPU cores you train a quarter of
+# its filters on a third of its images. With a GPU, a T4 or better, set `FULL` to `True`.
 
 # %%
 FULL = False  # True: the article's size, for a GPU
@@ -77,9 +77,12 @@ policy = set_precision()
 # Making the image smaller brings distant things close together, so that a small kernel can compare them. Then the
 # network upsamples, to answer for every pixel.
 #
-# Work both steps by hand on a 4x4 array first. A convolution with *stride 2* moves two pixels at a time, so 4x4
-# values become 2x2. With a kernel of ones, each result is a sum of 3x3 neighbours. The first is
-# 45 = 0 + 1 + 2 + 4 + 5 + 6 + 8 + 9 + 10.
+# A *convolution* lays a small grid of weights, its *kernel*, on each place of the image, multiplies each weight
+# by the number below it, and adds up. It uses the same weights everywhere; training learns them. A kernel
+# reaches through all *channels* that come in, such as red, green and blue. A layer has many kernels, its
+# *filters*, and each makes one channel that goes out. Work both steps by hand on a 4x4 array first. A
+# convolution with *stride 2* moves two pixels at a time, so 4x4 values become 2x2. With a kernel of ones, each
+# result is a sum of 3x3 neighbours. The first is 45 = 0 + 1 + 2 + 4 + 5 + 6 + 8 + 9 + 10.
 
 # %%
 small = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
@@ -132,9 +135,10 @@ plt.show()
 #
 # ## The network
 #
-# Each level has two 3x3 convolutions, the first with stride 2. The way up mirrors it. `relu` sets about half of the
-# values to zero, and `he_normal` starts the weights large enough to make up for that. The head gives one logit per
-# pixel, and the sigmoid makes it a probability; both stay in `float32` under any precision.
+# Each level has two 3x3 convolutions, the first with stride 2. The way up mirrors it. `relu` sets negative
+# values to zero, about half of them at the start, and `he_normal` starts the weights large enough to make up
+# for that. The head gives one logit per pixel, and the sigmoid makes it a probability; both stay in `float32`
+# under any precision.
 
 
 # %%
@@ -234,21 +238,22 @@ plot.curves(history.history, title=f"Simple model, {kind} cars")
 plt.show()
 
 # %% [markdown]
-# Dotted is training, solid is validation, on cars that training never saw. In the first epochs training can lie far
-# *below* validation. Why? Keras averages the training dice over the steps of an epoch, while the weights change, so the
-# early, poor steps count. It measures the validation dice afterwards, with the weights at the epoch's end. Augmented
-# images may be harder, too. In the last epochs the weights change less, and the gap narrows.
+# Dotted is training, solid is validation, on cars that training never saw. In the first epochs training can lie
+# far *below* validation. Why? Keras averages the training dice over the steps of an epoch, while the weights
+# change, so the early, poor steps count. It measures the validation dice afterwards, with the weights at the
+# epoch's end. Augmented images may be harder, too. In the last epochs the scores change less within an epoch,
+# and the gap is smaller.
 
 # %%
 best = max(history.history["val_hard_dice"])
 print("validation dice at 96x128 above 0.8:", best > 0.8)
 
 # %% [markdown]
-# One number above needs a reason: `epsilon=1e-6`, ten times Keras's default. The article takes it for its U-Net, and our
-# recipes keep it. It lifts the grey band of notebook 03 tenfold. The picture there has 16 pixels; one
-# pixel of 96x128 pulls far less. But Adam moves weights, and each of them adds up the pulls of many
-# pixels. Notebook 10 measures what 1e-7 does to the small U-Net's dice: -0.0052 (-0.0152 to +0.0048),
-# within the noise.
+# One number above needs a reason: `epsilon=1e-6`, ten times Keras's default. The article takes it for its
+# U-Net, and our two recipes of the article keep it. It lifts the grey band of notebook 03 tenfold. The picture
+# there has 16 pixels; one pixel of 96x128 pulls far less. But Adam moves weights, and each of them adds up the
+# pulls of many pixels. Notebook 10 measures what 1e-7 in its place does to the small U-Net's dice on rendered
+# cars: -0.0052, with a 95% interval over five trainings from -0.0152 to +0.0048. That is within the noise.
 #
 # ## Back to the original size
 #
@@ -311,8 +316,10 @@ plt.show()
 #
 # ## Why the edges are poor
 #
-# There are two suspects. The first is the smallest level, 12x16. Notebook 03's `ceiling` tells how much of a true mask
-# survives such a size: reduce it, enlarge it bilinearly, score it.
+# A part of it is the small size and the short training: [the results](../results/README.md) show the same
+# network in the article's size well above this. Two more suspects lie in the network itself. The first is the
+# smallest level, 12x16. Notebook 03's `ceiling` tells how much of a true mask survives such a size: reduce it,
+# enlarge it bilinearly, score it.
 
 # %%
 for size in ((6, 8), (12, 16), (96, 128)):
@@ -322,9 +329,10 @@ print(f"{places * FILTERS[-1]:,} numbers at 12x16, for {96 * 128:,} pixels of a 
 print(f"{places * 256:,} in the article's size")
 
 # %% [markdown]
-# So even one number per place of the 12x16 grid would do better than the model did. And the model has more: each place
-# holds as many numbers as the level has filters, enough for the whole mask. The grid allows sharp edges. The network
-# would have to *encode* the outline in those numbers and draw it again, and that is hard to learn.
+# So in our run even one number per place of the 12x16 grid would do better than the model did. And the model
+# has more: each place holds as many numbers as the level has filters, enough for the whole mask. The grid
+# allows sharp edges. The network would have to *encode* the outline in those numbers and draw it again, and
+# that may be hard to learn: notebook 05 tests it.
 #
 # The second suspect: does a pixel's answer depend on enough of the image? The part it depends on is its *receptive
 # field*. Measure it by gradients. Give all weights positive values, so that nothing cancels, and ask for the gradient
@@ -347,12 +355,12 @@ def receptive_field(network, row, column):
 field = receptive_field(simple_fcn(filters=(1, 1, 1)), 48, 64)
 size = "x".join(str(int((field > 0).any(axis=axis).sum())) for axis in (1, 0))
 wide = int(np.ptp(np.flatnonzero(np.any(masks[3, ..., 0], axis=0)))) + 1
-print(f"the central pixel sees {size} of 96x128 pixels; the car of the strip is {wide} wide")
+print(f"the central pixel sees {size} of 96x128 pixels; the car is {wide} wide")
 
 # %%
 car = masks[3, ..., 0]
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.1), dpi=90, layout="constrained")
-for axis, column, name in zip(axes, (64, 26), ("the door", "the bumper"), strict=True):
+for axis, column, name in zip(axes, (64, 26), ("the door", "the front wing"), strict=True):
     field = receptive_field(simple_fcn(filters=(1, 1, 1)), 52, column)
     shown = np.where(field > 0, np.sqrt(field / field.max()), np.nan)
     axis.imshow(np.round(shown, 1), cmap="YlOrBr", vmin=-0.2, interpolation="nearest")
@@ -364,11 +372,13 @@ for axis, column, name in zip(axes, (64, 26), ("the door", "the bumper"), strict
 plt.show()
 
 # %% [markdown]
-# The line is the outline of a car, the cross the pixel that is asked. The darker a place, the more it counts (drawn by
-# the square root, so that little shows, too), in a grid that the strides make; outside the coloured patch nothing counts.
-# (These two pixels see 83 rows, eight more than the central one: it depends on their place in that grid.)
-# So the simple model decides on a pixel without having seen the whole car. Is that why it scores as it does, or is it the
-# outline, which has to pass through the smallest level? Notebook 05 tests both.
+# The line is the outline of a car, the cross the pixel that is asked. The darker a place, the more it counts
+# (drawn by the square root, so that little shows, too), in a grid that the strides make; outside the coloured
+# patch nothing counts. (These two pixels see 83 rows, eight more than the central one: it depends on their
+# place in that grid.) So of a car seen from the side the simple model decides on a pixel without having seen
+# the whole. The worst image above shows a car from the front, which fits into the field: there it must be
+# something else. Is that why it scores as it does, or is it the outline, which has to pass through the smallest
+# level? Notebook 05 tests both.
 #
 # ## Augmentation belongs to pairs
 #
@@ -422,6 +432,7 @@ for loss in (pooled_dice_loss, bce_dice_loss):
         keras.utils.set_random_seed(seed)
         again = simple_fcn((48, 64, 3), filters=(16, 32, 64))
         again.compile(keras.optimizers.Adam(0.01), loss, metrics=[hard_dice])
+        to_learn.epoch.assign(0)  # each run gets the same batches
         run = again.fit(to_learn, validation_data=to_judge, epochs=4, shuffle=False, verbose=0)
         p = again.predict(to_judge, verbose=0)
         slope = np.mean(p * (1 - p))
@@ -452,12 +463,12 @@ print("and where the sigmoid is flat:", max(alone[:, 4]) < 0.001)
 print("the sum ends above 0.6 in both runs:", min(summed[:, 3]) > 0.6)
 
 # %% [markdown]
-# The solid red lines lie on the dotted one, the dice of a mask that is car everywhere. What happened? Steps that are
-# too long push the logits far out, where the sigmoid is flat: at the end the mean of p (1 - p) says so. Dice reaches
-# the weights only through that slope, so the network stays where it was thrown: here at car nearly everywhere, at
-# 96x128 and after more epochs with one seed, in both precisions, at empty masks. Cross-entropy cancels the slope: its
-# gradient by the logit is p - truth, as large as the mistake. Print both for a background pixel that is called car,
-# with growing conviction.
+# The solid red lines lie on the dotted one, the dice of a mask that is car everywhere. What happened? Steps
+# that are too long push the logits far out, where the sigmoid is flat: at the end the mean of p (1 - p) says
+# so. Dice reaches the weights only through that slope, so the network stays where it was thrown: in our run at
+# car nearly everywhere. In the wider experiment below one seed ended at masks that are empty or nearly so, in
+# both precisions. Cross-entropy cancels the slope: its gradient by the logit is p - truth, as large as the
+# mistake. Print both for a background pixel that is called car, with growing conviction.
 
 # %%
 logits = tf.constant([0.0, 4.0, 8.0, 16.0])
@@ -472,12 +483,13 @@ for row in zip(logits, probability * (1 - probability), pulls, strict=True):
     )
 
 # %% [markdown]
-# So cross-entropy + dice can find its way back from a flat sigmoid, and is the default here. Two seeds prove little.
-# `experiments/collapse.py` measures it more widely, at 96x128, with five learning rates, five seeds and two
-# precisions, over 8 epochs. It calls a run collapsed that ends with less than 1% of the pixels car, or with more than
-# half. Of 50 runs with the sum none ended collapsed. Of 50 with dice alone 13 did, 9 of them at 0.01, where the tenth
-# learned nothing either. Of the other four, three were at their best dice in the last epoch: eight epochs may have
-# been too few for them. The best rate for the sum was 0.003: its dice ended higher than at 0.01 for every seed.
+# So cross-entropy + dice can find its way back from a flat sigmoid, and is the default here. Two seeds prove
+# little. `experiments/collapse.py` measures it more widely, on rendered cars at 96x128, with five learning
+# rates, five seeds and two precisions, over 8 epochs. It calls a run collapsed that ends with less than 1% of
+# the pixels car, or with more than half. Of 50 runs with the sum none ended collapsed. Of 50 with dice alone 13
+# did, 9 of them at 0.01, where the tenth learned nothing either. Of the other four, three were at their best
+# dice in the last epoch: eight epochs may have been too few for them. The best rate for the sum was 0.003: its
+# dice ended higher than at 0.01 for every seed.
 #
 # ## What `fit` does
 #
@@ -509,8 +521,8 @@ def short_fit(model, train, validation, epochs, optimizer, mode="max", patience=
 
 
 # %% [markdown]
-# Note `mode="max"`. A loss should fall and a dice should rise, and Keras cannot know which of the two your own metric
-# is. Leave `mode` at its default, "auto", and it raises an error.
+# Note `mode="max"`. A loss should fall and a dice should rise, and Keras cannot know which of the two your own
+# metric is. Leave `mode` at its default, "auto", and it raises an error at the end of the first epoch.
 
 # %%
 try:
@@ -583,10 +595,11 @@ print(odd(np.zeros((1, 31, 47, 3), "float32")).shape)
 # %% [markdown]
 # ## How `set_precision` chooses
 #
-# `bfloat16` has the range of `float32` in half of the bits, and needs nothing else. `float16`, on older GPUs, has a
-# narrow range, so the loss is scaled, which Keras does. A *mixed* policy computes in 16 bits and keeps the weights in
-# 32; the model's last layer and the sums of the loss are in 32, too. `gpus` asks Keras's backend for the GPUs' names and
-# compute capabilities, `cpu_flags` reads the CPU's instruction sets from Linux.
+# `bfloat16` has the range of `float32` in half of the bits, so the loss can stay as it is. `float16`, on older
+# GPUs, has a narrow range, so the loss is scaled, which Keras does. A *mixed* policy computes in 16 bits and
+# keeps the weights in 32; the model's last layer and the sums of the loss are in 32, too. `gpus` asks Keras's
+# backend for the GPUs' names and compute capabilities (NVIDIA's number for what a generation of GPUs can do),
+# `cpu_flags` reads the CPU's instruction sets from Linux.
 
 
 # %% tags=["lifted"]

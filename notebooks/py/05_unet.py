@@ -101,7 +101,7 @@ plt.show()
 # ## The blocks
 #
 # A level of the way down, the *encoder*, is two 3x3 convolutions, then a step down by max pooling. The module's
-# version also has batch norm, which notebook 06 opens.
+# version can also have batch norm, which notebook 06 opens.
 
 
 # %%
@@ -136,10 +136,10 @@ print(up.shape, "+", skip.shape, "=", joined.shape, "->", conv_block(joined, 8).
 # %% [markdown]
 # ## The article's U-Net
 #
-# Four levels down, a bottleneck, four levels up, one more convolution and a 1x1 head. Dropout of 0.3 follows the
-# fourth block and the bottleneck. The paper's own network differs in several things, one of which you will meet
-# elsewhere: it does not
-# pad its convolutions, so an image of 572x572 gives a mask of 388x388, and each skip is cropped before it is joined.
+# Four levels down, a bottleneck, four levels up, one more convolution and a 1x1 head. Dropout of 0.3 follows
+# the fourth block and the bottleneck. The paper's own network differs in several things. One of them you will
+# meet in other code: it does not pad its convolutions, so an image of 572x572 gives a mask of 388x388, and each
+# skip is cropped before it is joined.
 
 
 # %%
@@ -191,8 +191,8 @@ for (height, width), count in weights.items():
 #
 # ## Training
 #
-# By car, with a test part that nothing has touched; batches as in notebook 02; `fit` as in notebook 04, which ends with
-# the weights of the best epoch. Each line is an epoch.
+# By car, with a test part by which nothing is trained or chosen; batches as in notebook 02; `fit` as in
+# notebook 04, which ends with the weights of the best epoch. Each pair of lines is an epoch.
 
 # %%
 parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
@@ -219,9 +219,12 @@ plt.show()
 #
 # ## What the skips are worth
 #
-# Now the experiment. Train the simple model of notebook 04, and the same U-Net *without* its skips: same images, same
-# split, same epochs, same seed. The U-Net without skips keeps the depth, and nearly all weights. If it is depth that
-# counts, it should score like the U-Net; if it is the skips, like the simple model.
+# Now the experiment. Train the simple model of notebook 04, and the same U-Net *without* its skips: same
+# images, same split, same epochs, same seed. The U-Net without skips keeps the depth, and nine tenths of the
+# weights. If it is depth that counts, it should score like the U-Net; if it is the skips, like the simple
+# model. Only the two U-Nets differ in a single thing. What the table calls depth is all in which the simple
+# model differs from the U-Net without skips: a level more, but also max pooling, dropout, convolutions at the
+# full size, and many more weights.
 
 # %% tags=["nbval-ignore-output"]
 networks = {}
@@ -260,13 +263,14 @@ print("more than depth gains:", with_skips - without > without - simple)
 print("above the baseline for nine images in ten:", np.mean(dices["U-Net"] > baseline) >= 0.9)
 
 # %% [markdown]
-# The deep network without skips has eleven times the weights of the simple model and scores no better. The skips,
-# which add a tenth to its weights, make the difference. One training of each proves little, and this is a small size
-# on one kind of car. The [ledger](../results/README.md) has three seeds of the first and the last model in this size,
-# trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for the U-Net. That is a gain of 0.042.
-# The skips alone were measured with five seeds: without them the same U-Net scores lower by 0.0516 (0.0397 to
-# 0.0636). That row was trained later, on another processor, and what this adds was not measured. The whole U-Net,
-# trained again by later code, moved by -0.0014 (-0.0054 to +0.0025), which is within the noise.
+# The deep network without skips has eleven times the weights of the simple model and scores no better. The
+# skips, which add a tenth to its weights, make the difference. One training of each proves little, and this is
+# a small size on one kind of car. The [ledger](../results/README.md) has three seeds of the first and the last
+# model in this size, trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for the U-Net (±
+# is the spread over seeds). That is a gain of 0.042. The skips alone were measured with five seeds: without
+# them the same U-Net scores lower by 0.0516 (95% interval over the seeds: 0.0397 to 0.0636). That row was
+# trained later, on another processor, and what this adds was not measured. The whole U-Net, trained again by
+# later code, moved by -0.0014 (-0.0054 to +0.0025), which is within the noise.
 #
 # Where does it gain? Take the simple model's worst, middle and best test image.
 
@@ -288,9 +292,10 @@ plt.show()
 
 # %% [markdown]
 # The line is the true outline. Grey was found; red, inside the line, was missed; blue, outside it, is too much.
-# Without skips red and blue fringe the outline most of the way round. With them the fringe is thinner. In its worst
-# image the simple model also misses a band across the body: the outline alone does not explain that. What is left is
-# the antenna, thinner than a pixel of 96x128, and patches at mirrors, windows and wheels.
+# Without skips red and blue fringe the outline most of the way round. With them the fringe is thinner. In its
+# worst image the simple model also misses a band across the body: the outline alone does not explain that. What
+# is left is the antenna, thinner than a pixel of 96x128 (the line hides its red), small red patches at mirrors,
+# a window and wheels, and in the worst image blue ones beside the body.
 #
 # ## And the receptive field?
 #
@@ -326,8 +331,8 @@ for name, network in zip([*networks, "U-Net of 2 levels"], plain, strict=True):
     print(f"{name:19} sees {side} x {side} pixels")
 
 # %% [markdown]
-# That is what a pixel *can* depend on. What does it depend on after training? Take the trained networks, and the mean
-# size of the same gradient over 16 validation images.
+# That is what a pixel *can* depend on. What does it depend on after training? Take the trained networks, and
+# the mean size of the same gradient over one batch of validation images.
 
 # %%
 batch, truths = next(iter(validation))
@@ -350,15 +355,17 @@ for (name, network), column in zip(networks.items(), axes.T, strict=True):
 plt.show()
 
 # %% [markdown]
-# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. White is nothing at
-# all; the palest yellow, which fills most of the upper right map, is little, but not nothing. From here both U-Nets
-# see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it depends on the pixel's place in
-# the grid of strides. The upper map is that of one with 75x75.) Yet the U-Net without skips scored no better for it.
-# The lower row shows what skips change in a deep network: compare the two U-Nets' shares within 9x9 pixels of the
-# cross. (In our run the simple model's share is as large as the U-Net's, out of a smaller field: such a share alone
-# makes no sharp edges.) If all pixels counted the same, that share would be 81 of 96 times 128, less than one in a
-# hundred. In the U-Net without skips it is hardly more. With skips the answer still hangs on the whole image, and
-# more on the place itself.
+# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. White is
+# nothing at all; the palest yellow, which fills most of the upper right map, is little, but not nothing. From
+# here both U-Nets see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it depends on
+# the pixel's place in the grid of strides. The upper map is that of one with 75x75.) Without skips the darkest
+# part lies up and left of the cross: each transposed convolution lays its kernel down and to the right of its
+# place, so a pixel hears more from above and left. Yet the U-Net without skips scored no better for it. The
+# lower row shows what skips change in a deep network: compare the two U-Nets' shares within 9x9 pixels of the
+# cross. (In our run the simple model's share is as large as the U-Net's, out of a smaller field: such a share
+# alone makes no sharp edges.) If all pixels counted the same, that share would be 81 of 96 times 128, less than
+# one in a hundred. In the U-Net without skips it is hardly more. With skips the answer still hangs on the whole
+# image, and more on the place itself.
 #
 # One doubt remains: the U-Net without skips sees more, and also squeezes harder, through 6x8 places. So turn the test
 # round. Build a U-Net of two levels: it has skips, but sees *less* than the simple model, with fewer weights.
@@ -380,16 +387,16 @@ print("no worse than the simple model by 0.02:", small_field.mean() > simple - 0
 # the outline.) So on these rendered cars it is hardly the small field that holds the simple model
 # back: the outline has to be kept first.
 #
-# What do more levels add once it is kept? They bring a larger field and more weights. In our run the
-# U-Net of four levels scores well above the one of two; in a run on another machine it was hardly
-# above it. One training of each cannot tell. Where a thing can only be told by what lies far from it,
-# the field may count for more.
+# What do more levels add once it is kept? They bring a larger field and more weights. In our run the U-Net of
+# four levels scores well above the one of two; one training of each cannot tell. Where a thing can only be told
+# by what lies far from it, the field may count for more.
 #
 # ## What each level holds
 #
-# See it in the trained network. Take what meets at each level: what the skip hands over, and what comes up from below.
-# Which of the two knows what is car? Of the many channels of a level, find the one that follows the true masks most
-# closely over all validation images, by correlation: 1 is a mask, or its negative, and 0 knows nothing of it.
+# See it in the trained network. Take what meets at each level: what the skip hands over, and what comes up from
+# below. Which of the two knows what is car? Of the many channels of a level, find the one that follows the true
+# masks most closely over all validation images, by correlation: 1 is a mask, or its negative, in its own
+# brightness and contrast; at 0 the channel is no brighter or darker on cars than elsewhere.
 
 
 # %%
@@ -425,17 +432,19 @@ first_skip, last_below = found[1][1], found[6][1]
 print("from below knows more than the finest skip:", last_below > first_skip)
 
 # %% [markdown]
-# On the left the image, as a negative where that follows the masks better, and the prediction. To the right, at each
-# level, the two that meet: the skip above, and below it
-# what the decoder has so far, before it is enlarged to the skip's size. The finest skip shows edges to the pixel, and the
-# lettering on the wall as well as the car. Its best channel follows the masks no more closely than the image itself does
-# (these cars differ from the wall by their brightness). What comes up from below is coarse, and in our run closer to
-# the masks at all levels but the smallest.
+# On the left the image, as a negative where that follows the masks better, and the prediction. To the right, at
+# each level, the two that meet: the skip above, and below it what the decoder has so far, before it is enlarged
+# to the skip's size. The finest skip shows edges to the pixel, and the lettering on the wall as well as the
+# car. Its best channel follows the masks no more closely than the image itself does (these cars differ from the
+# wall by their brightness). What comes up from below is coarse, and in our run closer to the masks at all
+# levels but the smallest. (The level below has twice as many channels to find one among, and its masks are
+# smaller: both help its number a little.)
 #
 # ## Dropout
 #
-# While training, dropout sets 30% of the values to zero and scales the rest up by 1 / 0.7 = 1.4286, so that the network
-# cannot rely on a single feature. When predicting it does nothing.
+# While training, dropout sets each value to zero with a chance of 30%, so that the network cannot rely on a
+# single feature. It scales the rest up by 1 / 0.7 = 1.4286, so that the mean stays nearly the same. When
+# predicting it does nothing.
 
 # %%
 dropout = layers.Dropout(0.3, seed=1, dtype="float32")
@@ -482,10 +491,11 @@ print(f"largest difference {np.abs(one - other).max():.1e}")
 # %% [markdown]
 # ## Images without masks
 #
-# The competition's test images have no masks; the model predicts theirs in the same way. The line is around what it
-# calls car. There is no score here, since there is no truth to compare with. You still have eyes: in our run it is a
-# white car before a white wall, and the line cuts its bonnet off. Notebook 06 asks why. The model is the file that
-# `fit` saved at the best epoch. It needs no `custom_objects`, because loss and metric are registered.
+# The competition's test images have no masks; the model predicts theirs in the same way. The line is around
+# what it calls car. There is no score here, since there is no truth to compare with. You still have eyes: in
+# our run it is a white car before a white wall: the line cuts into its bonnet, and takes in some of the wall.
+# Notebook 06 asks why. The model is the file that `fit` saved at the best epoch. It needs no `custom_objects`,
+# because loss and metric are registered.
 
 # %%
 reloaded = keras.saving.load_model("runs/unet/best.keras")
@@ -505,18 +515,19 @@ print(f"{sum(same)} of {len(same)} masks of the saved model equal the ones score
 # %% [markdown]
 # ## What one would use today
 #
-# For photographs you would rarely start from random weights: the common choice is a U-Net whose encoder was trained on
-# ImageNet first, as in "TernausNet" (Iglovikov and Shvets, 2018, https://arxiv.org/abs/1801.05746), which was part of
-# the solution that won the Carvana competition. "Segment Anything" (Kirillov et al., 2023,
-# https://arxiv.org/abs/2304.02643) is a large model trained on a billion masks; it outlines what you point at, without
-# training on your images, and helps to draw masks for a network of your own. In biomedical images a plain
-# U-Net with well-chosen settings is still hard to beat: "nnU-Net Revisited"
-# (Isensee et al., 2024, https://arxiv.org/abs/2404.09556).
+# For photographs you would rarely start from random weights: the common choice is a U-Net whose encoder was
+# trained first on ImageNet, a million photographs with one label each, as in "TernausNet" (Iglovikov and
+# Shvets, 2018, https://arxiv.org/abs/1801.05746), which was part of the solution that won the Carvana
+# competition. "Segment Anything" (Kirillov et al., 2023, https://arxiv.org/abs/2304.02643) is a large model
+# trained on a billion masks; it outlines what you point at, without training on your images, and helps to draw
+# masks for a network of your own. In 3D medical images, U-Nets of convolutions, in well-chosen settings and
+# large enough for today's hardware, are still hard to beat: "nnU-Net Revisited" (Isensee et al., 2024,
+# https://arxiv.org/abs/2404.09556).
 #
 # ## What we saw
 #
-# - Small blocks built the article's U-Net, to its 34,550,273 parameters, and the module's `unet` gave the same
-#   outputs.
+# - Small blocks built the article's U-Net, with 34,550,273 parameters if its transposed kernels are 3x3, and
+#   the module's `unet` gave the same outputs.
 # - Without its skips the deep network scored no better than the simple model, though it sees the whole car. With them it scored
 #   higher on unseen cars, at the images' own size, and a shallow U-Net that sees less did as well as the simple
 # model.

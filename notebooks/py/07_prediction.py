@@ -5,7 +5,7 @@
 #
 # **You will**
 #
-# - choose a threshold on the validation cars, average over mirror images, and see when tiles harm;
+# - choose a threshold on the validation cars, average over mirror images, and see where tiles cannot help;
 # - read every score off one set of predictions, with an interval, and look at the worst images;
 # - write run lengths by hand, then a whole submission that goes on after it was stopped.
 #
@@ -68,8 +68,9 @@ print(f"{kind} cars: {IMAGES} images, {BASE} filters, {EPOCHS} epochs, batches o
 # %% [markdown]
 # ## A model to score
 #
-# Data, split and training are those of notebook 05. No car is in two parts: you learn from the first part, choose by
-# the second, and score the third. After each epoch a callback keeps what the model says of one validation batch.
+# Data, split and training are those of notebook 05, in the small size with 8 epochs for its 5. No car is in two
+# parts: you learn from the first part, choose by the second, and score the third. After each epoch a callback
+# keeps what the model says of one validation batch.
 
 # %%
 parts = data.split(data.pair(folder)[:IMAGES], by="group", validation_size=0.2, test_size=0.2)
@@ -87,9 +88,10 @@ settings = {"epochs": EPOCHS, "optimizer": adam, "callbacks": [keep], "verbose":
 history = fit(model, training, validation, **settings)
 
 # %% [markdown]
-# Does the first epoch have a `val_hard_dice` close to 0 on your machine, as if the network had found nothing? Hard
-# dice counts the pixels whose probability is at least 0.5. Read the same epochs at lower thresholds, beside the
-# constant baseline of notebook 03: the mean training mask cut at 0.5. (Cut lower it may score a little more, too.)
+# Does the first epoch have a `val_hard_dice` close to 0 on your machine, as if the network had found nothing?
+# Hard dice counts the pixels whose probability is at least 0.5. Read the first two epochs and the last at lower
+# thresholds, too, beside the constant baseline of notebook 03: the mean training mask cut at 0.5. (Cut lower it
+# may score a little more, too.)
 
 # %% tags=["nbval-ignore-output"]
 cuts = (0.1, 0.2, 0.3, 0.5)
@@ -188,14 +190,15 @@ print(f"  on all test cars:       {test_curve.max():.4f}")
 print(f"  on each test car:       {each:.4f}")
 
 # %% [markdown]
-# The model is the same in all three lines, and so are its probabilities. Only the choice changes. The second line takes,
-# out of 19, what these very images like best; the third takes it anew for each car. So the numbers can only go up, and
-# what they gain comes from looking at the answers, which new cars do not bring along. The first line is a score, the
-# other two are flattery. It is small here because you chose one number. Choose epoch, filters and learning rate like
-# that, too, and it can add up.
+# The model is the same in all three lines, and so are its probabilities. Only the choice changes. The second
+# line takes, out of 19, what these very images like best; the third takes it anew for each car. So the numbers
+# can only go up, and what they gain comes from looking at the answers, which new cars do not bring along. The
+# first line is a score, the other two are flattery. It is small here: you chose one number, and the curves are
+# flat near their tops. Choose epoch, filters and learning rate like that, too, and it can add up.
 #
-# So from here on: **what is chosen is chosen on the validation cars.** Their own dice is flattered then: it serves for
-# choosing, and is not reported. The test cars come back once, in the report.
+# So from here on: **what is chosen is chosen on the validation cars.** Their own dice is flattered then: it
+# serves for choosing, and is not reported. From here on the test cars are only reported: nothing more is chosen
+# by them.
 #
 # ## The original size
 #
@@ -225,15 +228,16 @@ outlined(right_axis, "First enlarged, then cut: smooth", smooth[part], mask[part
 plt.show()
 
 # %% [markdown]
-# Grey is the prediction, the line is the true outline. On the left each pixel of the model is a square step. On the
-# right the enlarged probability knows how far between two pixels the edge lies.
+# Grey is the prediction, the line is the true outline. On the left each pixel of the model is a square step. On
+# the right the enlarged probability passes 0.5 between two pixels: the steps are gone. Where the network is
+# wrong about the edge, it stays wrong.
 #
 # ## Mirror images
 #
-# A car in the mirror is a car. A network that has not quite learned this gives two opinions, one of an image and one of
-# its mirror image, and their mean may be better than either. The short version of `flipped` makes such a model of a
-# model. (The module's also flips vertically, for aerial images.) Try it on a "model" that knows its left from its right:
-# it answers every pixel with the number of its column.
+# A car in the mirror is a car. A network that has not quite learned this gives two opinions, one of an image
+# and one of its mirror image, and their mean may be better than either. The short version of `flipped` makes
+# such a model of a model. (The module's can also flip vertically, for aerial images.) Try it on a "model" that
+# knows its left from its right: it answers every pixel with the number of its column.
 
 
 # %%
@@ -279,10 +283,11 @@ print("flips move the dice by less than 0.02:", abs(with_flips - alone) < 0.02)
 #
 # ## Tiles
 #
-# A large image can also go through a model in pieces of the size it was trained at. At the edge of a piece the network
-# sees least of what is around. So pieces overlap, and where they do, their weighted mean counts. The weight is a
-# pyramid: it falls from the middle of a tile to its edges, and stays above 0 even in the corners. Below it, two tiles
-# of width 4 over a width of 6. The first answers 0 everywhere, the second 1.
+# A large image can also go through a model in pieces of the size it was trained at. At the edge of a piece the
+# network sees least of what is around. So pieces overlap, and where they do, their weighted mean counts. The
+# weight is a pyramid: it falls from the middle of a tile to its edges, and stays above 0 even in the corners.
+# Under the weights, the cell prints two tiles of width 4 over a width of 6. The first answers 0 everywhere, the
+# second 1.
 
 # %%
 slope = 1 - np.abs((np.arange(4) + 0.5) * 2 / 4 - 1)
@@ -291,9 +296,10 @@ first, second = np.pad(slope, (0, 2)), np.pad(slope, (2, 0))
 print("blended:", (0 * first + 1 * second) / (first + second))
 
 # %% [markdown]
-# In the two columns that both tiles see, the answer goes from 0 to 1 by way of 1/4 and 3/4: no seam. `tiled` does this
-# in two dimensions, and fills up images smaller than a tile. Test it on a model that looks at each pixel alone, a 1x1
-# convolution: it has to give the same in tiles as on the whole image.
+# In the two columns that both tiles see, the answer goes from 0 to 1 by way of 1/4 and 3/4: no seam. `tiled`
+# does this in two dimensions, and fills up images smaller than a tile. Its tiles overlap by half, unless you
+# say otherwise. Test it on a model that looks at each pixel alone, a 1x1 convolution: it has to give the same
+# in tiles as on the whole image.
 
 # %%
 from unet_tf.predict import tiled
@@ -332,12 +338,12 @@ for axis, i in zip(axes, (0, 2, 3), strict=True):
 plt.show()
 
 # %% [markdown]
-# The car is the same and the tiles are the same. The size of the image differs (at its own size also the shape, a
-# little: 2:3, not 3:4). Six images are few, but the fall is large. At its own size the car is several times as large
-# as in training, and the model has never seen such a thing: it misses parts of the car and calls parts of the studio
-# car. It does so in one piece, too, so most of the harm comes from the size and not from the tiles. Use tiles for a
-# model that was trained on pieces of images at the images' own scale. For a model that was trained on resized images,
-# resize.
+# The car is the same and the tiles are the same. The size of the image differs (at its own size also the shape,
+# a little: 2:3, not 3:4). Six images are few, but the fall is large. At its own size the car is several times
+# as large as in training, and the model has never seen such a thing: it misses parts of the car and calls parts
+# of the studio car. It does so in one piece, too, and scores no better there: the harm comes from the size and
+# not from the tiles. Use tiles for a model that was trained on pieces of images at the images' own scale. For a
+# model that was trained on resized images, resize.
 #
 # ## The outline
 #
@@ -421,15 +427,15 @@ for cars in (4, 8, 16, 40):
     print(f"{cars:2} cars: {held:.0%} of the intervals hold the true mean")
 
 # %% [markdown]
-# With 40 cars it is near the 95% of its name. With four it is too narrow: four cars show too little of how cars differ.
-# So read an interval over few cars as the least that you do not know.
+# With 40 cars it is near the 95% of its name. With four it is too narrow: four cars show too little of how cars
+# differ. So over few cars you know less than the interval says.
 #
 # ## The report
 #
-# Now the test cars come back, once, at the threshold that the validation cars chose. One set of predictions gives
-# every score. The first line is the competition's, with its interval over cars; the second is what you get without
-# looking at an image. Compare them first, then the first line with the last, the outline. (The interval is over four
-# cars: you saw above what its 95% are worth then.)
+# Now the test cars come back, at the threshold that the validation cars chose. One set of predictions gives
+# every score. The first line is the competition's, with its interval over cars; the second is what you get
+# without looking at an image. Compare them first, then the first line with the last, the outline. (The interval
+# is over four cars: you saw above what its 95% are worth then.)
 
 # %% tags=["nbval-ignore-output"]
 report = scores.report(parts.test, on_test, threshold)
@@ -457,12 +463,12 @@ for how in ("area", "nearest"):
 # over batches` shows: the short last batch counts as a whole one, and of 64 images in batches of 60 the last 4 make
 # up half of the mean.
 #
-# And the boundary F1 says what dice hides: much of the outline is off by more than the tolerance. Is
-# the small size to blame, 96x128? Only a little: the last two lines above are the boundary F1 of true
-# masks, made that small and enlarged again. By area they keep nearly all of their outline: the grey
-# levels at the edge tell where between two pixels it lies. The network was trained on masks reduced by
-# nearest, which have no grey levels. Even these keep 0.92. What is missing below that, the network has
-# not learned.
+# And the boundary F1 says what dice hides: much of the outline is off by more than the tolerance. Is the small
+# size to blame, 96x128? Only a little: the last two lines above are the boundary F1 of true masks, made that
+# small and enlarged again. By area they keep nearly all of their outline: the grey levels at the edge tell
+# where between two pixels it lies. The network was trained on masks reduced by nearest, which have no grey
+# levels. Even these keep 0.92. What is missing below that, the network has not learned, or could not see in
+# images that small.
 #
 # ## Which images?
 #
@@ -477,6 +483,8 @@ for number, (view, mean) in enumerate(report["dice_by_view"].items()):
     cars = [i for i, name in enumerate(names) if name.endswith(f"_{view}.jpg")]
     lowest.append(names[min(cars, key=lambda i: dices[i])][:12])
     axis.plot([number] * len(cars), dices[cars], "o", ms=5, color="0.6")
+    (ringed,) = (i for i in cars if names[i][:12] == report["worst"][0]["image"][:12])
+    axis.plot(number, dices[ringed], "o", ms=10, mfc="none", color=plot.MISSED)
     axis.plot(number, mean, "_", ms=16, mew=3, color="black")
 axis.set(xlabel="view", ylabel="dice", title="A dot per car, a bar for the mean of its view")
 axis.set_xticks(range(len(report["dice_by_view"])), report["dice_by_view"])
@@ -484,12 +492,13 @@ plt.show()
 print("one car is the lowest dot of ten views or more:", max(Counter(lowest).values()) >= 10)
 
 # %% [markdown]
-# In our run the lowest dot is one and the same car in every view. It pulls all bars down, most of all
-# where it is worst itself: where the bars dip, they speak of that car and not of the view. So look at
-# the dots before you believe a bar.
+# The ring is the car of the report's worst image: in our run it is the lowest dot of every view. It pulls all
+# bars down, most of all where it is worst itself: the deepest dip, at view 10, speaks mostly of that car and
+# little of the view. At view 01 the other three dots are lower than elsewhere, too: there the bar speaks of the
+# view. So look at the dots before you believe a bar.
 #
-# Then the pictures. Above stand the three worst images of the report, below the worst one of each of three other cars,
-# with the first digits of the car, the view and the dice. The line is the prediction's outline.
+# Then the pictures. Above stand the three worst images of the report, below the worst one of each of the three
+# other cars, with the first digits of the car, the view and the dice. The line is the prediction's outline.
 
 # %%
 worst = [names.index(row["image"]) for row in report["worst"][:3]]

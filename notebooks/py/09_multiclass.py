@@ -54,8 +54,9 @@ keras.utils.set_random_seed(42)
 folder = data.find(None, "parts")
 
 # %% [markdown]
-# The cells below count on these five classes; for images and masks of your own see [notebook 11](11_your_own.ipynb).
-# Do you have a GPU, a T4 or better? Set `FULL` to `True` for the 64 filters and the 128x128 pixels of the ApX course.
+# The cells below count on these five classes; for images and masks of your own use the commands of [notebook
+# 11](11_your_own.ipynb): they take masks of many classes, too. Do you have a GPU, a T4 or better? Set `FULL` to
+# `True` for the 64 filters and the 128x128 pixels of the ApX course.
 
 # %%
 FULL = False  # True: the course's size, for a GPU
@@ -124,9 +125,9 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 #
 # ## Train first
 #
-# The model is the U-Net of notebook 05 with what the ApX course adds: ImageNet's mean and deviation in front, batch
-# norm, no dropout, bilinear upsampling. Its last layer has one channel per class, and a softmax makes probabilities
-# of them.
+# The model is the U-Net of notebook 05 with what the ApX course adds: the mean and deviation of the colours in
+# ImageNet, a large collection of photographs, in front, batch norm, no dropout, bilinear upsampling. Its last
+# layer has one channel per class, and a softmax makes probabilities of them.
 
 
 # %% tags=["lifted"]
@@ -217,8 +218,9 @@ figure.suptitle("One test image, plain cross-entropy: where is the light?", font
 plt.show()
 
 # %% [markdown]
-# The palette runs from dark to light, so that you can tell the classes apart in grey, too. White is void, and red marks
-# wrong pixels. Body and windows look right, the wheels in part. Where is the light? You need a number for each class.
+# The palette runs from dark to light, so that you can tell the classes apart in grey, too. White is void, and
+# red marks wrong pixels. Most of the body and of the windows looks right, the wheels in part. Where is the
+# light? You need a number for each class.
 #
 # ## IoU from counts
 #
@@ -259,8 +261,9 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
     print(f"{name:22} {scored[name]:.4f}")
 
 # %% [markdown]
-# The module's `scores_of` gives four numbers for one prediction, from 0.66 to 0.86. PASCAL VOC and Cityscapes rank by
-# the mean IoU: every class counts the same. The pooled one, at the end, is decided by the large classes.
+# The module's `scores_of` gives four numbers for one prediction, from 0.66 to 0.86. PASCAL VOC and Cityscapes
+# rank by the mean IoU: every class counts the same. The frequency-weighted one weights the IoU of each class by
+# its share of the true pixels. It, the pixel accuracy and the pooled IoU are decided by the large classes.
 #
 # ### Sum the counts, then divide once
 #
@@ -292,9 +295,9 @@ print("shifted lists:", np.round(shifted / 3, 3), f"mean {(shifted / 3).mean():.
 # The shifted lists say 0.38 where the counts say 0.70. Classes 2 and 3 were added to the place of class 1, and their
 # own places stayed empty.
 #
-# Put each class in its place, and a smaller error remains. Say one batch has 100 pixels of a class, 90 of them found,
-# and the next batch has one pixel, which is missed. The average of the two IoUs is 0.45. The counts say 90/101, or
-# 0.89.
+# Put each class in its place, and a second error remains, which can be as large. Say one batch has 100 pixels
+# of a class, 90 of them found, and the next batch has one pixel, which is missed. The average of the two IoUs
+# is 0.45. The counts say 90/101, or 0.89.
 #
 # Now your model. Beside it stands the *constant* baseline: for each place, the class that is most frequent there in
 # the training masks. It never looks at an image.
@@ -309,7 +312,7 @@ for place, name in enumerate([*classes.names, "mean"]):
 
 # %%
 gains = np.subtract(reports["plain"]["iou"], reports["constant"]["iou"])
-print("every class but the light gains over 0.03:", (gains[:4] > 0.03).all())
+print("background, body, window and wheel each gain over 0.03:", (gains[:4] > 0.03).all())
 print("and the light is the worst of all:", np.argmin(reports["plain"]["iou"]) == 4)
 
 # %% [markdown]
@@ -377,8 +380,8 @@ for weights in ([1, 1, 1], [1, 2, 5]):
 # The third pixel costs most: there all three classes are level. With equal weights it makes up two thirds of the
 # loss, with weight 5 nine tenths. An image that is all void costs nothing.
 #
-# In cross-entropy every *pixel* counts the same. In a dice of classes every *class* does, however small: take the dice
-# of each class as if it were the only one, then the mean.
+# In cross-entropy without weights every *pixel* counts the same. In a dice of classes every *class* does,
+# however small: take the dice of each class as if it were the only one, then the mean.
 
 
 # %%
@@ -401,9 +404,9 @@ print(f"by hand {1 - dices.mean():.4f}, ours {ours[0]:.4f}, the module's {module
 #
 # ## Class weights
 #
-# So how rare is a pixel of light? Count the training masks. *Inverse* weights are one over the share, divided by their
-# mean. *Median* weights (Eigen and Fergus, 2015) take each class's share in the images that hold it, and divide the
-# median of these shares by it.
+# So how rare is a pixel of light? Count the training masks. *Inverse* weights are one over the share, divided
+# by their mean. *Median* weights (Eigen and Fergus, 2015) take each class's share in the images that hold it,
+# and divide the median of these shares by the share of the class itself.
 
 # %%
 counts = sum(
@@ -464,11 +467,12 @@ plt.show()
 # than all the true light. In our run only about two in five of the pixels called light are light: that is why nine
 # tenths found still make an IoU of no more than two fifths.
 #
-# Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10 shows
-# how to compare over several seeds. Nor is plain cross-entropy blind to the light, only late: this project's record of
-# 25 epochs without weights, at 128x128, has an IoU of 0.93 for it, on cars seen in training. There is another way to
-# make small classes count: this project's recipe `multiclass_unet`, corrected, has no weights, but adds the dice of
-# classes to cross-entropy.
+# Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10
+# shows how to compare over several seeds. Nor is plain cross-entropy blind to the light: this project's record
+# without weights has an IoU of 0.93 for it. That took 25 epochs, more images, of 128x128, and no augmentation,
+# and the scored cars had been seen in training, so it does not say which of these did it. There is another way
+# to make small classes count: this project's recipe `multiclass_unet`, corrected, has no weights, but adds the
+# dice of classes to cross-entropy.
 
 # %%
 titles = ("Truth: lights in yellow", "Plain", "Weighted: found, and too much")
@@ -535,9 +539,9 @@ explained.figure().set_size_inches(7.4, 4.4)
 plt.show()
 
 # %% [markdown]
-# On top: the image as it was fed, its mask, and what the model makes of numbers that it has never seen. Below: the
-# share of each class, on the left in the prediction, on the right in the mask. The first verdict says what to do: the
-# same image, divided by 255, has a far better mean IoU.
+# On top: the image, drawn in its usual colours whatever its scale, its mask, and what the model makes of
+# numbers that it has never seen. Below: the share of each class, on the left in the prediction, on the right in
+# the mask. The first verdict says what to do: the same image, divided by 255, has a far better mean IoU.
 #
 # Two more cases: a model that has not been trained, and a good model beside ids saved as grey, the "black" mask from
 # the beginning of this notebook.

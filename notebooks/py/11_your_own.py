@@ -44,9 +44,10 @@ from unet_tf import data, doctor, plan, predict, protocol, scores
 # %% [markdown]
 # ## A folder that somebody brings
 #
-# Cells under a microscope: bright discs with soft edges, on a grey ground that is darker towards one side, with noise.
-# Each well of the plate has a light and a stain of its own, so its images are alike. They are **drawn**, so nothing here
-# says how a model does on real cells. Each image comes with its mask.
+# Cells under a microscope: bright discs with soft edges, on a grey ground that is darker towards one side, with
+# noise. Such cells grow in a plate with rows of small hollows, its *wells*, and a dye, the *stain*, makes them
+# visible. Each well has a light and a stain of its own, so its images are alike. They are **drawn**, so nothing
+# here says how a model does on real cells. Each image comes with its mask.
 
 
 # %%
@@ -56,13 +57,13 @@ def cells(seed, well, size=96):
     level, stain = own.uniform(70, 110), own.uniform(35, 60)
     rows, columns = np.mgrid[:size, :size]
     ground = level + 30 * (rows * random.uniform(-1, 1) + columns * random.uniform(-1, 1)) / size
-    light = np.zeros((size, size))
+    covered = np.zeros((size, size))
     for _ in range(random.integers(5, 12)):
         row, column, radius = *random.uniform(0, size, 2), random.uniform(4, 9)
         distance = np.hypot(rows - row, columns - column)
-        light = np.maximum(light, np.clip((radius - distance) / 2 + 0.5, 0, 1))
-    image = ground + stain * light + random.normal(0, 12, (size, size))
-    return np.clip(image, 0, 255).astype("uint8"), (light > 0.5).astype("uint8")
+        covered = np.maximum(covered, np.clip((radius - distance) / 2 + 0.5, 0, 1))
+    image = ground + stain * covered + random.normal(0, 12, (size, size))
+    return np.clip(image, 0, 255).astype("uint8"), (covered > 0.5).astype("uint8")
 
 
 # %% [markdown]
@@ -94,11 +95,11 @@ _ = soft.rename("runs/soft.png")
 # %% [markdown]
 # ## Check
 #
-# `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it finds,
-# and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set `here = {}`
-# where you train; stop before *Use it*, which has the command for yours. The cells here expect black and white masks,
-# 17 pairs or more, and no parts such as train and test; the commands take every folder. Leave the cell that draws as
-# it is: it deletes the folder that it draws into.
+# `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it
+# finds, and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set
+# `here = {}` where you train; stop before *Use it*, which has the command for yours. The code of this notebook
+# expects black and white masks, 17 pairs or more, and no parts such as train and test; the commands take every
+# folder. Leave the code that draws the images as it is: it deletes the folder that it draws into.
 
 # %%
 folder = drawn
@@ -135,10 +136,10 @@ look(pairs[12:20:4])
 plt.show()
 
 # %% [markdown]
-# Two images, and on each its mask as a white line. Every line runs round its cells: a shifted or swapped mask would show
-# here. And each well has another light. That is what the note of the check is about: in a split by image the model
-# would know the light and the stain of each test image from training, and its score would not say how it does on a new
-# well. The split is by group, the well.
+# Two images, and on each its mask as a white line. Every line runs round its cells: a shifted or swapped mask
+# would show here. And each well has another light. That is what the note of the check is about: in a split by
+# image the model would know the light and the stain of nearly every test image from training, and its score
+# would not say how it does on a new well. The split is by group, the well.
 #
 # ## Plan
 #
@@ -152,9 +153,10 @@ made = plan.plan(report, minutes=10)
 print(made.text())
 
 # %% [markdown]
-# Read a line from right to left: what was found, what follows, the setting. Rotation is a share of a full turn. Steps and
-# epochs are this machine's; on a slow one the plan also makes images or crops smaller. What follows from the images alone
-# is the same everywhere:
+# Read a line from right to left: what was found, what follows, the setting. The numbers of flips and quarter
+# turns are chances; rotation is a share of a full turn. The last lines count steps, not epochs: the minutes
+# hold so many, whatever the number of images. Steps and epochs are this machine's; on a slow one the plan also
+# makes images or crops smaller. What follows from the images alone is the same everywhere:
 
 # %%
 settings = made.settings
@@ -223,8 +225,9 @@ print("better than a constant prediction by more than the interval:", not result
 #
 # ## Look
 #
-# `report.html` in the run's folder is one file for the browser: scores, curves, plan and settings, up to ten of the worst
-# images, and ten from the middle where there are more. The picture of four test images lies there, too.
+# `report.html` in the run's folder is one file for the browser: scores, curves and settings, up to ten of the
+# worst images, and ten from the middle where there are more. After `train` on the command line it has the plan,
+# too. The picture of four test images lies there, too.
 
 # %%
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
@@ -233,8 +236,8 @@ print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".pn
 display(Image.open(to / "picture.png").quantize(200))  # fewer colours: a smaller file
 
 # %% [markdown]
-# Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is
-# too much: what is wrong lies on outlines.
+# Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is extra. You
+# see the last two as specks on the outlines: there lies all that is wrong.
 #
 # ## Use it
 #
@@ -302,10 +305,9 @@ print("worth something, with the right masks:", not good["verdict"])
 print("worth something, with the wrong masks:", not bad["verdict"])
 
 # %% [markdown]
-# Each likely cause was tested by itself, and a *yes* comes with what to try. But with the right
-# masks as many steps and as many images were enough, so more of them would not help here. That
-# masks are of other images stands in no list. You have to look. The same function as above, on
-# the wrong folder:
+# Each likely cause was tested by itself, and a *yes* comes with what to try. But with the right masks as many
+# steps and as many images were enough, so what is wrong here is something else. No list names it: the masks
+# belong to other images. You have to look. The same function as above, on the wrong folder:
 
 # %%
 look(data.pair(wrong)[12:20:4])
@@ -326,8 +328,8 @@ plt.show()
 #
 # ## Exercises
 #
-# Three folders that deceive. Guess first, then run, then explain. [exercises/11](exercises/11.ipynb) has the code with
-# gaps, [solutions](solutions.ipynb) has the answers.
+# Three kinds of masks that deceive. Guess first, then run, then explain. [exercises/11](exercises/11.ipynb) has
+# the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. Thin structures. Draw a line down an empty mask of 96x96, at eight places in eight masks, 1, 2, 4 and 8 pixels wide.
 #    How much is left at a half, a quarter and an eighth of the size, by `found.kept`? Which widths would you train as

@@ -55,8 +55,10 @@ folder = data.find()
 kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
-# For ONNX, for LiteRT's own runtime and for the page you need four more packages. On your machine they come by
-# `pip install -r requirements-demo.txt`; on Colab and Kaggle, remove the `#`:
+# ONNX is a format for networks that many programs run; LiteRT, the new name of TensorFlow Lite, is for phones
+# and small boards. For ONNX, for LiteRT's own runtime and for the page you need four more packages. On your
+# machine, in the project's folder, they come by `pip install -r requirements-demo.txt`; on Colab and Kaggle,
+# remove the `#`:
 
 # %%
 # # %pip install -q onnx tf2onnx onnxruntime ai-edge-litert
@@ -159,8 +161,9 @@ card.write("runs/hand/car.keras")
 print(*zipfile.ZipFile("runs/hand/car.keras").namelist(), sep="\n")
 
 # %% [markdown]
-# The command `train` writes the card by itself. It is plain text. Its `trained_on`, left out here, has short hashes of the
-# images that trained the model or chose its epoch, so that nobody scores the model on them by mistake.
+# The command `train` writes the card by itself. It is plain text. Its `trained_on`, which the next cell does
+# not print, has short hashes of the images of each part. So nobody scores the model by mistake on images that
+# trained it or chose its epoch.
 
 # %%
 with zipfile.ZipFile("runs/hand/car.keras") as opened:
@@ -233,8 +236,9 @@ print("largest difference below 0.001:", np.abs(answer - ours).max() < 1e-3)
 # %% [markdown]
 # ## What did it cost?
 #
-# `check` does that for every file: each is run by its own program, on images that the model has not seen, and scored. On
-# the command line it is `export ... --check FOLDER`. *Lost* is the dice that the model has more than the file.
+# `check` does that for every file: each is run by its own program, on images that the model has not seen, and
+# scored. On the command line it is `export ... --check FOLDER`. *Lost* is the dice of the model minus that of
+# the file.
 
 # %% tags=["nbval-ignore-output"]
 unseen, others = export.pairs_to_check(loaded, folder, most=32)
@@ -300,12 +304,14 @@ print("8 bits cost less than 0.01:", lost["right"] - dices[8] < 0.01)
 print("2 bits cost more than 0.1:", lost["right"] - dices[2] > 0.1)
 
 # %% [markdown]
-# The dice stays level for a long way, and then falls off. LiteRT and ONNX have three ways to fewer bits:
+# The dice stays level for a long way, and then falls off. `export` has three ways to fewer bits, for LiteRT and
+# for ONNX:
 #
 # - `float16` keeps floats, shorter ones: 16 bits for a weight.
-# - `dynamic` rounds weights to 8 bits, with a step of its own for each output channel. LiteRT leaves
-#   the smallest kernels as they are, and rounds what flows into the others, too, anew for each
-#   image. In ONNX every kernel is rounded, and the weights become floats again as the file runs.
+# - `dynamic` rounds weights to 8 bits, with a step of its own for each output channel. LiteRT leaves the
+#   smallest kernels as they are, and rounds what flows into the others, too, anew for each image. In ONNX every
+#   kernel is rounded, and the weights become floats again as the file runs. (ONNX Runtime's own tool of that
+#   name does more.)
 # - `int8` also fixes the steps for what flows between the layers, when the file is written. For that it has to know how
 #   large the numbers get, so it is *calibrated* on images.
 #
@@ -332,11 +338,11 @@ except UserError as error:
 #
 # ## A page that segments
 #
-# The ONNX file also runs in a browser. `python -m unet_tf demo MODEL` writes one folder with the page, the model and the
-# runtime, and serves it on your own machine. The first time it downloads the runtime,
-# onnxruntime-web; without a network it says so. The photograph stays in the browser; nothing is
-# sent anywhere. With `--quantize dynamic` this model has a third of the bytes, a large one a
-# quarter. For this one it hardly matters to a phone: the runtime is many times as large.
+# The ONNX file also runs in a browser. `python -m unet_tf demo MODEL` writes one folder with the page, the
+# model and the runtime, and serves it on your own machine. The first time it downloads the runtime,
+# onnxruntime-web; without a network it says so. The photograph stays in the browser; nothing is sent anywhere.
+# With `--quantize dynamic` this model has a third of the bytes, a large one a quarter. For a model as small as
+# this one it hardly matters to a phone, which has to load the runtime as well.
 #
 # ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
 #
@@ -361,7 +367,7 @@ except UserError as error:
 #   with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is left to the caller; the card
 #   says where to cut, not how to enlarge.
 # - Eight bits per weight cost next to nothing here; two bits ruined the model.
-# - A page ran the model in the browser, and sent nothing anywhere.
+# - You wrote a page that runs the model in the browser, where the photograph stays.
 #
 # ## Exercises
 #
@@ -370,7 +376,8 @@ except UserError as error:
 #
 # 1. Round `np.linspace(-1, 1, 9)` to 8 bits, alone, and together with an outlier, 50. How many different values are left of
 #    the nine? Then say why LiteRT takes a step for each output channel.
-# 2. Reduce a circle of 300x300 pixels to 20x20 by area: the probabilities of a perfect model. Enlarge them and cut at
-#    0.5; or cut first and enlarge by nearest. Which is closer to the circle, and by how much?
+# 2. Reduce a picture of 300x300 pixels, with a circle in it, to 20x20 by area: the probabilities of a perfect
+#    model. Enlarge them and cut at 0.5; or cut first and enlarge by nearest. Which is closer to the circle, and
+#    by how much?
 # 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000.
 #    What is the shape of the answer, and who resized?

@@ -462,8 +462,9 @@ def draw(title, scores):
 draw("Trained with these skips", scores)
 
 # %% [markdown]
-# The bottom has 3x4 places. Without any skip the outline has to be remembered there. At 48x64 the second skip, at half of
-# the size, is enough: what it cannot tell is a pixel at the edge. That is no rule for larger images, which were not tried.
+# The bottom has 3x4 places. Without any skip the outline has to be remembered there. At 48x64 the other three
+# skips, the finest of them at half of the size, are enough. That is no rule for larger images, which were not
+# tried.
 #
 # 2. Train first, then set one skip to zero.
 
@@ -520,9 +521,9 @@ plt.show()
 print(f"a mask of {shown[20].shape}, of {len(mixed)} tensors")
 
 # %% [markdown]
-# The skips decide. With the bottom's car the mask has hardly more in common than the two true masks have. So in this
-# shallow network the skips know enough to tell car from wall, and the bottom adds little. That the bottom says *what* and
-# the skips say *where* is a picture to remember them by, not what this network has learned.
+# The skips decide. With the bottom's car the mask has hardly more in common than the two true masks have. So in
+# this narrow network the skips know enough to tell car from wall, and the bottom adds little. That the bottom
+# says *what* and the skips say *where* is a picture to remember them by, not what this network has learned.
 
 # %% [markdown]
 # ## Notebook 06

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from unet_tf import data, network
+from unet_tf.files import UserError
 from unet_tf.protocol.batches import batches_of
 from unet_tf.protocol.identity import settings_to_resume
 from unet_tf.protocol.judge import loss_of, progress
@@ -18,10 +19,19 @@ RESULTS += ("classes.csv",)
 
 
 def labels_for(recipe, folder, parts):
-    """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
+    """What the masks of a recipe's data mean (`unet_tf.data.Labels`).
+
+    Raises `UserError` where a recipe of black and white masks meets a table of other colours.
+    """
     if recipe.task == "classes":
         return data.find_labels(folder, parts, recipe.class_names)
     table, word = data.table_of(folder), data.word_of([i for part in parts for i, _ in part])
+    if table and {max(colour) for colour in table.colours} - {0, 1, 255}:
+        raise UserError(
+            f"{folder}: by its class table masks have the classes {', '.join(table.names)}, and "
+            f"{recipe.name} is for black and white masks: take a recipe of classes, such as "
+            "--recipe multiclass_unet; `train` without --recipe finds one"
+        )
     named = table.names[1] if table and len(table.names) == 2 else "foreground"
     return data.Labels.foreground("car" if word == "car" else named)
 
