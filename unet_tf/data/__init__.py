@@ -19,11 +19,10 @@ from unet_tf.data.images import size_at, size_of
 from unet_tf.data.labels import Labels
 from unet_tf.data.masks import VOID, as_keys, drawn, ids_of, nearest, read_mask, save_ids, values_of
 from unet_tf.data.checked_pairs import pair
-from unet_tf.data.choice import part_folders, without_pairs
+from unet_tf.data.choice import part_folders
 from unet_tf.data.layouts import objects_apart
 from unet_tf.data.listings import listing, unused
-from unet_tf.data.pairs import CARVANA, Pair, files_by_stem, given, layout
-from unet_tf.data.pairs import names_of, unlabelled, unzipped
+from unet_tf.data.pairs import CARVANA, Pair, given, layout, names_of, unlabelled
 from unet_tf.data.places import find
 from unet_tf.data.ranges import (
     RANGE,
