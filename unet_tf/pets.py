@@ -17,18 +17,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from unet_tf.files import UserError, write_json, write_text
+from unet_tf.files import UserError, atomically, write_json, write_text
 
 PAGE = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
 FILES = ("images.tar.gz", "annotations.tar.gz")
 RECORD = "pets.json"  # the size and SHA-256 of each archive, as first downloaded
 IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
 TABLE = "label_class_dict.csv"
-TABLES = {
-    True: "name,r,g,b\nbackground,2,2,2\npet,1,1,1\nvoid,3,3,3\n",
-    False: "name,r,g,b\nbackground,2,2,2\npet,1,1,1\nborder,3,3,3\n",
-}
-DAMAGED = (tarfile.TarError, EOFError, zlib.error)
 
 
 def download_pets(folder="data/pets", border_counts=False, page=PAGE):
@@ -70,7 +65,8 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
             raise
         for archive in archives:
             archive.unlink()
-    write_text(folder / TABLE, TABLES[not border_counts])
+    third = "border" if border_counts else "void"
+    write_text(folder / TABLE, f"name,r,g,b\nbackground,2,2,2\npet,1,1,1\n{third},3,3,3\n")
     return folder
 
 
@@ -84,19 +80,17 @@ def like_carvana(count=320, folder="data/pets"):
     target = folder.with_name(f"{folder.name}-{count}")
     if target.is_dir():
         return target
-    part = target.with_name(f".partial-{target.name}")
-    shutil.rmtree(part, ignore_errors=True)
-    for place in ("train", "train_masks"):
-        (part / place).mkdir(parents=True)
     listed = (folder / LISTS / f"{name}.txt" for name in ("train", "test"))
     names = sorted(name for path in listed for name in path.read_text().split())
-    for name in names[:: max(1, len(names) // count)][:count]:
-        trimap = np.asarray(Image.open(folder / MASKS / f"{name}.png"))
-        mask = Image.fromarray(np.where(trimap == 2, 0, 255).astype("uint8"))
-        mask.save(part / "train_masks" / f"{name}_mask.gif")
-        image = Image.open(folder / IMAGES / f"{name}.jpg").convert("RGB")  # some are no JPEG
-        image.save(part / "train" / f"{name}.jpg", quality=95)
-    os.replace(part, target)
+    with atomically(target) as part:
+        for place in ("train", "train_masks"):
+            (part / place).mkdir(parents=True)
+        for name in names[:: max(1, len(names) // count)][:count]:
+            trimap = np.asarray(Image.open(folder / MASKS / f"{name}.png"))
+            mask = Image.fromarray(np.where(trimap == 2, 0, 255).astype("uint8"))
+            mask.save(part / "train_masks" / f"{name}_mask.gif")
+            image = Image.open(folder / IMAGES / f"{name}.jpg").convert("RGB")  # some are no JPEG
+            image.save(part / "train" / f"{name}.jpg", quality=95)
     return target
 
 
@@ -168,8 +162,7 @@ def laid_out(folder, images, annotations):
                 f"{annotations}: its list {official}.txt is missing, or names images that "
                 f"{images.name} does not hold: delete both archives and run this again"
             )
-        (part / LISTS).mkdir(parents=True, exist_ok=True)
-        (part / LISTS / f"{name}.txt").write_text("\n".join(names) + "\n")
+        write_text(part / LISTS / f"{name}.txt", "\n".join(names) + "\n")
     for name in (IMAGES, MASKS, LISTS.partition("/")[0]):
         shutil.rmtree(folder / name, ignore_errors=True)
         os.replace(part / name, folder / name)
@@ -195,6 +188,6 @@ def extracted(archive, inside, ending, target):
                 if wanted and member.isfile() and not place.name.startswith("."):
                     with opened.extractfile(member) as file:
                         (target / place.name).write_bytes(file.read())
-    except DAMAGED as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(f"{archive}: is damaged ({error}). Delete it and run this again") from None
     return target
