@@ -24,16 +24,7 @@ from unet_tf.data.layouts import objects_apart
 from unet_tf.data.listings import listing, unused
 from unet_tf.data.pairs import CARVANA, Pair, given, layout, names_of, unlabelled
 from unet_tf.data.places import find
-from unet_tf.data.ranges import (
-    RANGE,
-    in_words,
-    is_deep,
-    known_range,
-    plain,
-    range_of,
-    span_of,
-    to_rgb,
-)
+from unet_tf.data.ranges import RANGE, in_words, is_deep, known_range, range_of, span_of, to_rgb
 from unet_tf.data.regions import reader, region_at, regions_of
 from unet_tf.data.splits import Split, described, divide, group_of, groups_fit, groups_of
 from unet_tf.data.splits import parts, split, word_of
