@@ -26,7 +26,7 @@ IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentatio
 TABLE = "label_class_dict.csv"
 
 
-def download_pets(folder="data/pets", border_counts=False, page=PAGE):
+def download_pets(folder="data/pets", border_counts=False):
     """Download the data set, 0.8 GB, and lay it out as PASCAL VOC's, with its official lists.
 
     Parameters
@@ -36,8 +36,6 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
         trainval) and `test.txt`, and `label_class_dict.csv`.
     border_counts : bool
         The border is a class of its own, the third; else it is void, and counts nowhere.
-    page : str
-        The address that `data/images.tar.gz` and `data/annotations.tar.gz` are below.
 
     Returns
     -------
@@ -57,7 +55,7 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
     if all((folder / name).is_dir() for name in (IMAGES, MASKS, LISTS)):
         print(f"{folder}: there already")
     else:
-        archives = [fetched(folder, name, page) for name in FILES]
+        archives = [fetched(folder, name) for name in FILES]
         try:
             laid_out(folder, *archives)
         except UserError:  # what is to be deleted is not what the next one is compared with
@@ -94,9 +92,9 @@ def like_carvana(count=320, folder="data/pets"):
     return target
 
 
-def fetched(folder, name, page):
+def fetched(folder, name):
     """The path of an archive: the one that is there, else downloaded."""
-    archive, address, record = folder / name, f"{page}data/{name}", recorded(folder / RECORD)
+    archive, address, record = folder / name, f"{PAGE}data/{name}", recorded(folder / RECORD)
     partial = archive
     if not archive.exists():
         partial = folder / f".partial-{name}"
