@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageStat
 
 from unet_tf import data
 from unet_tf.doctor.findings import short
 
+DARK = 10  # mean brightness, 0 to 255
 KEPT = 256  # values of one mask: more are no classes
 
 
@@ -17,8 +18,7 @@ class Photo(NamedTuple):
     size: tuple  # (height, width)
     mode: str  # Pillow's
     digest: str
-    mean: float  # brightness, 0 to 255
-    constant: bool
+    dark: bool  # or all of one brightness
     span: tuple | None  # `data.span_of` numbers of more than 8 bits
     turned: bool
     alpha: bool
@@ -59,13 +59,13 @@ def photo_of(path):
     if data.is_deep(image):
         span = data.span_of(image, path)
         shown = Image.fromarray(data.to_rgb(image, path, data.range_of([span])))
-    histogram = np.array(shown.convert("L").histogram())
-    mean = float(histogram @ np.arange(256) / histogram.sum())
-    constant = np.count_nonzero(histogram) == 1
+    grey = ImageStat.Stat(shown.convert("L"))
+    low, high = grey.extrema[0]
+    dark = low == high or grey.mean[0] < DARK
     turned = image.info["orientation"] != 1
     alpha = "A" in image.mode.upper() or "transparency" in image.info
-    size, own = image.size[::-1], data.digest(path)
-    return Photo(size, image.mode, own, mean, constant, span, turned, alpha)
+    size, digest = image.size[::-1], data.digest(path)
+    return Photo(size, image.mode, digest, dark, span, turned, alpha)
 
 
 def mask_of(path):
