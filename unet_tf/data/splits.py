@@ -106,7 +106,7 @@ def groups_fit(paths):
     """Can these images be split by their groups (`groups_of`)? Carvana's cars always; others where
     there are five groups or more, or an image a group, and none holds more than half of the images.
     """
-    if all(CARVANA.fullmatch(Path(path).stem) for path in paths):
+    if word_of(paths) == "car":
         return True
     groups = Counter(groups_of(paths))
     return len(groups) == len(paths) or (
