@@ -65,8 +65,8 @@ def annotations():
 
 
 @pytest.fixture
-def served(tmp_path):
-    """The folder that is served, the address, and what was asked for."""
+def served(tmp_path, monkeypatch):
+    """The folder that is served in the place of `PAGE`, and what was asked for."""
     place = tmp_path / "served"
     (place / "data").mkdir(parents=True)
     pack(place / "data/images.tar.gz", images())
@@ -80,12 +80,12 @@ def served(tmp_path):
     handler = functools.partial(Handler, directory=str(place))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield place / "data", f"http://127.0.0.1:{server.server_port}/", asked
+    monkeypatch.setattr(pets, "PAGE", f"http://127.0.0.1:{server.server_port}/")
+    yield place / "data", asked
     server.shutdown()
 
 
-def test_it_is_laid_out_with_its_lists_and_read(served, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pets.download_pets, "__defaults__", ("x", False, served[1]))
+def test_it_is_laid_out_with_its_lists_and_read(served, tmp_path, capsys):
     folder = tmp_path / "pets"
     assert commands.main(["data", "--download-pets", "--to", str(folder)]) == 0
     assert "7 pairs of 7 groups; the first is 16x12 pixels" in capsys.readouterr().out
@@ -101,42 +101,41 @@ def test_it_is_laid_out_with_its_lists_and_read(served, tmp_path, monkeypatch, c
         *("ImageSets", "JPEGImages", "SegmentationClass", "label_class_dict.csv", "pets.json")
     ]
     # Again: nothing is downloaded; the border may be a class.
-    before = len(served[2])
+    before = len(served[1])
     assert commands.main(["data", "--download-pets", "--border", "--to", str(folder)]) == 0
-    assert len(served[2]) == before and "there already" in capsys.readouterr().out
+    assert len(served[1]) == before and "there already" in capsys.readouterr().out
     classes = doctor.check(folder).classes
     assert classes.names == ("background", "pet", "border")
     assert np.unique(classes.read(data.pair(folder)[0].mask)).tolist() == [0, 1, 2]
 
 
-def test_some_of_them_in_carvanas_layout(served, tmp_path, monkeypatch):
-    monkeypatch.setattr(pets.download_pets, "__defaults__", ("x", False, served[1]))
+def test_some_of_them_in_carvanas_layout(served, tmp_path):
     folder = pets.like_carvana(4, tmp_path / "pets")
     assert folder == tmp_path / "pets-4" and doctor.check(folder).status == 0
     pairs = data.pair(folder)
     assert [pair.image.stem for pair in pairs] == [*NAMES[:4]]  # each a group of its own
     assert len({data.group_of(pair.image) for pair in pairs}) == 4
     np.testing.assert_array_equal(data.read_mask(pairs[0].mask), trimap() != 2)
-    before = len(served[2])
-    assert pets.like_carvana(4, tmp_path / "pets") == folder and len(served[2]) == before
+    before = len(served[1])
+    assert pets.like_carvana(4, tmp_path / "pets") == folder and len(served[1]) == before
     # Evenly: of seven, every third.
     some = data.pair(pets.like_carvana(2, tmp_path / "pets"))
     assert [pair.image.stem for pair in some] == [NAMES[0], NAMES[3]]
 
 
 def test_a_cut_download_leaves_no_file_that_passes_for_whole(served, tmp_path):
-    place, page, asked = served
+    place, asked = served
     whole = (place / "annotations.tar.gz").read_bytes()
     (place / "annotations.tar.gz").unlink()
     folder = tmp_path / "pets"
     with pytest.raises(UserError, match=r"annotations.tar.gz: cannot be downloaded .*404"):
-        pets.download_pets(folder, page=page)
+        pets.download_pets(folder)
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["images.tar.gz", "pets.json"]
     (folder / ".partial-annotations.tar.gz").write_bytes(whole[:100])  # of a run that was killed
     (place / "annotations.tar.gz").write_bytes(whole)
     before = len(asked)
-    pets.download_pets(folder, page=page)
+    pets.download_pets(folder)
     assert [path for path in asked[before:] if "images" in path] == []  # that one was whole
     assert len(data.pair(folder)) == 7
 
@@ -149,62 +148,62 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
 
 
 def test_another_file_than_the_first_time_is_refused(served, tmp_path):
-    place, page, _ = served
+    place, _ = served
     folder = tmp_path / "pets"
-    pets.download_pets(folder, page=page)
+    pets.download_pets(folder)
     record = json.loads((folder / "pets.json").read_text())
     assert record["images.tar.gz"]["bytes"] == (place / "images.tar.gz").stat().st_size
     (folder / "JPEGImages").rename(tmp_path / "elsewhere")
     pack(place / "images.tar.gz", {**images(), "images/more.jpg": b"x"})
     with pytest.raises(UserError, match=r"is another file than the first time"):
-        pets.download_pets(folder, page=page)
+        pets.download_pets(folder)
 
 
 @pytest.mark.parametrize("name", ["../outside.jpg", "/outside.jpg", "images/../../outside.jpg"])
 def test_nothing_leaves_the_folder(served, tmp_path, name):
-    place, page, _ = served
+    place, _ = served
     pack(place / "images.tar.gz", {**images(), name: b"x"})
     with pytest.raises(UserError, match="would leave the folder"):
-        pets.download_pets(tmp_path / "deep/pets", page=page)
+        pets.download_pets(tmp_path / "deep/pets")
     assert (
         not list(tmp_path.rglob("outside.jpg")) and not (tmp_path / "deep/pets/JPEGImages").exists()
     )
 
 
 def test_links_are_left_out_and_damage_is_named(served, tmp_path):
-    place, page, _ = served
+    place, _ = served
     with tarfile.open(place / "images.tar.gz", "w:gz") as archive:
         link = tarfile.TarInfo("images/pug_10.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     with pytest.raises(UserError, match=r"names images that images.tar.gz does not hold"):
-        pets.download_pets(tmp_path / "links", page=page)
+        pets.download_pets(tmp_path / "links")
     whole = (place / "annotations.tar.gz").read_bytes()
     pack(place / "images.tar.gz", images())
     (place / "annotations.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"annotations.tar.gz: is damaged"):
-        pets.download_pets(tmp_path / "damaged", page=page)
+        pets.download_pets(tmp_path / "damaged")
 
 
 def test_archives_that_the_user_brought_are_taken(served, tmp_path):
-    place, _, asked = served
+    place, asked = served
     folder = tmp_path / "pets"
     folder.mkdir()
     for name in pets.FILES:
         (folder / name).write_bytes((place / name).read_bytes())
-    pets.download_pets(folder, page="http://127.0.0.1:9/")
+    pets.download_pets(folder)
     assert len(data.pair(folder)) == 7 and not asked
 
 
 def test_a_torn_archive_is_not_remembered(served, tmp_path):
     """Delete it and run this again, says the message; that has to do."""
-    place, page, _ = served
+    place, _ = served
     folder = tmp_path / "pets"
     folder.mkdir()
     whole = (place / "images.tar.gz").read_bytes()
     (folder / "images.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"images.tar.gz: is damaged .*Delete it and run"):
-        pets.download_pets(folder, page=page)
+        pets.download_pets(folder)
     (folder / "images.tar.gz").unlink()
-    pets.download_pets(folder, page=page)
+    pets.download_pets(folder)
     assert len(data.pair(folder)) == 7

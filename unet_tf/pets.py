@@ -17,21 +17,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from unet_tf.files import UserError, write_json, write_text
+from unet_tf.files import UserError, atomically, write_json, write_text
 
 PAGE = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
 FILES = ("images.tar.gz", "annotations.tar.gz")
 RECORD = "pets.json"  # the size and SHA-256 of each archive, as first downloaded
 IMAGES, MASKS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
 TABLE = "label_class_dict.csv"
-TABLES = {
-    True: "name,r,g,b\nbackground,2,2,2\npet,1,1,1\nvoid,3,3,3\n",
-    False: "name,r,g,b\nbackground,2,2,2\npet,1,1,1\nborder,3,3,3\n",
-}
-DAMAGED = (tarfile.TarError, EOFError, zlib.error)
 
 
-def download_pets(folder="data/pets", border_counts=False, page=PAGE):
+def download_pets(folder="data/pets", border_counts=False):
     """Download the data set, 0.8 GB, and lay it out as PASCAL VOC's, with its official lists.
 
     Parameters
@@ -41,8 +36,6 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
         trainval) and `test.txt`, and `label_class_dict.csv`.
     border_counts : bool
         The border is a class of its own, the third; else it is void, and counts nowhere.
-    page : str
-        The address that `data/images.tar.gz` and `data/annotations.tar.gz` are below.
 
     Returns
     -------
@@ -62,7 +55,7 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
     if all((folder / name).is_dir() for name in (IMAGES, MASKS, LISTS)):
         print(f"{folder}: there already")
     else:
-        archives = [fetched(folder, name, page) for name in FILES]
+        archives = [fetched(folder, name) for name in FILES]
         try:
             laid_out(folder, *archives)
         except UserError:  # what is to be deleted is not what the next one is compared with
@@ -70,7 +63,8 @@ def download_pets(folder="data/pets", border_counts=False, page=PAGE):
             raise
         for archive in archives:
             archive.unlink()
-    write_text(folder / TABLE, TABLES[not border_counts])
+    third = "border" if border_counts else "void"
+    write_text(folder / TABLE, f"name,r,g,b\nbackground,2,2,2\npet,1,1,1\n{third},3,3,3\n")
     print("The numbers in the names count photographs of a breed: --set split_by=image fits them")
     return folder
 
@@ -85,25 +79,23 @@ def like_carvana(count=320, folder="data/pets"):
     target = folder.with_name(f"{folder.name}-{count}")
     if target.is_dir():
         return target
-    part = target.with_name(f".partial-{target.name}")
-    shutil.rmtree(part, ignore_errors=True)
-    for place in ("train", "train_masks"):
-        (part / place).mkdir(parents=True)
     listed = (folder / LISTS / f"{name}.txt" for name in ("train", "test"))
     names = sorted(name for path in listed for name in path.read_text().split())
-    for name in names[:: max(1, len(names) // count)][:count]:
-        trimap = np.asarray(Image.open(folder / MASKS / f"{name}.png"))
-        mask = Image.fromarray(np.where(trimap == 2, 0, 255).astype("uint8"))
-        mask.save(part / "train_masks" / f"{name}_mask.gif")
-        image = Image.open(folder / IMAGES / f"{name}.jpg").convert("RGB")  # some are no JPEG
-        image.save(part / "train" / f"{name}.jpg", quality=95)
-    os.replace(part, target)
+    with atomically(target) as part:
+        for place in ("train", "train_masks"):
+            (part / place).mkdir(parents=True)
+        for name in names[:: max(1, len(names) // count)][:count]:
+            trimap = np.asarray(Image.open(folder / MASKS / f"{name}.png"))
+            mask = Image.fromarray(np.where(trimap == 2, 0, 255).astype("uint8"))
+            mask.save(part / "train_masks" / f"{name}_mask.gif")
+            image = Image.open(folder / IMAGES / f"{name}.jpg").convert("RGB")  # some are no JPEG
+            image.save(part / "train" / f"{name}.jpg", quality=95)
     return target
 
 
-def fetched(folder, name, page):
+def fetched(folder, name):
     """The path of an archive: the one that is there, else downloaded."""
-    archive, address, record = folder / name, f"{page}data/{name}", recorded(folder / RECORD)
+    archive, address, record = folder / name, f"{PAGE}data/{name}", recorded(folder / RECORD)
     partial = archive
     if not archive.exists():
         partial = folder / f".partial-{name}"
@@ -169,8 +161,7 @@ def laid_out(folder, images, annotations):
                 f"{annotations}: its list {official}.txt is missing, or names images that "
                 f"{images.name} does not hold: delete both archives and run this again"
             )
-        (part / LISTS).mkdir(parents=True, exist_ok=True)
-        (part / LISTS / f"{name}.txt").write_text("\n".join(names) + "\n")
+        write_text(part / LISTS / f"{name}.txt", "\n".join(names) + "\n")
     for name in (IMAGES, MASKS, LISTS.partition("/")[0]):
         shutil.rmtree(folder / name, ignore_errors=True)
         os.replace(part / name, folder / name)
@@ -196,6 +187,6 @@ def extracted(archive, inside, ending, target):
                 if wanted and member.isfile() and not place.name.startswith("."):
                     with opened.extractfile(member) as file:
                         (target / place.name).write_bytes(file.read())
-    except DAMAGED as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(f"{archive}: is damaged ({error}). Delete it and run this again") from None
     return target

@@ -36,7 +36,7 @@ def test_there_and_back(file, card):
     card.write(file)
     assert Card.read(file) == card
     keras.saving.load_model(file)  # it still loads
-    assert card.task == ("binary" if card.labels.binary else "classes")
+    assert card.record()["task"] == ("binary" if card.labels.binary else "classes")
 
 
 @pytest.mark.parametrize("size", ["native", None, (8, 12), [8, 12]])

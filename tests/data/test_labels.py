@@ -6,6 +6,7 @@ from PIL import Image
 
 from unet_tf import data
 from unet_tf.data import VOID, Labels
+from unet_tf.data.find_labels import grey_values, labels_of_masks
 
 ROADS = Labels(("sky", "road", "car"), ((0, 0, 0), (128, 64, 128), (0, 0, 142)), (224, 224, 192))
 TWO = Labels(("background", "building"), ((0, 0, 0), (255, 255, 255)))
@@ -99,7 +100,7 @@ def test_greys_of_the_table_are_told_from_ids_once_a_folder(tmp_path):
     ids = save(tmp_path / "ids.png", [[0, 1]])
 
     def told(classes_, *paths):
-        return data.with_greys(classes_, data.grey_values(paths))
+        return data.with_greys(classes_, grey_values(paths))
 
     assert told(TWO, white).read(white).tolist() == [[0, 1]]
     assert told(REVERSED, black, white).read(black).tolist() == [[1, 1]]
@@ -120,26 +121,26 @@ def test_greys_of_the_table_are_told_from_ids_once_a_folder(tmp_path):
 
 def test_classes_from_masks(tmp_path):
     ids = [save(tmp_path / f"{n}.png", [[0, n, 255]]) for n in (1, 3)]
-    assert data.labels_of_masks(ids) == Labels(("0", "1", "2", "3"))
-    assert data.labels_of_masks(ids, ("a", "b", "c", "d", "e")).names == tuple("abcde")
+    assert labels_of_masks(ids) == Labels(("0", "1", "2", "3"))
+    assert labels_of_masks(ids, ("a", "b", "c", "d", "e")).names == tuple("abcde")
     white = save(tmp_path / "white.png", [[0, 255]])
-    found = data.labels_of_masks([white])
+    found = labels_of_masks([white])
     assert found.names == ("background", "foreground") and found.read(white).tolist() == [[0, 1]]
     with pytest.raises(ValueError, match="0 and 255 alone, for 3 classes"):
-        data.labels_of_masks([white], ("a", "b", "c"))
+        labels_of_masks([white], ("a", "b", "c"))
     with pytest.raises(ValueError, match="masks hold the value 200: ids go from 0 to 63"):
-        data.labels_of_masks([save(tmp_path / "far.png", [[0, 200]])])
+        labels_of_masks([save(tmp_path / "far.png", [[0, 200]])])
     red = save(tmp_path / "red.png", [[(0, 0, 0), (255, 0, 0)]])
-    found = data.labels_of_masks([red])
+    found = labels_of_masks([red])
     assert found.names == ("#000000", "#ff0000") and found.read(red).tolist() == [[0, 1]]
-    assert data.labels_of_masks([red], ("ground", "roof")).names == ("ground", "roof")
+    assert labels_of_masks([red], ("ground", "roof")).names == ("ground", "roof")
     with pytest.raises(ValueError, match="3 names for 2 colours"):
-        data.labels_of_masks([red], ("a", "b", "c"))
+        labels_of_masks([red], ("a", "b", "c"))
     with pytest.raises(ValueError, match=r"red.png: some masks are coloured, others not"):
-        data.labels_of_masks([white, red])
+        labels_of_masks([white, red])
     soft = save(tmp_path / "soft.png", [list(range(200))])
     with pytest.raises(ValueError, match=r"soft.png: more than 64 values"):
-        data.labels_of_masks([soft])
+        labels_of_masks([soft])
 
 
 def test_the_table_goes_before_names_and_masks(tmp_path):

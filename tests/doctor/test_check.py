@@ -394,7 +394,7 @@ def test_counts_agree_with_values_of(tmp_path, mode):
         scaled = Image.fromarray((values * 60).astype("uint8"))
         scaled.convert(mode).save(tmp_path / "mask.png")
     read = data.values_of(tmp_path / "mask.png")
-    found, counts = doctor.counted(data.open_image(tmp_path / "mask.png"))
+    found, counts = data.counted(data.drawn(data.open_image(tmp_path / "mask.png")))
     expected, times = np.unique(read.reshape(320, -1), axis=0, return_counts=True)
     flat = found.reshape(len(found), -1)
     order = np.lexsort(flat.T[::-1])

@@ -37,6 +37,18 @@ def test_soft_masks_are_refused_with_a_command_that_mends_them(soft, capsys):
         doctor.write_masks(report, soft / "hard")
 
 
+def test_white_is_white_in_masks_of_three_channels_too(soft):
+    """Twice 255 is no 8-bit number."""
+    expected = {}
+    for path in (soft / "masks").iterdir():
+        mask = Image.open(path).convert("RGB")
+        mask.save(path, quality=75)
+        expected[path.stem] = np.asarray(mask)[..., 0] > 127
+    doctor.write_masks(doctor.check(soft), soft / "hard")
+    for stem, white in expected.items():
+        np.testing.assert_array_equal(data.read_mask(soft / f"hard/{stem}.png"), white)
+
+
 @pytest.mark.parametrize(("lossless", "status"), [(True, 0), (False, 1)])
 def test_a_webp_is_as_good_as_a_png_where_it_is_lossless(soft, lossless, status):
     for file in list((soft / "masks").iterdir()):

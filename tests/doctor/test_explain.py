@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tf import doctor
 from unet_tf.data import Card, Labels, save_ids
+from unet_tf.doctor import causes as usual
 from unet_tf.doctor import explain
 from unet_tf.files import UserError
 
@@ -72,30 +72,30 @@ def blue(images):
 
 BINARY = {
     "good": (good, set()),
-    "wants 0 to 255": (lambda x, training: good(x / 255), {doctor.SCALE}),
-    "wants red first": (lambda x, training: sigmoid(30 * (blue(x) - 0.7)), {doctor.CHANNELS}),
+    "wants 0 to 255": (lambda x, training: good(x / 255), {usual.SCALE}),
+    "wants red first": (lambda x, training: sigmoid(30 * (blue(x) - 0.7)), {usual.CHANNELS}),
     "wants half the size": (
         lambda x, training: good(x) if x.shape[1] == 24 else 0.01 * good(x),
-        {doctor.SIZE},
+        {usual.SIZE},
     ),
     "wants twice the size": (
         lambda x, training: good(x) if x.shape[1] == 48 else 0.01 * good(x),
-        {doctor.SIZE},
+        {usual.SIZE},
     ),
-    "hesitant": (lambda x, training: 0.1 + 0.4 * brightness(x), {doctor.THRESHOLD}),
-    "the same everywhere": (lambda x, training: 0 * brightness(x) + 0.3, {doctor.FEW}),
-    "noise": (lambda x, training: noise(x), {doctor.FEW}),
+    "hesitant": (lambda x, training: 0.1 + 0.4 * brightness(x), {usual.THRESHOLD}),
+    "the same everywhere": (lambda x, training: 0 * brightness(x) + 0.3, {usual.FEW}),
+    "noise": (lambda x, training: noise(x), {usual.FEW}),
     "hesitant, half of it found": (  # dice 2/3 at 0.25, but an area of 0.75
         lambda x, training: 0.1 + 0.3 * upper(x) * (brightness(x) > 0.4),
-        {doctor.FEW},
+        {usual.FEW},
     ),
-    "all 0": (lambda x, training: 0 * brightness(x), {doctor.COLLAPSED}),
-    "all 1": (lambda x, training: 0 * brightness(x) + 1, {doctor.COLLAPSED}),
-    "logits": (lambda x, training: 30 * (brightness(x) - 0.4), {doctor.LOGITS}),
-    "NaN": (lambda x, training: brightness(x) * np.nan, {doctor.NAN}),
+    "all 0": (lambda x, training: 0 * brightness(x), {usual.COLLAPSED}),
+    "all 1": (lambda x, training: 0 * brightness(x) + 1, {usual.COLLAPSED}),
+    "logits": (lambda x, training: 30 * (brightness(x) - 0.4), {usual.LOGITS}),
+    "NaN": (lambda x, training: brightness(x) * np.nan, {usual.NAN}),
     "NaN in one pixel": (
         lambda x, training: np.where(np.arange(x.shape[2])[:, None] == 3, np.nan, good(x)),
-        {doctor.NAN},
+        {usual.NAN},
     ),
 }
 
@@ -109,7 +109,7 @@ def test_a_cause_is_found_and_no_other(name, files):
     assert {cause.verdict for cause in explanation.causes} <= {"yes", "no"}  # there is a mask
     text = str(explanation)
     for what in expected:
-        assert f"yes   {what}: " in text and f"-> {doctor.REMEDIES[what]}" in text
+        assert f"yes   {what}: " in text and f"-> {usual.REMEDIES[what]}" in text
     assert text.count("->") == len(expected)
     explanation.figure().canvas.draw()
 
@@ -119,9 +119,9 @@ def test_without_a_mask_it_is_no_more_than_likely(files):
     for name, (model, expected) in BINARY.items():
         size = (24, 32) if "twice" in name else SIZE
         explanation = explain(model, image, image_size=size)
-        certain = {doctor.LOGITS, doctor.NAN}
+        certain = {usual.LOGITS, usual.NAN}
         verdicts = {cause.what: cause.verdict for cause in explanation.causes}
-        for what in expected - {doctor.FEW}:
+        for what in expected - {usual.FEW}:
             assert verdicts[what] == ("yes" if what in certain else "maybe"), name
     explanation = explain(good, image, image_size=SIZE)
     assert explanation.found == []
@@ -137,8 +137,8 @@ def test_the_numbers_by_hand(files):
     assert sweep[0.25] == [1.0, pytest.approx(2 * 0.25 / 1.25)]
     assert sweep[0.35] == [0.25, 1.0]
     assert sweep[0.5] == [0.0, 0.0]
-    assert explanation.found == [doctor.THRESHOLD]
-    (cause,) = [cause for cause in explanation.causes if cause.what == doctor.THRESHOLD]
+    assert explanation.found == [usual.THRESHOLD]
+    (cause,) = [cause for cause in explanation.causes if cause.what == usual.THRESHOLD]
     assert "dice 0.000 at 0.50, 1.000 at 0.3" in cause.evidence
     assert "curve 1.000" in cause.evidence
     assert "prediction: background 100.0%, foreground 0.0%" in str(explanation)
@@ -150,7 +150,7 @@ def test_an_array_is_taken_as_it_is_fed(files):
     fed = np.asarray(Image.open(image)).astype("float32")
     assert explain(good, fed / 255, mask).found == []
     picky = lambda x, training: np.where(np.max(x) > 2, 0.0, good(x))  # noqa: E731
-    assert explain(picky, fed, mask).found == [doctor.SCALE]
+    assert explain(picky, fed, mask).found == [usual.SCALE]
     small = explain(good, fed[::2, ::2] / 255, mask)
     assert small.found == [] and small.prediction.shape == small.image.shape[:2] == SIZE
 
@@ -160,7 +160,7 @@ def test_a_model_built_for_one_size(files):
     outputs = keras.layers.Lambda(lambda x: keras.ops.sigmoid(30 * (x[..., :1] - 0.6)))(inputs)
     model = keras.Model(inputs, outputs)
     explanation = explain(model, *files, image_size=SIZE)
-    assert explanation.found == [doctor.SIZE] and explanation.probability.shape == (24, 32, 1)
+    assert explanation.found == [usual.SIZE] and explanation.probability.shape == (24, 32, 1)
     assert "built for 24x32, and was asked for 48x64" in str(explanation)
     assert explain(model, *files, image_size=(24, 32)).found == []
 
@@ -169,14 +169,14 @@ def test_an_empty_mask(files):
     image, mask = files
     Image.fromarray(np.zeros(SIZE, "uint8")).save(mask)
     for model in (good, lambda x, training: 0 * brightness(x)):
-        assert explain(model, image, mask, image_size=SIZE).found == [doctor.EMPTY]
+        assert explain(model, image, mask, image_size=SIZE).found == [usual.EMPTY]
 
 
 def test_a_mask_of_ones_looks_black(files):
     image, mask = files
     Image.fromarray(np.asarray(Image.open(mask)) // 255).save(mask)
     explanation = explain(good, image, mask, image_size=SIZE)
-    assert explanation.found == [doctor.BLACK_FILE]
+    assert explanation.found == [usual.BLACK_FILE]
     assert "values up to 1, void aside; a viewer shows them up to 1 of 255" in str(explanation)
 
 
@@ -184,7 +184,7 @@ def test_a_mask_with_soft_edges(files):
     image, mask = files
     Image.open(mask).resize((32, 24), Image.Resampling.BICUBIC).resize(SIZE[::-1]).save(mask)
     explanation = explain(good, image, mask, image_size=SIZE)
-    assert explanation.found == [doctor.NO_CLASS] and explanation.truth is None
+    assert explanation.found == [usual.NO_CLASS] and explanation.truth is None
     assert str(mask.parent) not in str(explanation) and mask.name in str(explanation)
 
 
@@ -198,13 +198,13 @@ def levels(images, sharpness=40, handicap=0.0):
 
 SOFTMAX = {
     "good": (lambda x, training: levels(x), set()),
-    "wants 0 to 255": (lambda x, training: levels(x / 255), {doctor.SCALE}),
-    "all sky": (lambda x, training: np.eye(3)[np.zeros(x.shape[:3], int)], {doctor.COLLAPSED}),
-    "the same": (lambda x, training: np.full((*x.shape[:3], 3), 1 / 3), {doctor.FEW}),
-    "no cars": (lambda x, training: levels(x, 10, 5.0), {doctor.NEVER}),
-    "logits": (lambda x, training: np.log(levels(x) + 1e-9), {doctor.LOGITS}),
-    "logits in 0 to 1": (lambda x, training: 0.9 * levels(x), {doctor.LOGITS}),
-    "NaN": (lambda x, training: levels(x) * np.nan, {doctor.NAN}),
+    "wants 0 to 255": (lambda x, training: levels(x / 255), {usual.SCALE}),
+    "all sky": (lambda x, training: np.eye(3)[np.zeros(x.shape[:3], int)], {usual.COLLAPSED}),
+    "the same": (lambda x, training: np.full((*x.shape[:3], 3), 1 / 3), {usual.FEW}),
+    "no cars": (lambda x, training: levels(x, 10, 5.0), {usual.NEVER}),
+    "logits": (lambda x, training: np.log(levels(x) + 1e-9), {usual.LOGITS}),
+    "logits in 0 to 1": (lambda x, training: 0.9 * levels(x), {usual.LOGITS}),
+    "NaN": (lambda x, training: levels(x) * np.nan, {usual.NAN}),
 }
 
 
@@ -219,30 +219,30 @@ def test_of_several_classes(name, classes_files):
 def test_a_class_that_never_wins_is_named(classes_files):
     model, _ = SOFTMAX["no cars"]
     explanation = explain(model, *classes_files, image_size=SIZE, classes=THREE)
-    (cause,) = [cause for cause in explanation.causes if cause.what == doctor.NEVER]
+    (cause,) = [cause for cause in explanation.causes if cause.what == usual.NEVER]
     assert cause.evidence.startswith("car (at most 0.")
     assert "prediction: sky 37.5%, road 62.5%, car 0.0%" in str(explanation)  # 24, 40, 0 of 64
     unnamed = explain(model, classes_files[0], image_size=SIZE)
     assert unnamed.classes.names == ("0", "1", "2")
-    assert [c.verdict for c in unnamed.causes if c.what == doctor.NEVER] == ["maybe"]
+    assert [c.verdict for c in unnamed.causes if c.what == usual.NEVER] == ["maybe"]
 
 
 def faulty(ids, kind):
     """A mask with a fault: what is saved, and what is to be found."""
     if kind == "0 and 255":
-        return np.where(ids > 0, 255, 0).astype("uint8"), {doctor.WHITE_IDS, doctor.EMPTY}
+        return np.where(ids > 0, 255, 0).astype("uint8"), {usual.WHITE_IDS, usual.EMPTY}
     if kind == "void":
-        return np.full_like(ids, 255), {doctor.ALL_VOID}
+        return np.full_like(ids, 255), {usual.ALL_VOID}
     if kind == "mostly void":
-        expected = {doctor.ALL_VOID, doctor.EMPTY, doctor.BLACK_FILE}
+        expected = {usual.ALL_VOID, usual.EMPTY, usual.BLACK_FILE}
         return np.where(np.arange(64) < 62, 255, ids).astype("uint8"), expected
     if kind == "sky alone":
-        return np.zeros_like(ids), {doctor.EMPTY}
+        return np.zeros_like(ids), {usual.EMPTY}
     if kind == "ids as grey":
-        return ids, {doctor.BLACK_FILE}
+        return ids, {usual.BLACK_FILE}
     if kind == "ids as grey, with a void border":
-        return np.where(np.arange(64) == 30, 255, ids).astype("uint8"), {doctor.BLACK_FILE}
-    return ids * 7, {doctor.BLACK_FILE, doctor.NO_CLASS}
+        return np.where(np.arange(64) == 30, 255, ids).astype("uint8"), {usual.BLACK_FILE}
+    return ids * 7, {usual.BLACK_FILE, usual.NO_CLASS}
 
 
 @pytest.mark.parametrize(

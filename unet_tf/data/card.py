@@ -55,18 +55,14 @@ class Card:
         if not 0 <= self.threshold <= 1:
             raise UserError(f"threshold is a number from 0 to 1, not {self.threshold!r}")
 
-    @property
-    def task(self):
-        """`binary` or `classes`."""
-        return self.labels.task
-
     def write(self, path):
         """Put the card into a `.keras` file."""
         add_to_zip(path, NAME, self.record())
 
     def record(self):
         """The card as a dict, ready for JSON."""
-        record = {"task": self.task, "scaling": SCALING, **dataclasses.asdict(self)}
+        task = "binary" if self.labels.binary else "classes"
+        record = {"task": task, "scaling": SCALING, **dataclasses.asdict(self)}
         if self.value_range is None:
             del record["value_range"]  # which earlier versions do not know
         return record | {"labels": self.labels._asdict()}

@@ -93,12 +93,7 @@ def folders_of(parts):
 
 def holds(folder, name):
     """Are there images in the folder of that name, or its zip?"""
-    return (folder / f"{name}.zip").is_file() or pictures(folder / name) > 0
-
-
-def pictures(folder):
-    """How many images lie in a folder, not in those within it."""
-    return sum(map(is_image, folder.iterdir())) if folder.is_dir() else 0
+    return (folder / f"{name}.zip").is_file() or any(map(is_image, (folder / name).glob("*")))
 
 
 def by_stars(patterns):

@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
+from unet_tf.data.images import open_image
 from unet_tf.data.labels import Labels
-from unet_tf.data.masks import VOID, as_keys, is_grey, packed, values_of
+from unet_tf.data.masks import VOID, as_keys, counted, drawn, is_grey, values_of
 from unet_tf.data.tables import table_of
 from unet_tf.files import UserError
 
@@ -65,23 +66,21 @@ def grey_values(paths):
 def labels_of_masks(paths, names=None):
     """`labels_of_values` of what these mask files hold; a UserError names the file at which they
     are of several kinds, or of too many values for classes."""
-    codes, coloured = set(), None
+    found, kinds = set(), set()
     for path in paths:
-        values = values_of(path)
-        if coloured not in (None, values.ndim == 3):
+        values, _ = counted(drawn(open_image(path), path))
+        kind = "colours" if values.ndim == 2 else "values"
+        kinds.add(kind)
+        if len(kinds) > 1:
             raise UserError(f"{path}: some masks are coloured, others not: give them one kind")
-        coloured = values.ndim == 3
-        codes |= set(np.unique(packed(values) if coloured else values).tolist())
-        if len(codes) > MOST_CLASSES + 1:
+        found |= set(as_keys(values))
+        if len(found) > MOST_CLASSES + 1:
             raise UserError(
-                f"{path}: more than {MOST_CLASSES} {'colours' if coloured else 'values'} so far: "
+                f"{path}: more than {MOST_CLASSES} {kind} so far: "
                 "masks with soft edges, or saved as JPEG, hold no classes. Save them as PNG, "
                 "without smoothing, or give a class table"
             )
-    values = np.array(sorted(codes))
-    if coloured:
-        values = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
-    return labels_of_values(as_keys(values), names)
+    return labels_of_values(sorted(found), names)
 
 
 def labels_of_values(values, names=None):

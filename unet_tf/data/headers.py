@@ -142,12 +142,10 @@ def jpeg_ends(content):
     """Segments of a marker and a length; behind a scan's head its data, up to the next marker."""
     place = 2
     while (marker := content[place + 1]) != 0xD9:
-        if marker == 0xFF or not 0xD0 <= marker <= 0xD7:
-            place += (
-                1 if marker == 0xFF else 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-            )
-        else:
-            place += 2
+        if marker == 0xFF:  # fills up
+            place += 1
+            continue
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
         if marker == 0xDA:
             place = content.index(b"\xff", place)
             while content[place + 1] in (0, *range(0xD0, 0xD8)):

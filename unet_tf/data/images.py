@@ -129,8 +129,8 @@ def read_resized(path, image_size, resize="area", value_range=None):
     by_area = isinstance(image_size, tuple | list) and resize == "area"
     image = open_image(path, at_least=[3 * side for side in image_size] if by_area else None)
     width, height = image.info["size"]
-    drafts = {n: (-(-width // n), -(-height // n)) for n in (8, 4, 2, 1)}
-    scale = {size: n for n, size in drafts.items()}.get(image.size, 1)
+    drafts = {(-(-width // n), -(-height // n)): n for n in (8, 4, 2, 1)}
+    scale = drafts.get(image.size, 1)
     box = None
     if scale > 1:  # the last pixel may be a part of one, and a turned image's last pixel its first
         turn, box = image.info["orientation"], (width / scale, height / scale)

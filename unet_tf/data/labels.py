@@ -36,11 +36,6 @@ class Labels(NamedTuple):
         return cls(**dict(record, names=tuple(names), colours=colours, void=void))
 
     @property
-    def task(self):
-        """`binary`: one foreground; `classes`: an id a class."""
-        return "binary" if self.binary else "classes"
-
-    @property
     def channels(self):
         """How many a model's head has."""
         return 1 if self.binary else len(self.names)

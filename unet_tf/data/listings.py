@@ -39,7 +39,7 @@ def listing(place, source):
     twice, absent = [], []
     if "*" in source.images:
         images, masks = by_patterns(place, source[:2], twice)
-        names, seconds = {name: name for name in images if name in masks}, ([], [])
+        names, seconds = {name: name for name in images if name in masks}, ({}, {})
     else:
         if source.images == source.masks:
             images, masks = side_by_side(place / source.images, twice)
@@ -49,7 +49,7 @@ def listing(place, source):
     twins = [
         (files[second], files[first])
         for files, found in zip((images, masks), seconds, strict=True)
-        for second, first in found
+        for second, first in found.items()
     ]
     if source.names:
         images, absent = listed(place / source.names, images)
@@ -105,9 +105,9 @@ def contents(folder, deepest=None):
     for place, folders, files in walked(folder):
         if deepest and len(place.relative_to(folder).parts) >= deepest:
             folders.clear()
-        paths = [place / name for name in sorted(files) if not NO_DATA.match(name)]
+        paths = [place / name for name in files if not NO_DATA.match(name)]
         images = [path for path in paths if is_image(path)]
-        yield place, images, [path for path in paths if path not in set(images)]
+        yield place, images, [path for path in paths if not is_image(path)]
 
 
 def in_words(inner, images, others):

@@ -123,24 +123,21 @@ def in_small_letters(names):
 
 
 def matched(images, masks):
-    """{name of an image: name of its mask}, and the names left over that would fit, too: two lists,
-    [(second image, the one paired)] and [(second mask, the one paired)].
+    """{name of an image: name of its mask}, and the names left over that would fit, too:
+    {second image: the one paired} and {second mask: the one paired}.
 
     What is left over is paired whatever its letters' case, X0.JPG with x0.PNG, as systems do that
     take these for one name.
     """
-    names, *seconds = matched_as_written(images, masks)
-    small_images, small_masks = (
-        in_small_letters([name for name in every if name not in taken and name not in dict(found)])
-        for every, taken, found in zip(
-            (images, masks), (names, {*names.values()}), seconds, strict=True
-        )
-    )
-    more, *others = matched_as_written(small_images, small_masks)
+    names, second_images, second_masks = matched_as_written(images, masks)
+    known_images, known_masks = {*names, *second_images}, {*names.values(), *second_masks}
+    small_images = in_small_letters([name for name in images if name not in known_images])
+    small_masks = in_small_letters([name for name in masks if name not in known_masks])
+    more, more_images, more_masks = matched_as_written(small_images, small_masks)
     names |= {small_images[image]: small_masks[mask] for image, mask in more.items()}
-    for found, new, small in zip(seconds, others, (small_images, small_masks), strict=True):
-        found += [(small[second], small[first]) for second, first in new]
-    return names, *seconds
+    second_images |= {small_images[two]: small_images[one] for two, one in more_images.items()}
+    second_masks |= {small_masks[two]: small_masks[one] for two, one in more_masks.items()}
+    return names, second_images, second_masks
 
 
 def matched_as_written(images, masks):
@@ -150,7 +147,7 @@ def matched_as_written(images, masks):
     the image of `a_mask_mask.png` where all masks end so. Others are paired by what is left.
     """
     if images.keys() == masks.keys():
-        return dict(zip(images, images, strict=True)), [], []
+        return dict(zip(images, images, strict=True)), {}, {}
     by_rest = defaultdict(list)
     for mask in masks:
         for added, rest in forms(mask):
@@ -161,13 +158,12 @@ def matched_as_written(images, masks):
             for behind, mask in by_rest[rest]:
                 if go_together(added, behind):
                     fitting[added, behind].append((image, mask))
-    votes = Counter({way: len(pairs) for way, pairs in fitting.items()})
     names, taken = {}, {}
-    for way in sorted(votes, key=lambda way: (-votes[way], len(way[0]) + len(way[1]), way)):
+    for way in sorted(fitting, key=lambda way: (-len(fitting[way]), len(way[0] + way[1]), way)):
         for image, mask in fitting[way]:
             if image not in names and mask not in taken:
                 names[image], taken[mask] = mask, image
     every = [pair for pairs in fitting.values() for pair in pairs]
     second_images = {image: taken[mask] for image, mask in every if image not in names}
     second_masks = {mask: names[image] for image, mask in every if mask not in taken}
-    return names, [*second_images.items()], [*second_masks.items()]
+    return names, second_images, second_masks

@@ -3,12 +3,11 @@
 import hashlib
 import os
 import re
-from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 from unet_tf import kaggle
-from unet_tf.data.images import SUFFIXES
+from unet_tf.data.names import by_name
 from unet_tf.files import UserError
 
 LAYOUTS = (("train_hq", "train_masks"), ("train", "train_masks"), ("images", "masks"))
@@ -74,19 +73,6 @@ def names_of(images):
     return [path.relative_to(top).as_posix() for path in paths]
 
 
-def files_by_stem(folder, problems):
-    """`{stem: path}` of the image files in `folder`; a stem met twice goes into `problems`."""
-    files = {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        stem = path.stem.removesuffix("_mask")
-        if stem in files:
-            problems["the same name twice"].append(f"{files[stem].name} and {path.name}")
-        files[stem] = path
-    return files
-
-
 def refuse(folder, problems):
     """Raise one ValueError that lists all `problems`, `{what: [file names]}`, if there are any."""
     found = {problem: cases for problem, cases in problems.items() if cases}
@@ -103,5 +89,5 @@ def unlabelled(folder):
     folder = Path(folder)
     for name in UNLABELLED:
         if (folder / name).is_dir() or (folder / f"{name}.zip").is_file():
-            return list(files_by_stem(unzipped(folder, name), defaultdict(list)).values())
+            return list(by_name(unzipped(folder, name), []).values())
     return []

@@ -15,12 +15,10 @@ ONE_RANGE = (
 
 def known_range(value):
     """Is it such a range?"""
-    two = isinstance(value, tuple | list) and len(value) == 2
-    return (
-        two
-        and all(isinstance(end, int | float) for end in value)
-        and (-np.inf < value[0] < value[1] < np.inf)
-    )
+    match value:
+        case (int() | float() as low, int() | float() as high):
+            return -np.inf < low < high < np.inf
+    return False
 
 
 def in_words(value_range):

@@ -21,16 +21,7 @@ class Split(NamedTuple):
     test: list
 
 
-def parts(
-    folder,
-    images=None,
-    by="group",
-    validation_size=0.2,
-    test_size=0.0,
-    seed=42,
-    pairs=None,
-    patterns=None,
-):
+def parts(folder, images=None, by="group", validation_size=0.2, test_size=0.0, seed=42, pairs=None):
     """The parts of a folder: those that are given there, or those of `split`.
 
     What is not given is split off the given training part, and that is printed: a score is then of
@@ -46,14 +37,13 @@ def parts(
     pairs : dict of lists of Pair, optional
         The pairs to take instead of all, each of which would have to be whole: "train", "val" and
         "test" of given parts, else "all" (`unet_tf.doctor.Report.whole_pairs`).
-    patterns : (str, str), optional, as in `pair`
 
     Returns
     -------
     Split; raises as `pair` and `split`
     """
     if not pairs:
-        place, sources = part_folders(folder, patterns)
+        place, sources = part_folders(folder)
         pairs = {part: paired(place, source) for part, source in sources.items()}
     if "all" in pairs:
         chosen = pairs["all"][:images]
@@ -116,7 +106,7 @@ def groups_fit(paths):
     """Can these images be split by their groups (`groups_of`)? Carvana's cars always; others where
     there are five groups or more, or an image a group, and none holds more than half of the images.
     """
-    if all(CARVANA.fullmatch(Path(path).stem) for path in paths):
+    if word_of(paths) == "car":
         return True
     groups = Counter(groups_of(paths))
     return len(groups) == len(paths) or (

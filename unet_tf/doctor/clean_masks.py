@@ -44,7 +44,7 @@ def write_masks(report, to, foreground="half"):
                 f"{target} is there already: give a new folder, so that nothing is lost"
             )
         named[target] = mask
-    high = max((brightest(mask) for mask in named.values()), default=0)
+    high = max((one_channel(mask).max(initial=0) for mask in named.values()), default=0)
     table = data.table_of(report.folder) if foreground == "half" else None
     for target, mask in tqdm(named.items(), desc="writing", unit=" masks", disable=None):
         values = data.values_of(mask)
@@ -52,7 +52,7 @@ def write_masks(report, to, foreground="half"):
             save(target, in_colours_of(table, values))
             continue
         values = one_channel(mask)
-        white = values > 0 if foreground == "any" else values * 2 >= max(high, 1)
+        white = values > 0 if foreground == "any" else values >= max(high, 1) / 2
         save(target, 255 * white.astype("uint8"))
     return list(named)
 
@@ -92,7 +92,6 @@ def join_objects(apart, to):
         copy.parent.mkdir(parents=True, exist_ok=True)
         with atomically(copy) as partial:
             shutil.copyfile(image, partial)
-    return to
 
 
 def save(target, values):
@@ -106,7 +105,3 @@ def one_channel(mask):
     """The values of a mask, `(H, W)`: of colours the brightest channel."""
     values = data.values_of(mask)
     return values.max(axis=2) if values.ndim == 3 else values
-
-
-def brightest(mask):
-    return int(one_channel(mask).max(initial=0))

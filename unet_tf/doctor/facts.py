@@ -1,13 +1,14 @@
 """What is kept of a pair of files: a few facts, from which all findings come."""
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageStat
 
 from unet_tf import data
 from unet_tf.doctor.findings import short
 
+DARK = 10  # mean brightness, 0 to 255
 KEPT = 256  # values of one mask: more are no classes
 
 
@@ -16,9 +17,8 @@ class Photo(NamedTuple):
 
     size: tuple  # (height, width)
     mode: str  # Pillow's
-    digest: bytes
-    mean: float  # brightness, 0 to 255
-    constant: bool
+    digest: str
+    dark: bool  # or all of one brightness
     span: tuple | None  # `data.span_of` numbers of more than 8 bits
     turned: bool
     alpha: bool
@@ -55,19 +55,17 @@ def photo_of(path):
     """The `Photo` of an image file, wholly decoded."""
     data.size_of(path)  # finds truncated files that Pillow decodes all the same
     image = data.open_image(path)
-    span = data.span_of(image, path) if data.is_deep(image) else None
-    if span:
-        levels = data.to_rgb(image, path, data.range_of([span]))
-        mean, constant = float(levels.mean()), bool(levels.min() == levels.max())
-    else:
-        histogram = np.array(image.convert("L").histogram())
-        mean = float(histogram @ np.arange(256) / histogram.sum())
-        constant = np.count_nonzero(histogram) == 1
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
+    span, shown = None, image
+    if data.is_deep(image):
+        span = data.span_of(image, path)
+        shown = Image.fromarray(data.to_rgb(image, path, data.range_of([span])))
+    grey = ImageStat.Stat(shown.convert("L"))
+    low, high = grey.extrema[0]
+    dark = low == high or grey.mean[0] < DARK
     turned = image.info["orientation"] != 1
     alpha = "A" in image.mode.upper() or "transparency" in image.info
-    return Photo(image.size[::-1], image.mode, digest, mean, constant, span, turned, alpha)
+    size, digest = image.size[::-1], data.digest(path)
+    return Photo(size, image.mode, digest, dark, span, turned, alpha)
 
 
 def mask_of(path):
@@ -75,7 +73,7 @@ def mask_of(path):
     data.size_of(path)
     stored = data.open_image(path)
     image = data.drawn(stored, path)
-    values, counts = counted(image)
+    values, counts = data.counted(image)
     palette = None
     if image.mode == "P":  # a file may hold fewer colours than 256: black follows
         own = bytes(image.getpalette("RGB")).ljust(768, b"\0")
@@ -89,18 +87,6 @@ def is_lossy(path, kind):
     if kind == "WEBP":
         return b"VP8L" not in path.read_bytes()
     return kind in ("JPEG", "MPO")
-
-
-def counted(image):
-    """(values, counts): what `data.values_of` has for a decoded mask, and in how many pixels."""
-    image = data.drawn(image)
-    if image.mode in ("L", "P"):  # in a twentieth of np.unique's time
-        counts = np.array(image.histogram())
-        return np.flatnonzero(counts), counts[counts > 0]
-    if image.mode == "1" or image.mode.startswith("I"):
-        return np.unique(data.values_of(image), return_counts=True)
-    found = image.convert("RGB").getcolors(image.width * image.height)
-    return np.array([colour for _, colour in found]), np.array([count for count, _ in found])
 
 
 def facts_of(part, pair):

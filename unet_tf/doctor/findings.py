@@ -13,7 +13,6 @@ from unet_tf.files import UserError
 LEVELS = ("error", "warning", "note")
 FEW = 20  # pairs: with fewer the score is a matter of luck
 LEVELS_LEFT = 16  # of 256: fewer show nearly nothing
-DARK = 10  # mean brightness, 0 to 255
 READ = f"only {', '.join(sorted(data.SUFFIXES))} are read"
 NAMES = "both need one name but for the ending, such as car7.jpg with car7.png or car7_mask.png"
 
@@ -126,7 +125,7 @@ def of_images(facts):
     remedy = "they are read as viewers show them; masks of another size were drawn otherwise"
     turned = those(lambda photo: photo.turned)
     yield Finding("note", "images stored turned, by their EXIF orientation", turned, remedy)
-    dark = those(lambda photo: photo.constant or photo.mean < DARK)
+    dark = those(lambda photo: photo.dark)
     remedy = "look at them"
     yield Finding("note", "images very dark or of one colour", dark, remedy)
     remedy = "they are read as 8: 65535, or 1, is white"

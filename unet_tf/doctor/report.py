@@ -39,8 +39,8 @@ def check(folder, classes=None, patterns=None, region=None):
     Parameters
     ----------
     folder : path, as in `unet_tf.data.pair`
-    classes : unet_tf.data.Labels, sequence of str, or None
-        The classes, or their names by id. None: the folder's table, else what the masks hold.
+    classes : sequence of str, optional
+        Their names by id. None: the folder's table, else what the masks hold.
     patterns : (str, str), optional
         Of image files and of mask files, as in `unet_tf.data.pair`.
     region : str, optional
@@ -58,9 +58,7 @@ def check(folder, classes=None, patterns=None, region=None):
     """
     folder = Path(folder).expanduser()
     counts, pairs, findings, regions = listed(folder, patterns, region)
-    if not isinstance(classes, Labels):
-        table = data.table_of(folder, classes)
-        classes = table or (None if classes is None else Labels(tuple(classes)))
+    classes = data.table_of(folder, classes) or (Labels(tuple(classes)) if classes else None)
     # Threads do: Pillow lets go of Python's lock while it decodes.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         looks = pool.map(lambda job: facts_of(*job), pairs)

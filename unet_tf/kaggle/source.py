@@ -1,5 +1,6 @@
 """A place on Kaggle that holds files, what is said when it gives none, and where it is mounted."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -68,11 +69,7 @@ def mounted(source, root="/kaggle/input"):
     Kaggle has changed the depth over time: the search goes down four levels, one by one, and does
     not read through the images of other data.
     """
-    folders = [Path(root)]
-    for depth in range(5):
-        if depth:
-            folders = sorted(below for folder in folders for below in folder.glob("*/"))
-        place = next(filter(source.holds, folders), None)
-        if place:
-            return place
-    return None
+    root = Path(root)
+    below = (sorted(root.glob("*/" * depth)) for depth in range(1, 5))
+    places = itertools.chain([root], itertools.chain.from_iterable(below))
+    return next(filter(source.holds, places), None)
