@@ -68,11 +68,12 @@ def network(model, title=None):
     axis.axis("off")
     for stage, place in zip(stages, places, strict=True):
         draw_stage(axis, stage, place)
-    for number, (stage, place) in enumerate(zip(stages, places, strict=True)):
-        if number:
-            draw_step(axis, places[number - 1], place, stage)
+    for stage, before, place in zip(stages[1:], places, places[1:], strict=False):
+        colour = "0.1" if stage.way == "down" else "0.5"
+        draw_arrow(axis, before, place, 0.03, color=colour, lw=1.4, zorder=3)
         if stage.skip is not None:
-            draw_skip(axis, places[stage.skip], place)
+            skip = {"color": "#d95f0e", "ls": "--", "lw": 1.1, "zorder": 1}
+            draw_arrow(axis, places[stage.skip], place, 0.05, **skip)
     if title:
         axis.set_title(title, fontsize=10)
     legend(axis, stages)
@@ -162,22 +163,12 @@ def draw_stage(axis, stage, place):
     axis.text((left + right) / 2, y - height / 2 - 0.05, "x".join(map(str, stage.size)), **below)
 
 
-def draw_step(axis, before, after, stage):
-    """The arrow from one stage to the next."""
-    (y, _, bars), (next_y, _, next_bars) = before, after
-    start = (bars[-1][0] + bars[-1][1] + 0.03, y)
-    colour = "0.1" if stage.way == "down" else "0.5"
-    options = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0, "zorder": 3}
-    end = (next_bars[0][0] - 0.03, next_y)
-    axis.add_patch(FancyArrowPatch(start, end, color=colour, lw=1.4, **options))
-
-
-def draw_skip(axis, source, place):
-    """The dashed arrow of a skip, from the encoder's last map to where it is joined."""
-    (y, _, bars), (_, _, next_bars) = source, place
-    start, end = (bars[-1][0] + bars[-1][1] + 0.05, y), (next_bars[0][0] - 0.05, y)
-    options = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0, "zorder": 1}
-    axis.add_patch(FancyArrowPatch(start, end, color="#d95f0e", lw=1.1, ls="--", **options))
+def draw_arrow(axis, source, target, gap, **style):
+    """An arrow from the last bar of one stage to the first of another, so far from either."""
+    (y, _, bars), (next_y, _, next_bars) = source, target
+    start, end = (bars[-1][0] + bars[-1][1] + gap, y), (next_bars[0][0] - gap, next_y)
+    options = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    axis.add_patch(FancyArrowPatch(start, end, **options, **style))
 
 
 def legend(axis, stages):
