@@ -9,6 +9,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from unet_tf.files import UserError
 
 MAP, SKIP, EDGE = "#9ecae1", "#fdd0a2", "0.25"
+STEPS = {"down": "0.1", "up": "0.5"}  # the colours of arrows from stage to stage
 GAP, BETWEEN = 0.5, 0.12  # between stages, and between the maps of a stage, in inches
 
 
@@ -69,8 +70,7 @@ def network(model, title=None):
     for stage, place in zip(stages, places, strict=True):
         draw_stage(axis, stage, place)
     for stage, before, place in zip(stages[1:], places, places[1:], strict=False):
-        colour = "0.1" if stage.way == "down" else "0.5"
-        draw_arrow(axis, before, place, 0.03, color=colour, lw=1.4, zorder=3)
+        draw_arrow(axis, before, place, 0.03, color=STEPS[stage.way], lw=1.4, zorder=3)
         if stage.skip is not None:
             skip = {"color": "#d95f0e", "ls": "--", "lw": 1.1, "zorder": 1}
             draw_arrow(axis, places[stage.skip], place, 0.05, **skip)
@@ -173,13 +173,12 @@ def draw_arrow(axis, source, target, gap, **style):
 
 def legend(axis, stages):
     """What the bars and arrows are, below the drawing."""
-    ways = {way: next((s.by for s in stages if s.way == way), None) for way in ("down", "up")}
     lines = [(MAP, None, "output of a convolution; above: its channels")]
     if any(stage.skip is not None for stage in stages):
         lines.append((SKIP, "////", "brought by a skip (dashed)"))
     handles = [Rectangle((0, 0), 1, 1, fc=c, hatch=h, ec=EDGE, label=w) for c, h, w in lines]
-    for way, colour in (("down", "0.1"), ("up", "0.5")):
-        if ways[way]:
-            handles += axis.plot([], [], color=colour, lw=1.4, label=f"{way}: {ways[way]}")
+    for way, colour in STEPS.items():
+        if by := next((stage.by for stage in stages if stage.way == way), None):
+            handles += axis.plot([], [], color=colour, lw=1.4, label=f"{way}: {by}")
     options = {"loc": "lower center", "ncols": 2, "fontsize": 7.5, "frameon": False}
     axis.legend(handles=handles, bbox_to_anchor=(0.5, 0.0), **options)
