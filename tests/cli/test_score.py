@@ -149,7 +149,7 @@ def test_a_threshold(red, capsys):
 
 def test_masks_without_tensorflow(red):
     model = predict.load(red / "red.keras")
-    list(predict.to_folder(model, predict.images([red / "own/images"]), red / "made"))
+    list(predict.to_folder(model, list(predict.named([red / "own/images"])), red / "made"))
     script = "import sys; from unet_tf.cli import main; assert main(sys.argv[1:]) == 0; "
     script += "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     words = ["score", red / "made", red / "own", "--classes", "background", "vessel"]

@@ -50,7 +50,7 @@ def test_images_of_files_folders_and_zips(photographs, tmp_path):
         archive.writestr("__MACOSX/._a.png", "of a Mac")
     single = tmp_path / "single.png"
     (photographs / "photo6.png").rename(single)
-    found = predict.images([single, tmp_path / "some.zip", photographs])
+    found = list(predict.named([single, tmp_path / "some.zip", photographs]))
     assert [path.name for path in found] == [
         *("single.png", "a.png", "b.png"),
         *(f"photo{number}.png" for number in range(6)),
@@ -67,12 +67,12 @@ def test_files_that_cannot_be(photographs, tmp_path):
         (tmp_path / "broken.zip", r"broken\.zip.*Download"),
     ]:
         with pytest.raises(ValueError, match=said):
-            predict.images([path])
+            list(predict.named([path]))
     with pytest.raises(ValueError, match=r"photo1\.png: given twice"):
-        predict.images([photographs, photographs / "photo1.png"])
+        list(predict.named([photographs, photographs / "photo1.png"]))
     Image.new("RGB", (4, 4)).save(photographs / "photo1.jpg")
     with pytest.raises(ValueError, match=r"photo1\.jpg and .*photo1\.png have one name"):
-        predict.images([photographs])
+        list(predict.named([photographs]))
 
 
 def test_subfolders_give_names_of_their_own(photographs, tmp_path):
@@ -314,7 +314,7 @@ def test_a_wrong_start_does_not_block_the_right_one(photographs, model_file, tmp
 
     write = predict.to_folder if kind == "--to" else predict.to_submission
     with pytest.raises(ValueError, match="another size"):
-        list(write(fails, predict.images([photographs]), target, {}, image_size="native"))
+        list(write(fails, list(predict.named([photographs])), target, {}, image_size="native"))
     assert run(model_file, photographs, kind, target) == 0
 
 
@@ -492,7 +492,7 @@ def test_overlays_go_with_pngs(photographs, model_file, tmp_path, capsys):
 
 def test_a_row_cut_short_by_a_kill_is_written_again(photographs, model_file, tmp_path):
     assert run(model_file, photographs, "--rle", tmp_path / "whole.csv") == 0
-    paths = predict.images([photographs])
+    paths = list(predict.named([photographs]))
     model = predict.load(model_file)
 
     def submission(name):
@@ -519,7 +519,7 @@ def test_a_model_whose_answer_depends_on_the_batch(photographs, tmp_path, write,
     def first_red(images, training):
         return np.broadcast_to(images[:1, :, :, :1], (*images.shape[:3], 1))
 
-    paths = predict.images([photographs])
+    paths = list(predict.named([photographs]))
     options = {"settings": {}, "image_size": (16, 24), "batch_size": 3}
     names = ("a.csv", "b.csv") if write is predict.to_submission else ("a", "b")
     assert list(write(first_red, paths, tmp_path / names[0], **options)) == [
@@ -549,7 +549,7 @@ def test_labels_and_colours_come_with_the_card(photographs, tmp_path):
     keras.Model(inputs, outputs).save(tmp_path / "three.keras")
     Card(labels, (16, 24)).write(tmp_path / "three.keras")
     assert run(tmp_path / "three.keras", photographs, "--to", tmp_path / "masks", "--overlays") == 0
-    masks = predict.load(tmp_path / "three.keras").masks(predict.images([photographs]))
+    masks = predict.load(tmp_path / "three.keras").masks(list(predict.named([photographs])))
     for number, mask in enumerate(masks):
         with Image.open(tmp_path / f"masks/photo{number}.png") as image:
             assert image.getpalette()[:9] == [0, 0, 255, 90, 90, 90, 255, 0, 0]
@@ -571,7 +571,7 @@ def test_an_old_model_of_many_classes_takes_the_table_beside_it(tmp_path):
 def test_a_broken_image_is_named_by_masks(photographs, model_file):
     (photographs / "photo2.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"photo2\.png: cannot be decoded"):
-        list(predict.load(model_file).masks(predict.images([photographs])))
+        list(predict.load(model_file).masks(list(predict.named([photographs]))))
 
 
 # --- images that changed, other batch sizes, two at once
@@ -595,7 +595,7 @@ def test_a_changed_photograph_gets_a_new_mask(photographs, model_file, tmp_path,
     Image.new("RGB", (48, 32), "red").save(photographs / "photo3.png")
     model = predict.load(model_file)
     write = predict.to_folder if kind == "--to" else predict.to_submission
-    outcomes = dict(write(model, predict.images([source()]), target, batch_size=16))
+    outcomes = dict(write(model, list(predict.named([source()])), target, batch_size=16))
     made = [path.name for path, outcome in outcomes.items() if outcome != predict.KEPT]
     assert made == ["photo3.png", "photo6.png"]
     if kind == "--to":
@@ -610,7 +610,7 @@ def test_a_changed_photograph_gets_a_new_mask(photographs, model_file, tmp_path,
 @pytest.mark.parametrize("kind", ["--to", "--rle"])
 def test_out_of_memory_a_run_goes_on_with_a_smaller_batch(photographs, model_file, tmp_path, kind):
     target = tmp_path / ("masks" if kind == "--to" else "rows.csv")
-    model, paths = predict.load(model_file), predict.images([photographs])
+    model, paths = predict.load(model_file), list(predict.named([photographs]))
     write = predict.to_folder if kind == "--to" else predict.to_submission
     stopped = write(model, paths, target, batch_size=2)
     next(stopped)
@@ -651,7 +651,7 @@ def test_a_mask_changed_by_hand_is_not_overwritten(photographs, model_file, tmp_
 
 
 def test_the_command_equals_python_with_flips_and_tiles(photographs, model_file, tmp_path):
-    model, paths = predict.load(model_file), predict.images([photographs])
+    model, paths = predict.load(model_file), list(predict.named([photographs]))
     model = model.flipped(("horizontal", "vertical")).tiled(overlap=0.25)
     options = ("--flips", "both", "--tiles", "--overlap", "0.25")
     assert run(model_file, photographs, "--to", tmp_path / "masks", *options) == 0
@@ -728,7 +728,7 @@ def peak():  # of this process; that of `getrusage` begins with its parent's
     with open("/proc/self/status") as file:
         (line,) = [line for line in file if line.startswith("VmHWM")]
     return int(line.split()[1]) / 2**20
-paths = predict.images([{str(tmp_path)!r}])
+paths = list(predict.named([{str(tmp_path)!r}]))
 model = predict.compiled(network.unet((160, 240, 3), (8, 16, 32)))
 model = predict.tiled(model, (160, 240), 0.25)
 start = peak()

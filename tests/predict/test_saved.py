@@ -50,7 +50,7 @@ def test_a_model_predicts_right_with_no_argument(photographs, guide_unet):
     noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3)).astype("uint8")
     Image.fromarray(noise).save(photographs / "large.png")  # made smaller, both ways differ
     model = predict.load(guide_unet)
-    paths = predict.images([photographs])
+    paths = list(predict.named([photographs]))
     forward, threshold = model.forward, model.card.threshold
     expected = list(predict.predict(forward, paths, (160, 240), "nearest", threshold=threshold))
     others = list(predict.predict(forward, paths, (160, 240), "area", threshold=threshold))
@@ -77,7 +77,7 @@ def test_a_model_predicts_right_with_no_argument(photographs, guide_unet):
 
 def test_the_command_predicts_by_the_card(photographs, guide_unet, tmp_path):
     assert run(guide_unet, photographs, "--to", tmp_path / "masks") == 0
-    paths = predict.images([photographs])
+    paths = list(predict.named([photographs]))
     for path, mask in zip(paths, predict.load(guide_unet).masks(paths), strict=True):
         with Image.open(tmp_path / f"masks/{path.stem}.png") as image:
             np.testing.assert_array_equal(np.asarray(image), mask * 255)
@@ -91,7 +91,7 @@ def test_a_model_trained_by_crops_predicts_at_native_size(photographs, tmp_path)
     keras.utils.set_random_seed(0)
     unet((None, None, 3), (2, 4)).save(tmp_path / "crops.keras")
     Card(Labels.foreground(), None).write(tmp_path / "crops.keras")
-    model, paths = predict.load(tmp_path / "crops.keras"), predict.images([photographs])
+    model, paths = predict.load(tmp_path / "crops.keras"), list(predict.named([photographs]))
     for path, answer in zip(paths, predict.probabilities(model, paths, batch_size=4), strict=True):
         image = read_image(path)[None].astype("float32") / 255
         np.testing.assert_array_equal(answer, model(image)[0, ..., 0])
@@ -136,7 +136,7 @@ def test_a_model_of_one_size_refuses_another(photographs, model_file, size):
 
 
 def test_a_bare_callable_is_told_the_size(photographs):
-    paths = predict.images([photographs])
+    paths = list(predict.named([photographs]))
     for function in (predict.predict, predict.probabilities):
         with pytest.raises(UserError, match=r"how large its images are: give image_size"):
             list(function(red, paths))
@@ -160,7 +160,7 @@ def test_networks_load_without_their_code_being_imported_first(tmp_path):
 def test_a_model_in_memory_is_known_by_its_weights(photographs, model_file, tmp_path):
     first = predict.load(model_file)
     model = keras.models.clone_model(first.model)
-    paths = predict.images([photographs])
+    paths = list(predict.named([photographs]))
     list(predict.to_folder(predict.Predictor(first.model, first.card), paths, tmp_path / "masks"))
     same = predict.Predictor(first.model, first.card)
     outcomes = predict.to_folder(same, paths, tmp_path / "masks")

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from unet_tf import rendered
-from unet_tf.rendered.car_pictures import parts, render
+from unet_tf.rendered.car_pictures import part_map, render
+from unet_tf.rendered.car_scene import Scene
 from unet_tf.rendered.car_shapes import make_car
 
 SMALL = (96, 64)
@@ -64,7 +65,7 @@ def test_images_are_the_studios(folder):
         assert (stored.format, stored.mode, stored.size) == ("JPEG", "RGB", SMALL)
         assert np.abs(np.asarray(stored).astype(int) - image).mean() < 4  # JPEG is not exact
         ids = np.asarray(Image.open(folder / "masks" / f"{name}.png"))
-        assert np.array_equal(ids, parts(car, view, SMALL))
+        assert np.array_equal(ids, part_map(Scene(car, view, SMALL)))
 
 
 def test_marker_says_rendered(folder):

@@ -9,12 +9,12 @@ from unet_tf.rendered.car_pictures import (
     PARTS,
     VOID,
     fill,
-    outline,
-    parts,
+    part_map,
     render,
     render_with_parts,
     void_border,
 )
+from unet_tf.rendered.car_scene import Scene
 from unet_tf.rendered.car_shapes import hubs, make_car
 
 SMALL = (96, 64)
@@ -30,7 +30,7 @@ def test_mask_is_the_outline_at_pixel_centres(number, view):
     x, y = np.meshgrid(np.arange(SMALL[0]) + 0.5, np.arange(SMALL[1]) + 0.5)
     centres = np.stack([x.ravel(), y.ravel()], -1)
     inside = np.zeros(len(centres), bool)
-    for polygon in outline(car, view, SMALL):
+    for polygon in Scene(car, view, SMALL).outline:
         inside |= Polygon(polygon).contains_points(centres)
     assert np.array_equal(mask, inside.reshape(mask.shape))
     for axis in (0, 1):  # the comparison would notice one pixel
@@ -55,7 +55,7 @@ def test_picture_ends_where_the_mask_ends():
     empty = np.asarray(car_pictures._small_studio(size)[0]) * car.light
     for view in (1, 4, 5, 9):
         image, mask = render(car, view, size)
-        fine = [polygon * 9 for polygon in outline(car, view, size)]
+        fine = [polygon * 9 for polygon in Scene(car, view, size).outline]
         coverage = fill(fine, (2160, 1440)).reshape(160, 9, 240, 9).mean((1, 3))
         change = image - empty
         assert np.ptp(change, axis=-1)[coverage == 0].max() < 25  # grey, as a shadow is
@@ -67,7 +67,7 @@ def test_picture_ends_where_the_mask_ends():
 def test_soft_edge_thresholded_is_the_hard_mask():
     size, car = (120, 80), make_car(0, 3)
     for view in (2, 5, 11):
-        fine = [polygon * 8 for polygon in outline(car, view, size)]
+        fine = [polygon * 8 for polygon in Scene(car, view, size).outline]
         coverage = fill(fine, (960, 640)).reshape(80, 8, 120, 8).mean((1, 3))
         _, mask = render(car, view, size)
         assert ((coverage > 0.5) == mask).mean() > 0.995
@@ -77,7 +77,7 @@ def test_soft_edge_thresholded_is_the_hard_mask():
 
 def test_same_scene_at_any_size():
     car = make_car(0, 2)
-    small, large = (outline(car, 6, size) for size in ((240, 160), (480, 320)))
+    small, large = (Scene(car, 6, size).outline for size in ((240, 160), (480, 320)))
     assert len(small) == len(large)
     assert all(np.allclose(2 * a, b) for a, b in zip(small, large, strict=True))
     assert render(car, 6, (101, 77))[0].shape == (77, 101, 3)  # odd, and another aspect
@@ -87,7 +87,7 @@ def test_antenna_is_1_to_3_pixels_wide_at_full_size():
     made = [make_car(0, number) for number in range(12)]
     for car in [car for car in made if car.shape["antenna"][1]][:3]:  # on the roof: the mask's top
         for view in (1, 5, 9, 14):
-            mask = fill(outline(car, view, (1918, 1280)), (1918, 1280))
+            mask = fill(Scene(car, view, (1918, 1280)).outline, (1918, 1280))
             rows = mask[mask.any(axis=1)][:60]
             assert set(rows.sum(axis=1).tolist()) <= {1, 2, 3}
             assert np.abs(np.diff(rows.argmax(axis=1))).max() <= 2  # one line, unbroken
@@ -112,7 +112,7 @@ def test_cars_fill_the_frame_as_the_real_ones():
     def shares(numbers, views):
         for number in numbers:
             for view in views:
-                yield fill(outline(make_car(0, number), view, size), size).mean()
+                yield fill(Scene(make_car(0, number), view, size).outline, size).mean()
 
     assert 0.19 < np.mean(list(shares(range(0, 40, 3), (1, 4, 8, 16)))) < 0.22
     extremes = list(shares(range(40), (5, 9)))  # from the side and from behind
@@ -123,14 +123,14 @@ def test_cars_fill_the_frame_as_the_real_ones():
 def test_cars_stay_in_the_frame():
     for number in (18, 26, 1, 9):  # high vans and pickups
         for view in (1, 5, 9, 12):
-            points = np.concatenate(outline(make_car(0, number), view, (480, 320)))
+            points = np.concatenate(Scene(make_car(0, number), view, (480, 320)).outline)
             assert (points > 2).all()
             assert (points < (478, 318)).all()
 
 
 @pytest.mark.parametrize("number, view", [(0, 1), (1, 5), (2, 12)])
 def test_shadow_is_darkest_under_the_tyres(number, view):
-    scene = car_scene.Scene(make_car(0, number), view, (480, 320))
+    scene = Scene(make_car(0, number), view, (480, 320))
     shadow = np.asarray(car_pictures._shadow(scene)).astype(int)
     middles = np.array(hubs(scene.shape))
     tyres = np.concatenate([middles, middles * [1, -1, 1]]) * [1, 0.9, 0]
@@ -167,7 +167,7 @@ def test_view_out_of_range():
 @pytest.mark.parametrize("size", [SMALL, (240, 160)])
 def test_parts_make_up_the_mask(number, view, size):
     car = make_car(0, number)
-    ids, (_, mask) = parts(car, view, size), render(car, view, size)
+    ids, (_, mask) = part_map(Scene(car, view, size)), render(car, view, size)
     certain = ids != VOID
     assert (ids.dtype, ids.shape) == (np.uint8, mask.shape)
     assert np.array_equal(ids[certain] > 0, mask[certain] == 1)
@@ -179,7 +179,7 @@ def test_parts_make_up_the_mask(number, view, size):
 
 def test_parts_are_all_there():
     for number in range(4):
-        assert set(np.unique(parts(make_car(0, number), 4))) == {
+        assert set(np.unique(part_map(Scene(make_car(0, number), 4, (480, 320))))) == {
             0,
             1,
             2,
@@ -193,10 +193,10 @@ def test_parts_are_all_there():
 def test_parts_lie_where_the_car_has_them(number):
     """Its points, in metres, come to lie on pixels of their class, unless the car hides them."""
     car, size = make_car(0, number), (480, 320)
-    maps = {view: parts(car, view, size) for view in (1, 2, 5, 9, 13)}
+    maps = {view: part_map(Scene(car, view, size)) for view in (1, 2, 5, 9, 13)}
 
     def seen(view, point):
-        x, y = car_scene.project(point @ car_scene.Scene(car, view, size).axes, size).astype(int)
+        x, y = car_scene.project(point @ Scene(car, view, size).axes, size).astype(int)
         value = maps[view][y, x]
         return "void" if value == VOID else PARTS[value]
 
@@ -225,9 +225,9 @@ def test_parts_lie_where_the_car_has_them(number):
 def test_nearer_parts_hide_farther_ones(monkeypatch):
     """In this view a mirror covers the corner of a window."""
     car, size = make_car(0, 1), (480, 320)
-    with_mirror = parts(car, 3, size)
+    with_mirror = part_map(Scene(car, 3, size))
     monkeypatch.setattr(car_scene, "_before", lambda scene: None)
-    without = parts(car, 3, size)
+    without = part_map(Scene(car, 3, size))
     covered = (with_mirror == PARTS.index("body")) & (without == 2)
     assert covered.sum() > 20
     assert not ((with_mirror == 2) & (without == 1)).any()
@@ -240,7 +240,7 @@ def test_red_lamps_are_lights():
         image, mask = render(car, view)
         red, green, blue = np.moveaxis(image.astype(int), -1, 0)
         lamp = (red > green + 60) & (red > blue + 60) & (mask == 1)
-        ids = parts(car, view)
+        ids = part_map(Scene(car, view, (480, 320)))
         assert lamp.sum() > 200
         assert np.isin(ids[lamp], [4, VOID]).all()
         assert lamp[ids == 4].mean() > 0.8  # the rest is the white lamp within
@@ -281,7 +281,7 @@ def test_void_border_grows_with_the_frame():
     """1 pixel on either side of the silhouette at 240 and at 480 pixels, 2 at 960."""
     car = make_car(0, 0)
     for size, width in (((240, 160), 1), ((480, 320), 1), ((960, 640), 2)):
-        ids, (_, mask) = parts(car, 5, size), render(car, 5, size)
+        ids, (_, mask) = part_map(Scene(car, 5, size)), render(car, 5, size)
         column = size[0] // 2
         top = mask[:, column].argmax()
         void = np.flatnonzero(ids[: top + 6, column] == VOID)
@@ -292,4 +292,4 @@ def test_picture_and_parts_together():
     car = make_car(0, 4)
     image, ids = render_with_parts(car, 6, SMALL)
     assert np.array_equal(image, render(car, 6, SMALL)[0])
-    assert np.array_equal(ids, parts(car, 6, SMALL))
+    assert np.array_equal(ids, part_map(Scene(car, 6, SMALL)))

@@ -102,4 +102,3 @@ def test_default_tolerance():
     """0.2% of the diagonal: sqrt(1280^2 + 1918^2) = 2305.9, so 4.6; of 31x47 0.1."""
     assert scores.default_tolerance((1280, 1918)) == 5
     assert scores.default_tolerance((31, 47)) == 1
-    assert scores.boundary_f1(square(2), square(3)) == 1

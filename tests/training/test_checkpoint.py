@@ -395,11 +395,11 @@ def test_a_folder_into_which_another_process_writes_is_refused(bright, tmp_path)
 
 def test_a_data_set_is_known_behind_a_transformation(parts, capsys):
     batches = pipeline.dataset(parts.train, (16, 24), 2, shuffle=True)
-    known = made_of(train=batches)["train"]
+    known = made_of(batches)
     assert known["batch_size"] == 2
     batches.made_of = lambda: known  # a function, too
-    assert made_of(train=batches)["train"] == known
-    one, two = (made_of(train=batches.take(n))["train"] for n in (1, 2))
+    assert made_of(batches) == known
+    one, two = (made_of(batches.take(n)) for n in (1, 2))
     assert (one["files"], one["steps"], two["steps"]) == (known["files"], 1, 2)
     assert attribute(batches.map(lambda *pair: pair).take(1), "epoch") is batches.epoch
 

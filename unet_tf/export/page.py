@@ -58,7 +58,9 @@ def write_page(model, folder, name="model", quantize=None):
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file: choose a folder for the page")
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    others = {name for name in there if not name.startswith(".")} - own_names()
+    # Of a page that was interrupted some are there.
+    own = {"model.onnx", "card.json", *FILES, *(path.name for path in OWN.iterdir())}
+    others = {name for name in there if not name.startswith(".")} - own
     if others and not {"index.html", "card.json"} <= there:
         raise UserError(f"{folder}: holds something else than such a page: choose another folder")
     writer_of(folder / "model.onnx")  # names a package that is missing before one is downloaded
@@ -74,11 +76,6 @@ def write_page(model, folder, name="model", quantize=None):
     for file in sorted(OWN.iterdir(), key=lambda path: path.suffix == ".html"):
         written(folder / file.name, file.read_bytes())
     return folder / "index.html"
-
-
-def own_names():
-    """The names of a page's files: of one that was interrupted, some are there."""
-    return {"model.onnx", "card.json", *FILES, *(path.name for path in OWN.iterdir())}
 
 
 def written(path, content):

@@ -64,7 +64,13 @@ def with_padding(images, multiple, network):
     return CropLike(name="crop")(network(PadToMultiple(multiple, name="pad")(images)), images)
 
 
-def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
+def convolution(x, filters, strides=1, layer=layers.Conv2D):
+    """A 3x3 convolution with ReLU; or, of another `layer`, a transposed one."""
+    start = {"activation": "relu", "kernel_initializer": "he_normal"}
+    return layer(filters, 3, strides=strides, padding="same", **start)(x)
+
+
+def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256)):
     """The article's simple model: strided convolutions down, transposed ones up, no skips.
 
     Parameters
@@ -73,7 +79,6 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
         Height, width and channels of an image; height and width may be None.
     filters : tuple of int
         Filters of each level, from the first to the deepest. Each level halves the size.
-    num_classes : int, channels of the sigmoid head
 
     Returns
     -------
@@ -84,25 +89,15 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256), num_classes=1):
     the segmentation example in "Deep Learning with Python", Francois Chollet, 2nd edition, 2021.
     """
 
-    def convolution(layer, x, width, strides=1):
-        return layer(
-            width,
-            3,
-            strides=strides,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-        )(x)
-
     def network(x):
         for width in filters:
-            x = convolution(layers.Conv2D, x, width, strides=2)
-            x = convolution(layers.Conv2D, x, width)
+            x = convolution(x, width, strides=2)
+            x = convolution(x, width)
         for width in reversed(filters):
-            x = convolution(layers.Conv2DTranspose, x, width)
-            x = convolution(layers.Conv2DTranspose, x, width, strides=2)
+            x = convolution(x, width, layer=layers.Conv2DTranspose)
+            x = convolution(x, width, strides=2, layer=layers.Conv2DTranspose)
         # float32 whatever the policy: a rounded probability near 1 has no gradient left.
-        return layers.Conv2D(num_classes, 3, padding="same", dtype="float32", name="head")(x)
+        return layers.Conv2D(1, 3, padding="same", dtype="float32", name="head")(x)
 
     inputs = keras.Input(input_shape, name="image")
     logits = with_padding(inputs, 2 ** len(filters), network)
@@ -146,14 +141,7 @@ def downsample(x, downsampling="max_pool"):
     if downsampling == "max_pool":
         return layers.MaxPooling2D(2)(x)
     if downsampling == "strided_conv":
-        return layers.Conv2D(
-            x.shape[-1],
-            3,
-            strides=2,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-        )(x)
+        return convolution(x, x.shape[-1], strides=2)
     raise ValueError(
         f'downsampling is "max_pool" or "strided_conv", not {downsampling!r}: choose one of them'
     )
@@ -237,9 +225,7 @@ def unet(
             narrower = encoder[max(level - 1, 0)] if upsampling == "bilinear" else width
             x = conv_block(x, (width, narrower), 0.0, batch_norm)
         if final_conv:
-            x = layers.Conv2D(
-                encoder[0], 3, padding="same", activation="relu", kernel_initializer="he_normal"
-            )(x)
+            x = convolution(x, encoder[0])
         # float32 whatever the policy: a rounded probability near 1 has no gradient left.
         return layers.Conv2D(num_classes, 1, dtype="float32", name="head")(x)
 

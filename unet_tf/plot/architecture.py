@@ -9,6 +9,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from unet_tf.files import UserError
 
 MAP, SKIP, EDGE = "#9ecae1", "#fdd0a2", "0.25"
+STEPS = {"down": "0.1", "up": "0.5"}  # the colours of arrows from stage to stage
 GAP, BETWEEN = 0.5, 0.12  # between stages, and between the maps of a stage, in inches
 
 
@@ -68,11 +69,11 @@ def network(model, title=None):
     axis.axis("off")
     for stage, place in zip(stages, places, strict=True):
         draw_stage(axis, stage, place)
-    for number, (stage, place) in enumerate(zip(stages, places, strict=True)):
-        if number:
-            draw_step(axis, places[number - 1], place, stage)
+    for stage, before, place in zip(stages[1:], places, places[1:], strict=False):
+        draw_arrow(axis, before, place, 0.03, color=STEPS[stage.way], lw=1.4, zorder=3)
         if stage.skip is not None:
-            draw_skip(axis, places[stage.skip], place)
+            skip = {"color": "#d95f0e", "ls": "--", "lw": 1.1, "zorder": 1}
+            draw_arrow(axis, places[stage.skip], place, 0.05, **skip)
     if title:
         axis.set_title(title, fontsize=10)
     legend(axis, stages)
@@ -162,33 +163,22 @@ def draw_stage(axis, stage, place):
     axis.text((left + right) / 2, y - height / 2 - 0.05, "x".join(map(str, stage.size)), **below)
 
 
-def draw_step(axis, before, after, stage):
-    """The arrow from one stage to the next."""
-    (y, _, bars), (next_y, _, next_bars) = before, after
-    start = (bars[-1][0] + bars[-1][1] + 0.03, y)
-    colour = "0.1" if stage.way == "down" else "0.5"
-    options = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0, "zorder": 3}
-    end = (next_bars[0][0] - 0.03, next_y)
-    axis.add_patch(FancyArrowPatch(start, end, color=colour, lw=1.4, **options))
-
-
-def draw_skip(axis, source, place):
-    """The dashed arrow of a skip, from the encoder's last map to where it is joined."""
-    (y, _, bars), (_, _, next_bars) = source, place
-    start, end = (bars[-1][0] + bars[-1][1] + 0.05, y), (next_bars[0][0] - 0.05, y)
-    options = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0, "zorder": 1}
-    axis.add_patch(FancyArrowPatch(start, end, color="#d95f0e", lw=1.1, ls="--", **options))
+def draw_arrow(axis, source, target, gap, **style):
+    """An arrow from the last bar of one stage to the first of another, so far from either."""
+    (y, _, bars), (next_y, _, next_bars) = source, target
+    start, end = (bars[-1][0] + bars[-1][1] + gap, y), (next_bars[0][0] - gap, next_y)
+    options = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    axis.add_patch(FancyArrowPatch(start, end, **options, **style))
 
 
 def legend(axis, stages):
     """What the bars and arrows are, below the drawing."""
-    ways = {way: next((s.by for s in stages if s.way == way), None) for way in ("down", "up")}
     lines = [(MAP, None, "output of a convolution; above: its channels")]
     if any(stage.skip is not None for stage in stages):
         lines.append((SKIP, "////", "brought by a skip (dashed)"))
     handles = [Rectangle((0, 0), 1, 1, fc=c, hatch=h, ec=EDGE, label=w) for c, h, w in lines]
-    for way, colour in (("down", "0.1"), ("up", "0.5")):
-        if ways[way]:
-            handles += axis.plot([], [], color=colour, lw=1.4, label=f"{way}: {ways[way]}")
+    for way, colour in STEPS.items():
+        if by := next((stage.by for stage in stages if stage.way == way), None):
+            handles += axis.plot([], [], color=colour, lw=1.4, label=f"{way}: {by}")
     options = {"loc": "lower center", "ncols": 2, "fontsize": 7.5, "frameon": False}
     axis.legend(handles=handles, bbox_to_anchor=(0.5, 0.0), **options)

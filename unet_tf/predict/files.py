@@ -12,11 +12,6 @@ from unet_tf.files import UserError, differences, walked
 RECORD = "predict.json"  # in a folder of masks: what made them
 
 
-def images(files):
-    """The images of files, folders and zips: the keys of `named`, a list."""
-    return list(named(files))
-
-
 def named(files):
     """The images of files, folders with their subfolders, and zips, and the name of each's mask.
 

@@ -84,7 +84,7 @@ def predictions(
     finish : callable
         `finish(path, answer, size)` with the model's float32 answer `(h, w)`, or `(h, w, C)` of a
         model of C channels, and the (height, width) of the file; runs in a thread.
-    image_size, resize, value_range : as in `unet_tf.predict.card_of`
+    image_size, resize, value_range : as in `card_of`
         Images at their own size, "native", or a share of it, are predicted one at a time.
     batch_size : int
         Images the model gets at a time. Some four times as many are in memory.

@@ -31,8 +31,7 @@ def card_of(
     model : callable, as in `predictions`
     image_size : (height, width), "native" (or None), a share, or "card"
         To which images are resized; native: each keeps its own size; a float: a share of it. By
-        default what the model is
-        built for, else what its card says: without either it has to be given.
+        default what the model is built for, else what its card says; without either it is needed.
     resize, labels, threshold : optional
         Instead of the card's. Without a card "area", as in `unet_tf.pipeline.dataset`; one
         foreground, or numbered classes where a Keras model says that it has more channels; 0.5.

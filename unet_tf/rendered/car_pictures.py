@@ -1,7 +1,7 @@
 """The picture of a car: a fixed camera in a studio, the car on a turntable of 16 steps.
 
 Faces are painted from back to front. The mask is exact: the pixels whose centres lie inside the
-polygons that `outline` returns. So is the map of its parts, apart from a thin border without class.
+polygons of `Scene.outline`. So is the map of its parts, apart from a thin border without class.
 The wall is lettered RENDERED, since these are no photographs.
 """
 
@@ -21,19 +21,10 @@ VOID = 255  # the ignored label, as in PASCAL VOC
 # --- pixels -------------------------------------------------------------------------------------
 
 
-def outline(car, view, size=(480, 320)):
-    """The polygons whose union is the car: [float (N, 2), ...], (x, y) in pixels.
-
-    The frame's upper left corner is (0, 0), pixel centres are at halves. `view` is 1 to 16, `size`
-    (width, height). Windows belong to the car, as in Carvana's masks; its shadow does not.
-    """
-    return Scene(car, view, size).outline
-
-
 def fill(polygons, size):
     """The pixels whose centres lie inside any of the polygons (even-odd rule), exactly.
 
-    `polygons` as from `outline`, `size` (width, height); returns bool (height, width). Pillow's
+    `polygons` as in `Scene.outline`, `size` (width, height); returns bool (height, width). Pillow's
     own polygons are wider: they take every pixel that the edge touches.
     """
     width, height = size
@@ -135,7 +126,7 @@ def render(car, view, size=(480, 320)):
     """One picture and its mask: uint8 (H, W, 3) RGB and uint8 (H, W) in {0, 1}.
 
     `view` is 1 to 16, 22.5 degrees apart, 1 from the front and 9 from the rear; `size` is (W, H).
-    The picture is anti-aliased, the mask hard: `outline` at pixel centres, exactly.
+    The picture is anti-aliased, the mask hard: `Scene.outline` at pixel centres, exactly.
     """
     return _picture(Scene(car, view, size), car, view)
 
@@ -183,25 +174,14 @@ def _picture(scene, car, view):
 # --- the part map ---------------------------------------------------------------------------------
 
 
-def parts(car, view, size=(480, 320)):
+def part_map(scene):
     """Which part of the car each pixel shows: uint8 (H, W), places in `PARTS`, and `VOID`.
 
-    `car`, `view` and `size` as for `render`. What is nearer hides what is farther; what one sees
-    through a window is window. Tyres and rims are wheel, head- and tail-lights light, and all else
-    of the car is body. Hard and exact at pixel centres, except where `void_border` puts VOID: 1
-    pixel on either side of a boundary at up to 720x480, more in larger frames. Without VOID,
-    `parts > 0` is the mask of `render`.
+    What is nearer hides what is farther; what one sees through a window is window. Tyres and rims
+    are wheel, head- and tail-lights light, and all else of the car is body. Hard and exact at pixel
+    centres, except where `void_border` puts VOID: 1 pixel on either side of a boundary at up to
+    720x480, more in larger frames. Without VOID, `part_map > 0` is the mask of `render`.
     """
-    return _part_map(Scene(car, view, size))
-
-
-def render_with_parts(car, view, size=(480, 320)):
-    """The picture of `render` and the map of `parts`, in less time than both: two arrays."""
-    scene = Scene(car, view, size)
-    return _picture(scene, car, view)[0], _part_map(scene)
-
-
-def _part_map(scene):
     size = scene.size
     inside = fill(scene.outline, size)
     ids = inside.astype(np.uint8)  # body, where nothing else is painted
@@ -210,6 +190,12 @@ def _part_map(scene):
         if polygons:
             ids[fill(polygons, size) & inside] = PARTS.index(part)
     return void_border(ids, max(1, round(min(size[0], 1.5 * size[1]) / 480)))
+
+
+def render_with_parts(car, view, size=(480, 320)):
+    """The picture of `render` and the `part_map` of its scene: two arrays."""
+    scene = Scene(car, view, size)
+    return _picture(scene, car, view)[0], part_map(scene)
 
 
 def void_border(ids, width=1):

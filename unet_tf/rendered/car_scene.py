@@ -44,6 +44,8 @@ class Scene:
         ahead, left = (-np.sin(turn), -np.cos(turn), 0), (np.cos(turn), -np.sin(turn), 0)
         self.axes = np.array([ahead, left, (0, 0, 1)])  # the car's, in the studio
         self.layers = []  # [faces: (polygon, colour)], [windows: (polygon, colour, clearness)]
+        # Polygons whose union is the car, (x, y) in pixels, whose centres are at halves. Windows
+        # belong to it, as in Carvana's masks; its shadow does not.
         self.outline = []
         self.parts = []  # (of PARTS, polygons), back to front
         for build in (_behind, _bed, _lower_body, _far_shell, _seats, _near_shell, _before):
@@ -79,11 +81,11 @@ class Scene:
             self.outline.extend(polygons)
         self.parts.append((part, polygons))
 
-    def band(self, angle, low, high, colour, gloss=0.3, both=True, part="body"):
+    def band(self, angle, low, high, colour, both=True, part="body"):
         """Paint a strip of the lower body, along `angle` (N,), from `low` to `high` (0 to 1)."""
         lower, upper = (car_shapes.body(self.shape, angle, height) for height in (low, high))
         faces = np.stack([lower[:-1], lower[1:], upper[1:], upper[:-1]], 1)
-        self.add(faces, colour, gloss, solid=False, both=both, part=part)
+        self.add(faces, colour, gloss=0.3, solid=False, both=both, part=part)
 
     def in_front(self, x, side):
         """Does what sticks out of this side of the car at x lie before the car?"""

@@ -24,39 +24,20 @@ APART = 10**6
 
 
 class DataSet(NamedTuple):
-    """A data set that can be rendered.
+    """A data set that can be rendered."""
 
-    Attributes
-    ----------
-    name, version : str, int
-        Parts of its folder's name in the user's cache; a change of its pictures raises the version.
-    note : str
-        The sentence in its `rendered.json`.
-    counts : dict of str to int
-        How many of each part unless told, as `{part: count}`: 1 or more of the first.
-    size, smallest : (int, int), int
-        Width and height in pixels unless told, and the least that each may be.
-    folders : tuple of str
-        The folders that lie in it, at least while it is written.
-    files : callable
-        `files(numbers, seed)`: the paths without which it is not complete. The numbers of the parts
-        in `counts` begin at 0, `APART`, 2 `APART`, ...
-    draw : callable
-        `draw(folder, number, size, seed)` writes what belongs to one number.
-    finish : callable
-        `finish(folder)` writes the rest when all numbers are drawn.
-    """
-
-    name: str
-    version: int
-    note: str
-    counts: dict
-    size: tuple
-    smallest: int
-    folders: tuple
+    name: str  # and version: parts of its folder's name in the user's cache
+    version: int  # raised by a change of its pictures
+    note: str  # the sentence in its `rendered.json`
+    counts: dict  # how many of each part unless told, `{part: count}`: 1 or more of the first
+    size: tuple  # width and height in pixels unless told
+    smallest: int  # the least that each may be
+    folders: tuple  # that lie in it, at least while it is written
+    # `files(numbers, seed)`: the paths without which it is not complete. The numbers of the parts
+    # in `counts` begin at 0, `APART`, 2 `APART`, ...
     files: Callable
-    draw: Callable
-    finish: Callable
+    draw: Callable  # `draw(folder, number, size, seed)` writes what belongs to one number
+    finish: Callable  # `finish(folder)` writes the rest when all numbers are drawn
 
 
 def write_lines(path, text):
@@ -118,17 +99,15 @@ def part_files(numbers, seed):
 
 def draw_parts(folder, number, size, seed):
     """The 16 views of a car, and palette PNGs of its parts: class ids, of which 255 is void."""
-    palette = bytearray(3 * 256)
-    for value, name in enumerate(PARTS):
-        palette[3 * value : 3 * value + 3] = COLOURS[name]
-    palette[3 * VOID :] = COLOURS["void"]
+    palette = np.zeros((256, 3), np.uint8)
+    palette[[*range(len(PARTS)), VOID]] = list(COLOURS.values())
     car = make_car(seed, number)
     for view in VIEWS:
         image, ids = render_with_parts(car, view, size)
         name = f"{car.id}_{view:02d}"
         Image.fromarray(image).save(folder / "images" / f"{name}.jpg", quality=88)
         mask = Image.fromarray(ids)
-        mask.putpalette(palette)
+        mask.putpalette(palette.tobytes())
         mask.save(folder / "masks" / f"{name}.png")
 
 

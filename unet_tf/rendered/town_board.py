@@ -83,8 +83,8 @@ class Board:
     def line(self, points, colour, width):
         self.draw.line((points * FINE - 0.5).ravel().tolist(), colour, max(1, round(width * FINE)))
 
-    def frame(self, place, box, colour, width=0.4):
-        self.line(turned(rectangle(*box)[[0, 1, 2, 3, 0]], *place), colour, width)
+    def frame(self, place, box, colour):
+        self.line(turned(rectangle(*box)[[0, 1, 2, 3, 0]], *place), colour, 0.4)
 
     def near(self, points, margin):
         """Which of the points (..., 2) lie in the picture, or that near to it?"""

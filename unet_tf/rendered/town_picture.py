@@ -16,21 +16,12 @@ from unet_tf.rendered.town_plan import lay_out
 
 
 def render_town(seed, number, size=(512, 512)):
-    """One picture and its mask, the same for the same arguments.
+    """One picture and its mask: uint8 (H, W, 3) RGB and uint8 (H, W) in {0, 1}, the same for the
+    same `seed`, which is the town, and `number`, the picture, both 0 or more.
 
-    Parameters
-    ----------
-    seed, number : int
-        The town and the picture, 0 or more.
-    size : (int, int)
-        Width and height in pixels, 64 or more, which are metres: a larger picture shows more town.
-
-    Returns
-    -------
-    image : uint8 (H, W, 3)
-        RGB; anti-aliased, slightly blurred, with a sensor's noise, lettered RENDERED.
-    mask : uint8 (H, W) in {0, 1}
-        Hard: 1 where the pixel's centre lies in a building's footprint, under trees as well.
+    `size` is (W, H) in pixels, 64 or more, which are metres: a larger picture shows more town. The
+    picture is anti-aliased, slightly blurred, with a sensor's noise, and lettered RENDERED. The
+    mask is hard: 1 where a pixel's centre lies in a building's footprint, under trees as well.
     """
     rng, (width, height) = np.random.default_rng([seed, number]), size
     board = Board(rng, size, LAWN)

@@ -6,7 +6,7 @@ A large object hides a ragged outline from dice, whose pixels are nearly all ins
 import numpy as np
 
 
-def boundary_f1(truth, prediction, tolerance=None, counts=True):
+def boundary_f1(truth, prediction, tolerance, counts=True):
     """F1 of the boundary pixels of two masks, each found within `tolerance` pixels of the other's.
 
     Precision is the share of predicted boundary pixels that lie near a true one, recall the share
@@ -18,8 +18,8 @@ def boundary_f1(truth, prediction, tolerance=None, counts=True):
     Parameters
     ----------
     truth, prediction : arrays `(H, W)`; any number but 0 is the object
-    tolerance : int or None
-        In pixels, along rows or columns, whichever is more; None: `default_tolerance`.
+    tolerance : int
+        In pixels, along rows or columns, whichever is more, such as `default_tolerance`.
     counts : bool array `(H, W)`, or True
         What is False is as what lies beyond the image.
 
@@ -30,8 +30,6 @@ def boundary_f1(truth, prediction, tolerance=None, counts=True):
         else 0.
     """
     truth, prediction = np.asarray(truth, bool) & counts, np.asarray(prediction, bool) & counts
-    if tolerance is None:
-        tolerance = default_tolerance(truth.shape)
     true, predicted = edge(truth, counts), edge(prediction, counts)
     if not (true.any() and predicted.any()):
         return float(np.array_equal(truth, prediction))

@@ -1,5 +1,6 @@
 """Scores of a labelled folder: of masks that are there already, whoever made them."""
 
+import contextlib
 from pathlib import Path
 
 from unet_tf import data
@@ -112,16 +113,11 @@ def depth(path, image):
 def labels_found(folder, pairs, names=None):
     """What the masks of these pairs mean: one foreground where all are black and white and there is
     no class table, else as `unet_tf.data.find_labels`."""
-    word = data.word_of([image for image, _ in pairs])
-    if data.table_of(folder) is None and len(names or "12") == 2:
-        try:
+    if data.table_of(folder) is None and (not names or len(names) == 2):
+        with contextlib.suppress(UserError):  # of other masks: they are of classes
             for _, mask in pairs:
                 data.read_mask(mask)
-        except UserError:  # others: they are of classes
-            return data.find_labels(folder, [pairs], names)
-        return data.Labels.foreground(
-            names[1] if names else "car" if word == "car" else "foreground"
-        )
+            return data.Labels.foreground(names[1] if names else "foreground")
     return data.find_labels(folder, [pairs], names)
 
 

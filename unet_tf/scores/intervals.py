@@ -41,20 +41,12 @@ def pooled_interval(part, whole, groups):
 
 
 def class_intervals(hits, truth, prediction, groups, draws=1000, seed=0):
-    """95% intervals of pooled IoU, as `bootstrap_interval` draws groups.
+    """95% intervals of pooled IoU, as `bootstrap_interval` draws groups: `[low, high]` of the mean
+    over the classes that a draw holds; and of each class, None where no truth holds it. Both are
+    None for a single group.
 
-    Parameters
-    ----------
-    hits, truth, prediction : integer arrays `(N, C)`
-        Of each image: pixels of each class that were found, that are there, and that were said.
-    groups : sequence of N names
-
-    Returns
-    -------
-    [low, high] of the mean IoU, over the classes that a draw holds
-    list of [low, high] for each class, None where no truth holds it
-
-    Both are None for a single group.
+    `hits`, `truth` and `prediction`, integers `(N, C)`, are the pixels of each image and class that
+    were found, that are there, and that were said.
     """
     names, index = np.unique(groups, return_inverse=True)
     if len(names) < 2:

@@ -12,7 +12,7 @@ from unet_tf.network import JAX, bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint, state_in
 from unet_tf.training.devices import refuse_uneven, share_of
 from unet_tf.training.makings import attribute, made_of, settings_of
-from unet_tf.training.xla import chosen_xla, compiled_by_xla
+from unet_tf.training.xla import by_xla, chosen_xla
 
 
 class AtEpoch(keras.callbacks.Callback):
@@ -50,14 +50,6 @@ def watchers(monitor="val_hard_dice", patience=5, folder=None, **kept):
     early_stopping = EarlyStopping(monitor, mode=mode, patience=patience)
     callbacks = [keras.callbacks.TerminateOnNaN(), early_stopping]
     return callbacks if folder is None else [*callbacks, Checkpoint(folder, early_stopping, **kept)]
-
-
-def refuse_nan(history):
-    """Raise ValueError when no epoch's loss was finite: there is no best epoch."""
-    if not np.isfinite(history.history["loss"]).any():
-        raise UserError(
-            "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
-        )
 
 
 def make_ready(model, train):
@@ -161,7 +153,7 @@ def fit(
     # On TensorFlow see `by_xla`, which leaves the last, shorter batch to the plain graph.
     model.compile(optimizer, loss, metrics=list(metrics), jit_compile=JAX)
     if not settings:
-        settings = made_of(train=train, validation=validation)
+        settings = {"train": made_of(train), "validation": made_of(validation)}
         unknown = [f"the {name} data" for name, made in settings.items() if made is None]
         if folder and unknown:
             print(f"Not of unet_tf.pipeline, so not compared when resumed: {', '.join(unknown)}")
@@ -170,7 +162,8 @@ def fit(
         xla = state_in(folder)[0]["settings"].get("xla", False)
     several = not JAX and model.distribute_strategy.num_replicas_in_sync > 1
     if (xla := chosen_xla(model, epochs * int(train.cardinality()), xla, several)) and not JAX:
-        compiled_by_xla(model)
+        model.train_function = by_xla(model.train_step)
+        model.test_function = by_xla(model.test_step)
         settings["xla"] = True
     kept = {"resume": resume, "settings": settings, "card": card, "other_code": other_code}
     kept["save_every"] = save_every
@@ -188,6 +181,9 @@ def fit(
             callbacks=[AtEpoch(train), *watching, *callbacks],
             verbose=verbose,
         )
-    refuse_nan(history)
+    if not np.isfinite(history.history["loss"]).any():  # there is no best epoch
+        raise UserError(
+            "the loss is NaN from the first epoch on: lower the learning rate, or train in float32"
+        )
     history.xla = xla
     return history

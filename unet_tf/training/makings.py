@@ -16,17 +16,15 @@ def attribute(dataset, name):
     return next((value for value in found if value is not None), None)
 
 
-def made_of(**datasets):
-    """What makes each data set, by name: what those of `unet_tf.pipeline` say of themselves, and
-    how long a pass is where one went through `.take(1)` and the like; None for any other."""
-    made = {}
-    for name, dataset in datasets.items():
-        own = attribute(dataset, "made_of")
-        own = own() if callable(own) else own
-        if own is not None and not hasattr(dataset, "made_of"):
-            own = {**own, "through": type(dataset).__name__, "steps": int(dataset.cardinality())}
-        made[name] = own
-    return made
+def made_of(dataset):
+    """What makes a data set: what one of `unet_tf.pipeline` says of itself, and how long a pass is
+    where it went through `.take(1)` and the like; None for any other."""
+    own = attribute(dataset, "made_of")
+    if own is None:
+        return None
+    if hasattr(dataset, "made_of"):
+        return own()
+    return {**own(), "through": type(dataset).__name__, "steps": int(dataset.cardinality())}
 
 
 def settings_of(what):

@@ -32,7 +32,7 @@ def chosen_xla(model, steps, asked="auto", several=False):
         if asked is False:
             raise UserError("JAX compiles every training by XLA: leave it on auto")
         return True
-    unknown = [layer.name for layer in layers_of(model) if not layer.supports_jit]
+    unknown = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
     if asked is True and (unknown or several):
         reason = (
             f"it does not know {', '.join(unknown)}" if unknown else "there are several devices"
@@ -46,17 +46,6 @@ def chosen_xla(model, steps, asked="auto", several=False):
     else:
         print(f"XLA: off{' as asked' if asked is False else f', for {steps} steps at most'}")
     return chosen
-
-
-def layers_of(model):
-    """All layers, also those of models in it."""
-    for layer in model.layers:
-        yield from layers_of(layer) if hasattr(layer, "layers") else [layer]
-
-
-def compiled_by_xla(model):
-    """Let a compiled model train and validate by XLA."""
-    model.train_function, model.test_function = map(by_xla, (model.train_step, model.test_step))
 
 
 def by_xla(step):
