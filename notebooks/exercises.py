@@ -1,8 +1,8 @@
 """Make the exercise notebooks from the solutions: `python notebooks/exercises.py [--check]`.
 
 Each exercise is a cell of `solutions.ipynb` in which the statements marked `# yours` are left open.
-`%%check` runs it, and says whether it prints what the solution prints: by a hash, which does not
-give the answer away.
+`%%check` runs it, and says whether it prints what the solution prints: by a hash of each line,
+which does not give the answer away.
 """
 
 import ast
@@ -26,25 +26,36 @@ import sys
 from IPython import get_ipython
 from IPython.core.magic import register_cell_magic
 
-shown = sys.stdout
-
 
 class Kept(io.StringIO):
     """Shows what is printed at once, and keeps it."""
 
+    def __init__(self):
+        super().__init__()
+        self.screen = sys.stdout
+
     def write(self, text):
-        shown.write(text)
+        self.screen.write(text)
         return super().write(text)
 
 
 @register_cell_magic
 def check(line, cell):
-    """Run a cell, and say whether it prints what the solution prints."""
+    """Run a cell, and say whether it prints what the solution prints, line by line."""
     with contextlib.redirect_stdout(Kept()) as kept:
         result = get_ipython().run_cell(cell)
-    right = hashlib.sha256(kept.getvalue().strip().encode()).hexdigest()[:12] == line.strip()
-    why = "" if result.success else ": the cell ended in an error; is a gap still open?"
-    print("-> right" if right else f"-> not yet{why}")'''
+    lines = kept.getvalue().strip().splitlines()
+    own, right = [hashlib.sha256(text.encode()).hexdigest()[:4] for text in lines], line.split()
+    if own == right:
+        print("-> right")
+    elif not result.success:
+        print("-> not yet: the cell ended in an error. A gap is still open, or holds another kind")
+        print("   of thing than the lines below it need")
+    elif len(own) != len(right):
+        print(f"-> not yet: it prints {len(own)} lines, the solution {len(right)}")
+    else:
+        first = [a == b for a, b in zip(own, right)].index(False) + 1
+        print(f"-> not yet: line {first} is not the solution's")'''
 HEAD = """\
 # {number} · Exercises
 
@@ -52,8 +63,9 @@ HEAD = """\
 
 Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
 cell. It says whether it prints what the solution prints, on the rendered cars: other data give
-other numbers. Where you see no way on, the answers are in [solutions](../solutions.ipynb), and the
-words in the [glossary](../glossary.md)."""
+other numbers. So leave the printing lines as they are, and take your own prints out again. Where
+you see no way on, the answers are in [solutions](../solutions.ipynb), and the words in the
+[glossary](../glossary.md)."""
 
 
 def opened(source):
@@ -132,9 +144,10 @@ def solved(solutions):
 
 
 def printed(cell):
-    """The hash of what a cell of the solutions prints."""
+    """The hashes of the lines that a cell of the solutions prints."""
     texts = [output.text for output in cell.outputs if output.get("name") == "stdout"]
-    return hashlib.sha256("".join(texts).strip().encode()).hexdigest()[:12]
+    lines = "".join(texts).strip().splitlines()
+    return " ".join(hashlib.sha256(text.encode()).hexdigest()[:4] for text in lines)
 
 
 def code(source):

@@ -14,7 +14,9 @@
 # are harmless. Some mean that TensorFlow found no GPU; others come where it has one, too:
 # `tf.config.list_physical_devices("GPU")` tells you.
 #
-# Each step links the chapter that explains it. Words that you do not know stand in the [glossary](glossary.md).
+# You should know Python with functions and loops, and NumPy arrays with their shapes. Take the layers of the
+# network as given here: 03 to 05 open them. Each step links the chapter that explains it. Words that you do not
+# know stand in the [glossary](glossary.md).
 
 # %% [markdown]
 # ## Setup

@@ -520,8 +520,8 @@ by_car = data.split(pairs[:1000], by="group")
 three = data.split(pairs, by="group", test_size=0.1)
 
 # %% [markdown]
-# By image, every car of the validation part is also in training. By car, none is. The third line is
-# a split with a test part, and again no car is on two sides.
+# (The module says `group` where `divide` says `car`.) By image, every car of the validation part is also in
+# training. By car, none is. The third line is a split with a test part, and again no car is on two sides.
 #
 # What does a shared car mean? Take a validation image of the split by image, and find the two views
 # of the same car in training that come closest.
@@ -536,13 +536,13 @@ pictures |= {f"training: view {path.stem[-2:]}": read_image(path) for path in si
 show(pictures, 3, (7.2, 1.9))
 
 # %% [markdown]
-# A network trained on this split has seen the same car, a step or two of the turntable away, with
-# its masks. Its score may tell you partly how well it remembers. How much does that add? Notebook 10
-# measures how far validation lies above a test on unseen cars, split by image and by car. On rendered
-# cars, with one split and five trainings of each kind, the first is larger by +0.0002 of dice, with a
-# 95% interval over the trainings from -0.0076 to +0.0081. That is within the noise; with another split
-# or on other data it may be more. Split by car anyway: it costs one argument, and its score answers
-# your question without this doubt.
+# A network trained on this split has seen the same car, a step or two of the turntable away, with its masks.
+# Its score may tell you partly how well it remembers. How much does that add? Notebook 10 measures how far
+# validation lies above a test on unseen cars, split by image and by car. On rendered cars, with one split and
+# five trainings of each kind, the first is larger by +0.0002 of dice, with a 95% interval over the trainings
+# (how far such a mean could move with others; notebook 07) from -0.0076 to +0.0081. That is within the noise;
+# with another split or on other data it may be more. Split by car anyway: it costs one argument, and its score
+# answers your question without this doubt.
 #
 # ## Downloads and zips
 #
@@ -624,12 +624,15 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 #
 # 1. Pair files wrongly. Take the first 160 pairs, lose `masks[20]`, and pair what is left by order. How many
 #    pairs are wrong? Then ask the score: which dice does a wrong mask reach against the right one, on average?
-#    And if each image gets the mask of the same view of the *next car*? What would you notice in a training?
+#    And if each image gets the mask of the same view of the *next car* (the last car has none: leave it out)?
+#    What would you notice in a training?
 # 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32 pixels, the
 #    smallest squared difference), and hand in its mask. Do it with a split by image and with a split by car. How much does
 #    the split by image flatter this "model", which has learned nothing about cars?
 # 3. Save a mask as a JPEG and read it again, at quality 95, 75 and 25. How many different values does it hold? Make a mask
 #    of it once by "above 0" and once by "128 and more". Which of the two readings suffers, and why does a look at the
 #    picture not show it?
+#
+# Test yourself: [five questions](questions.md), with their answers.
 #
 # Next: [02 · The pipeline](02_pipeline.ipynb), which turns these pairs into batches.

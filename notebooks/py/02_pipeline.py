@@ -460,7 +460,11 @@ print("after a restart it does:", np.array_equal(first, restarted))
 # image gets which draw. So draw by hand: an image's numbers should follow from the seed, the epoch and its
 # place, and from nothing else.
 #
-# With those numbers you make one matrix for image and mask. It says, for each output pixel, where in the input to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. Flips and turns are about the centre. `transformed` then reads there: a weighted mean of the pixels around (`BILINEAR`), or the closest pixel (`NEAREST`). Beyond the edge it sees the image mirrored.
+# With those numbers you make one matrix for image and mask. It says, for each output pixel, where in the input
+# to look: `x_in = a x + b y + c` and `y_in = d x + e y + f`. (TensorFlow takes eight numbers: the last two,
+# zero here, would tilt the picture in depth.) Flips and turns are about the centre. `transformed` then reads
+# there: a weighted mean of the pixels around (`BILINEAR`), or the closest pixel (`NEAREST`). Beyond the edge it
+# sees the image mirrored.
 #
 # Below the two functions stands a case by hand: the 4x4 mask from above, a staircase that is wide on the left.
 # A flip without a turn must read column `3 - x`, so the matrix begins with -1, 0, 3, and the staircase becomes
@@ -553,10 +557,11 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and
 # the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had
-# happened. `each_epoch` counts the epochs: a stream of one element, `range(1)`, is replaced by a whole epoch
-# (`flat_map`). That happens anew in each pass, and so does the count. `assert_cardinality` states the number of
-# steps, which TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes: AUTOTUNE
-# then stands for the number of cores, 16 at most. The end of an epoch would sometimes wait for that thread.
+# happened. You may take the next two functions as given; the check below shows what they do. `each_epoch`
+# counts the epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That
+# happens anew in each pass, and so does the count. `assert_cardinality` states the number of steps, which
+# TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes: AUTOTUNE then stands
+# for the number of cores, 16 at most. The end of an epoch would sometimes wait for that thread.
 
 
 # %%
@@ -653,7 +658,11 @@ print(f"largest difference from the module's images: {off:.5f}")
 #
 # ## What each stage does for speed
 #
-# Reading is the expensive part, and readings can be counted. First enlarge 32 pairs to Carvana's 1918x1280 pixels. `noted` is `read_mask` with a list on which it writes what it has read; a mask is read as often as its photograph. Count three epochs, shuffled and augmented, under each kind of cache. The last line makes the data set anew, as the next run of a program would.
+# Reading is the expensive part, and readings can be counted. First enlarge 32 pairs to Carvana's 1918x1280
+# pixels. `noted` is `read_mask` with a list on which it writes what it has read; a mask is read as often as its
+# photograph. Count three epochs, shuffled and augmented, under each kind of cache. (A warning "did not fully
+# read the dataset being cached" means that a pass stopped before its end: the cache starts again at the next
+# pass, and nothing is lost.) The last line makes the data set anew, as the next run of a program would.
 
 # %%
 large, reads, kept = [], [], tempfile.mkdtemp()
@@ -754,5 +763,7 @@ for paths in (unseen[:32], unseen[32:]):
 # 1. Draw an antenna in each of 480 rows, each in another column: `255 * np.eye(480, dtype="uint8")`. Resize to 128 columns, by nearest and by area, and count the rows in which any antenna is left. Then make the antennas 2, 3 and 4 pixels wide; what leaves at the right comes in at the left (`np.roll`). From which width on does nearest lose none, and how could you have known?
 # 2. The files are sorted by car, 16 views each. Shuffle 640 of them with a buffer of 1, of 16, of 160 and of all, in batches of 16: how many cars does a batch hold, on average? Then shuffle the *batches* with a full buffer. What would each training step see?
 # 3. Put the cache in the wrong place: behind the augmentation instead of before it. Look at the same image in two epochs, and count how many of 16 images differ between them. What has training lost, and which error message tells you?
+#
+# Test yourself: [five questions](questions.md), with their answers.
 #
 # Next: [03 · Dice](03_dice.ipynb), which measures how well two masks agree.

@@ -147,8 +147,8 @@ def dice(truth, prediction):
 
 
 # %% [markdown]
-# Dice is also known as F1, the harmonic mean of precision and recall. So scikit-learn can check both
-# of your scores.
+# Dice is also known as F1, the harmonic mean of precision, the share of the predicted car that is right, and
+# recall, the share of the true car that is found. So scikit-learn can check both of your scores.
 
 # %%
 print(f"dice {dice(truth, prediction):.4f}")
@@ -507,13 +507,14 @@ plt.show()
 # pixel pulls with 1/16 here, one over the number of pixels, however sure the network is. (Keras
 # finds the logits behind a sigmoid, so its logarithm never meets a rounded zero.)
 #
-# Does a small gradient stop a training? A small one alone does not, because Adam divides each gradient by its usual
-# size. But Adam adds *epsilon* to that size, 1e-7 in Keras. Where the gradient is as small as epsilon, steps are
-# halved; far below it, they shrink to nothing. In the first steps that limit lies higher. The size is the root of a
-# running mean that starts from zero and keeps 0.999 of itself per step, and Keras adds epsilon before it makes up for
-# that start. So in step 1 a gradient of 3.2e-6 has its step halved, 32 times epsilon. The grey band is that range. A
-# larger epsilon moves the band up. The main trainings of notebooks 04 to 07 and 12 take the article's 1e-6 all the
-# same: they have cross-entropy in the loss, and its gradient does not vanish.
+# Does a small gradient stop a training? A small one alone does not. Adam, the *optimizer* that turns gradients
+# into steps, divides each gradient by its usual size. But Adam adds *epsilon* to that size, 1e-7 in Keras.
+# Where the gradient is as small as epsilon, steps are halved; far below it, they shrink to nothing. The grey
+# band is the range of gradients whose steps are halved: in step 1 its top, later its bottom. (For the curious:
+# the size is the root of a running mean that starts from zero and keeps 0.999 of itself per step, and Keras
+# adds epsilon before it makes up for that start. So in step 1 a gradient of 3.2e-6 has its step halved, 32
+# times epsilon.) A larger epsilon moves the band up. The main trainings of notebooks 04 to 07 and 12 take the
+# article's 1e-6 all the same: they have cross-entropy in the loss, and its gradient does not vanish.
 #
 # Try it: give Adam the 16 logits, 150 steps, and three places to start from.
 
@@ -765,14 +766,17 @@ for size in ((24, 32), (48, 64), (96, 128)):
 # Three experiments: guess, change one thing, run, and explain what you see. [exercises/03](exercises/03.ipynb) has the
 # code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Break a mask. Move a true mask to the right by 2, 5 and 10 pixels and score it against itself. Then do the same with
-#    the mask reduced to a quarter of its height and width. Which of the two loses more, and why? Last, invert the mask.
-#    Which dice do you expect, and which pixel accuracy? What would you suspect if your own training scored that?
+# 1. Break a mask. Move a true mask to the right by 2, 5 and 10 pixels and score it against itself. Then do the
+#    same with the mask reduced to a quarter of its height and width, moved by as many pixels. Which of the two
+#    loses more, and why? Last, invert the mask. Which dice do you expect, and which pixel accuracy? What would
+#    you suspect if your own training scored that?
 # 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image: solve dice = 2 IoU / (1 + IoU)
 #    for IoU. Then make the 4x4 prediction of the chapter more and more confident, from 0.6 for car to 0.999, while its
 #    mask stays the same. To which two numbers do soft dice and soft IoU go? Which of the two loses more to hesitation?
 # 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at thresholds from 0.2 to 0.7 in
 #    steps of 0.05. Then change the prediction: take the mean mask of the image's own view, so that the masks behind it
 #    agree better. Which way does the best threshold move, and how does it go with the dice that you reach?
+#
+# Test yourself: [five questions](questions.md), with their answers.
 #
 # The next notebook trains the first model: [04 · The simple model](04_simple_model.ipynb).

@@ -53,7 +53,8 @@ kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
 # The article trains for 10 epochs, about 20 minutes on a GPU, a P100. On two CPU cores you train a quarter of
-# its filters on a third of its images. With a GPU, a T4 or better, set `FULL` to `True`.
+# its filters on a third of its images. With a GPU, a T4 or better, set `FULL` to `True`. The *learning rate*
+# says how far each training step goes; the *filters* are explained below.
 
 # %%
 FULL = False  # True: the article's size, for a GPU
@@ -310,9 +311,9 @@ plot.triplets(seen, truths, [predictions[i] for i in chosen], ["the worst", "the
 plt.show()
 
 # %% [markdown]
-# In the middle one the body is there, and the outline is not: in our run the edge of the roof, both
-# ends and the feet of the wheels are red. The worst is a white car before a white wall: its bonnet is
-# lost.
+# In the middle one the body is there, and the outline is not: in our run the edge of the roof, both ends and
+# the feet of the wheels are red. (Which car it is, and whether red or blue prevails, differs from machine to
+# machine.) The worst is a white car before a white wall: its bonnet is lost.
 #
 # ## Why the edges are poor
 #
@@ -635,10 +636,13 @@ def precision_policy():
 # 1. Dice alone collapsed at a learning rate of 0.01. Was it the loss or the rate? Train five epochs with `dice_loss` at
 #    0.01 and at 0.001, and with `bce_dice_loss` at 0.001. Which of the three learn, and which is the first above 0.5? Why
 #    does that one start faster?
-# 2. Train on a fifth of the images for 25 epochs. Compare with all images after as many epochs, and after as many steps.
-#    How much of what is lost do the steps bring back? What would you write into a paper that compares two sizes of data?
+# 2. Train on 32 of the 160 images, a fifth, for 25 epochs. Compare with all images after as many epochs, and
+#    after as many steps. How much of what is lost do the steps bring back? What would you write into a paper
+#    that compares two sizes of data?
 # 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you expect, then
 #    train. Two of them do not learn, for opposite reasons. How does the picture tell them apart, and which of the two
 #    would more epochs help?
+#
+# Test yourself: [five questions](questions.md), with their answers.
 #
 # Next: [05 · The U-Net](05_unet.ipynb).

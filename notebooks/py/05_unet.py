@@ -186,8 +186,9 @@ for (height, width), count in weights.items():
     print(f"{height:3} x {width:3}: {count:>10,} parameters, {count / full.count_params():4.0%}")
 
 # %% [markdown]
-# The two smallest sizes, 12x16 and 6x8, hold 85% of the weights between them. The full size has the most pixels and
-# 1% of the weights.
+# The two smallest sizes, 12x16 and 6x8, hold 85% of the weights between them. The full size has the most pixels
+# and 1% of the weights: a convolution's weights grow with the channels that come in times those that go out,
+# whatever the size of the image.
 #
 # ## Training
 #
@@ -263,14 +264,13 @@ print("more than depth gains:", with_skips - without > without - simple)
 print("above the baseline for nine images in ten:", np.mean(dices["U-Net"] > baseline) >= 0.9)
 
 # %% [markdown]
-# The deep network without skips has eleven times the weights of the simple model and scores no better. The
-# skips, which add a tenth to its weights, make the difference. One training of each proves little, and this is
-# a small size on one kind of car. The [ledger](../results/README.md) has three seeds of the first and the last
-# model in this size, trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for the U-Net (±
-# is the spread over seeds). That is a gain of 0.042. The skips alone were measured with five seeds: without
-# them the same U-Net scores lower by 0.0516 (95% interval over the seeds: 0.0397 to 0.0636). That row was
-# trained later, on another processor, and what this adds was not measured. The whole U-Net, trained again by
-# later code, moved by -0.0014 (-0.0054 to +0.0025), which is within the noise.
+# The deep network without skips has eleven times the weights of the simple model and in our run scores no
+# better. The skips, which add a tenth to its weights, make the difference. One training of each proves little,
+# and this is a small size on one kind of car. The [ledger](../results/README.md) has three seeds of the first
+# and the last model in this size, trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for
+# the U-Net (± is the spread over seeds). That is a gain of 0.042. The skips alone were measured with five
+# seeds: without them the same U-Net scores lower by 0.0516 (95% interval over the seeds: 0.0397 to 0.0636).
+# (These five were trained later than the three above; the ledger says what that may add.)
 #
 # Where does it gain? Take the simple model's worst, middle and best test image.
 
@@ -295,7 +295,8 @@ plt.show()
 # Without skips red and blue fringe the outline most of the way round. With them the fringe is thinner. In its
 # worst image the simple model also misses a band across the body: the outline alone does not explain that. What
 # is left is the antenna, thinner than a pixel of 96x128 (the line hides its red), small red patches at mirrors,
-# a window and wheels, and in the worst image blue ones beside the body.
+# a window and wheels, and in the worst image blue ones beside the body. On another machine the U-Net, too, may
+# lose part of a white car before a white wall.
 #
 # ## And the receptive field?
 #
@@ -544,5 +545,7 @@ print(f"{sum(same)} of {len(same)} masks of the saved model equal the ones score
 #    of these four better or worse than the network that was trained without any skip? Why?
 # 3. Give the trained decoder the bottom of one image and the skips of another. Whose car does the mask show? Before you run
 #    it, say what you expect from "the bottom knows what is car, the skips know where".
+#
+# Test yourself: [five questions](questions.md), with their answers.
 #
 # Next: [06 · Training that can be stopped, watched and compared](06_training.ipynb).

@@ -656,4 +656,6 @@ print(f"of {math.prod(best.output_shape[1:]) * 2:,} probabilities {differ} diffe
 # 3. Why are weights kept in 32 bits? Take a weight of 1 and 100 steps of 0.001 downwards, in `float32`, `float16` and
 #    `bfloat16`. Where does each end, and why does one of them not move at all? Then try steps of 0.01.
 #
+# Test yourself: [five questions](questions.md), with their answers.
+#
 # Next: [07 · Prediction and scores](07_prediction.ipynb).

@@ -648,4 +648,6 @@ print(f"{len(files[0])} lines, of which {differ} differ")
 #    by 0.01 within a car. How wide is the bootstrap's interval with 4, 16 and 64 cars of 16 views, and with 16 cars
 #    of 1, 4 and 64 views?
 #
+# Test yourself: [five questions](questions.md), with their answers.
+#
 # Next: [08 · Buildings from the air](08_buildings.ipynb).

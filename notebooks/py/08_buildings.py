@@ -592,4 +592,6 @@ except ValueError as error:
 # 3. Is a surer network a better one? Multiply the logits of one prediction by 0.5, 1, 2, 4 and 8, and compare hard IoU,
 #    soft IoU and cross-entropy. Which do not move, which only rise, and which has a best place in between? Why?
 #
+# Test yourself: [five questions](questions.md), with their answers.
+#
 # Next: [09 · Many classes](09_multiclass.ipynb).

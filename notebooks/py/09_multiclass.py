@@ -587,4 +587,6 @@ for what, one in cases.items():
 #    errors. Score it in batches of 1, 4, 16 and 64, by the average of the batches' IoUs and by summed counts. Which of
 #    the two moves, and which way? Which would you compare with somebody else's?
 #
+# Test yourself: [five questions](questions.md), with their answers.
+#
 # Next: [10 · Results](10_results.ipynb).

@@ -782,4 +782,6 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 # With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb), or fill the lines of the
 # table with the two commands above. What each file of the project is for, its [README](../README.md) says.
 #
+# Test yourself: [five questions](questions.md), with their answers.
+#
 # Next: [11 · Your own images](11_your_own.ipynb).

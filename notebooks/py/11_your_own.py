@@ -340,4 +340,6 @@ plt.show()
 # 3. Nearly empty masks. Nine of ten masks are empty. Score three models: one that says nothing, one that is right but for
 #    a single stray pixel in each image, and one that finds half of the only object. In which order do you expect them?
 #
+# Test yourself: [five questions](questions.md), with their answers.
+#
 # Next: [12 · Hand it on](12_hand_it_on.ipynb).

@@ -381,3 +381,5 @@ except UserError as error:
 #    by how much?
 # 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000.
 #    What is the shape of the answer, and who resized?
+#
+# Test yourself: [five questions](questions.md), with their answers.
