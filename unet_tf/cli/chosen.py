@@ -32,8 +32,6 @@ def asked_of(arguments):
         elif name in asked:
             raise UserError(f"{name} is given twice: {before} and {value}. Give it once")
         asked[name] = value
-    if isinstance(asked.get("loss"), str):
-        asked["loss"] = protocol.LOSSES.get(asked["loss"], asked["loss"])
     return asked
 
 
@@ -85,7 +83,7 @@ def planned(report, arguments, to):
         minutes /= arguments.folds or 1
         print("Planning: some images are looked at, some steps timed here\n", flush=True)
         made = plan.plan(report, minutes, asked_of(arguments), arguments.precision, many)
-    recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
+    recipe = adjusted(protocol.get(made.recipe, **made.settings), arguments)
     made = made.given({name: getattr(recipe, name) for name in asked_of(arguments)})
     print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     if network.processes()[1] == 0:
