@@ -172,25 +172,28 @@ def plan_of(to):
     record = json.loads((to / "plan.json").read_text())
     choices = [choice for choice in record["choices"] if choice["found"] or choice["why"]]
     rows = [("setting", "value", "found", "so")]
-    rows += [(name, words_of(value), *why) for name, value, *why in map(dict.values, choices)]
+    rows += [(name, words_of(name, value), *why) for name, value, *why in map(dict.values, choices)]
     words = f"For {record['minutes']:g} minutes. To repeat it: <code>--plan plan.json</code>"
     return f"<h2>The plan</h2><p>{words}</p>{table(rows)}"
 
 
-def words_of(value):
+def words_of(name, value):
     """A setting in a few words."""
+    if name == "value_range" and value:
+        return data.in_words(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {amount}" for name, amount in value.items() if amount)
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+        return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
+    if isinstance(value, tuple | list):
+        return "x".join(map(str, value))
+    return str(getattr(value, "__name__", value))
 
 
 def settings_of(result):
     """All settings, and those that are not the recipe's own."""
     rows = [("setting", "value", "")]
-    changed = result["changed"]
     for name, value in sorted(result["settings"].items()):
-        value = words_of(list(value) if isinstance(value, tuple) else value)
-        rows.append((name, value, "not the recipe's own" * (name in changed)))
+        other = "not the recipe's own" * (name in result["changed"])
+        rows.append((name, words_of(name, value), other))
     return f"<h2>Settings</h2>{table(rows)}"
 
 
