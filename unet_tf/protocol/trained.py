@@ -19,7 +19,7 @@ RESULTS += ("classes.csv",)
 
 def labels_for(recipe, folder, parts):
     """What the masks of a recipe's data mean (`unet_tf.data.Labels`)."""
-    if recipe.task == "classes":
+    if recipe.classes:
         return data.find_labels(folder, parts, recipe.class_names)
     table, word = data.table_of(folder), data.word_of([i for part in parts for i, _ in part])
     named = table.names[1] if table and len(table.names) == 2 else "foreground"
@@ -43,8 +43,7 @@ def trained(recipe, parts, identity, labels, read, strategy, tracker, folder, re
 
     begun = keras.callbacks.LambdaCallback(on_train_begin=begin)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        channels = [labels.channels] if recipe.task == "classes" else []
-        model = recipe.build((*size, 3), recipe.filters, *channels)
+        model = recipe.model(size, labels)
         for layer in model.layers if strategy else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # over all devices: the statistics of one
