@@ -112,7 +112,7 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     take(rules.view_given(found, machine, given) if asked else rules.view(found, machine))
     if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size
         recipe = protocol.get("buildings_unet")
-    take(rules.network(found, machine, chosen))
+    take(rules.network(machine, chosen))
     take(rules.augmentation(found, chosen))
     take(rules.loss(found, chosen))
     take(rules.fixed())
@@ -127,7 +127,7 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     (fits, times), large = measured(), (chosen["image_size"], chosen["crop"])
     take(pace.smaller(found, chosen, times[0], minutes))
     if (chosen["image_size"], chosen["crop"]) != large:
-        take(rules.network(found, machine, chosen))
+        take(rules.network(machine, chosen))
         fits, times = measured()
     take(pace.pace(found, chosen, machine, times, minutes, fits, given))
     return Plan(recipe.name, list(choices.values()), minutes)
