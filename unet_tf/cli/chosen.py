@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from unet_tf.files import UserError
+from unet_tf.files import UserError, write_json
 
 
 def adjusted(recipe, arguments):
@@ -70,7 +70,6 @@ def planned(report, arguments, to):
     """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
     and kept in the run's folder. Gives the recipe that it makes, and the epochs between writes."""
     from unet_tf import network, plan, protocol
-    from unet_tf.files import write_json
 
     own = Path(to) / "plan.json"
     own.parent.mkdir(parents=True, exist_ok=True)  # before the time that planning takes
