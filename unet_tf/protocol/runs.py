@@ -14,12 +14,7 @@ from tensorflow.python.framework import config
 from unet_tf import data, network
 from unet_tf.files import UserError, held, write_json
 from unet_tf.protocol import tracking
-from unet_tf.protocol.identity import (
-    differing,
-    identity_of,
-    result_in,
-    same_training,
-)
+from unet_tf.protocol.identity import differing, identity_of, result_in, same_training
 from unet_tf.protocol.judge import judged
 from unet_tf.protocol.report_page import write_page
 from unet_tf.protocol.trained import labels_for, trained
