@@ -142,9 +142,8 @@ def scored(recipe, model, history, parts, facts, labels, read, to):
         "scores": judged(recipe, model, parts, facts, labels, read, to),
     }
     if to is not None:
-        given = recipe, result["scores"], labels, parts, history.history, to
-        result["verdict"] = verdict(*given)
-        write_page(to, result, parts.test or parts.validation, labels)
+        result["verdict"] = verdict(recipe, result["scores"], labels, parts, history.history, to)
+        write_page(to, result, history.history, parts.test or parts.validation, labels)
         write_json(Path(to) / "result.json", result)  # last: where it is, all of the run is
     return result
 
