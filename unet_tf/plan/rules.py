@@ -123,15 +123,13 @@ def network(machine, chosen):
 
 def augmentation(found, chosen):
     """Images turned and coloured as they could have been taken, and in no other way."""
-    crop, size = chosen["crop"], chosen["image_size"]
-    height, width = crop or size
-    square = height == width
+    height, width = chosen["crop"] or chosen["image_size"]
     upright, sided = found.upright > COMMON, found.sided > COMMON
     directed = upright or sided or found.crossed > COMMON or found.lines > LINES
     amounts = {
         "horizontal_flip": 0.0 if sided else 0.5,
         "vertical_flip": 0.0 if upright else 0.5,
-        "quarter_turn": 0.75 if square and not directed else 0.0,
+        "quarter_turn": 0.75 if height == width and not directed else 0.0,
         "rotation": 0.01,
         "scale": 0.0 if upright else 0.1,
         "contrast": 0.2 if found.light > VARIED else 0.05,
