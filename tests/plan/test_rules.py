@@ -62,7 +62,7 @@ def test_tiny_images_keep_their_size():
 
 @pytest.mark.parametrize(("side", "levels"), [(128, 5), (64, 4), (32, 3), (16, 3), (512, 5)])
 def test_levels_leave_eight_pixels_at_the_bottom(side, levels):
-    made = chosen(rules.network(facts(), CPU, {"crop": (side, side)}))
+    made = chosen(rules.network(CPU, {"crop": (side, side)}))
     assert made["filters"] == tuple(16 * 2**level for level in range(levels))
 
 
@@ -228,7 +228,7 @@ def test_given_parts_are_not_split_again():
 
 def test_what_the_rules_choose_is_a_recipe():
     settings = chosen(rules.view(facts(), CPU))
-    for some in (rules.network(facts(), CPU, settings), rules.augmentation(facts(), settings)):
+    for some in (rules.network(CPU, settings), rules.augmentation(facts(), settings)):
         settings |= chosen(some)
     settings |= chosen(rules.loss(facts(), {})) | chosen(rules.fixed()) | paced(facts(), None)
     assert protocol.get("guide_unet", **settings).schedule == "cosine"

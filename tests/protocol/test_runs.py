@@ -129,7 +129,7 @@ def test_after_an_update_it_goes_on_when_asked_to(folder, tmp_path, monkeypatch,
 def test_code_is_what_trains_and_scoring_what_scores(tmp_path, monkeypatch):
     names = ("data/images.py", "data/places.py", "pipeline/a.py", "network/a.py", "training/a.py")
     names += ("scores/a.py", "predict/a.py", "doctor/a.py", "plot.py", "cli/a.py", "kaggle/a.py")
-    own = ("recipe", "networks", "runs", "batches", "judge", "ledger", "identity", "published")
+    own = ("recipe", "networks", "runs", "trained", "batches", "judge", "ledger", "identity")
     names += tuple(f"protocol/{name}.py" for name in own)
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -144,7 +144,7 @@ def test_code_is_what_trains_and_scoring_what_scores(tmp_path, monkeypatch):
             changed[key] |= {name} if now[key] != before else set()
         (tmp_path / name).write_text("1")
     training = {"data/images.py", "pipeline/a.py", "network/a.py", "training/a.py"}
-    training |= {f"protocol/{name}.py" for name in ("recipe", "networks", "runs", "batches")}
+    training |= {f"protocol/{name}.py" for name in own[:5]}
     assert changed["code"] == training
     assert changed["scoring"] == {"scores/a.py", "predict/a.py", "protocol/judge.py"}
 

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from unet_tf.files import UserError
+from unet_tf.files import UserError, write_json
 
 
 def adjusted(recipe, arguments):
@@ -32,8 +32,6 @@ def asked_of(arguments):
         elif name in asked:
             raise UserError(f"{name} is given twice: {before} and {value}. Give it once")
         asked[name] = value
-    if isinstance(asked.get("loss"), str):
-        asked["loss"] = protocol.LOSSES.get(asked["loss"], asked["loss"])
     return asked
 
 
@@ -72,7 +70,6 @@ def planned(report, arguments, to):
     """The plan for a folder: that of the run that goes on, that of a file, or a new one; printed,
     and kept in the run's folder. Gives the recipe that it makes, and the epochs between writes."""
     from unet_tf import network, plan, protocol
-    from unet_tf.files import write_json
 
     own = Path(to) / "plan.json"
     own.parent.mkdir(parents=True, exist_ok=True)  # before the time that planning takes
@@ -85,7 +82,7 @@ def planned(report, arguments, to):
         minutes /= arguments.folds or 1
         print("Planning: some images are looked at, some steps timed here\n", flush=True)
         made = plan.plan(report, minutes, asked_of(arguments), arguments.precision, many)
-    recipe = adjusted(protocol.changed(protocol.get(made.recipe), **made.settings), arguments)
+    recipe = adjusted(protocol.get(made.recipe, **made.settings), arguments)
     made = made.given({name: getattr(recipe, name) for name in asked_of(arguments)})
     print(f"The plan{f' of {given}' if given else ''}:\n\n{made.text()}\n")
     if network.processes()[1] == 0:

@@ -5,6 +5,7 @@ import threading
 import webbrowser
 from pathlib import Path
 
+from unet_tf.cli.predict import loaded
 from unet_tf.files import UserError, write_json
 
 LARGE = 100  # MB of a file, the most that GitHub takes
@@ -87,11 +88,3 @@ def run_demo(arguments):
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
             served.serve_forever()
-
-
-def loaded(arguments):
-    """The model that the command line names, used as its options say."""
-    from unet_tf import predict
-
-    size = getattr(arguments, "image_size", "card")
-    return predict.load(arguments.model, size, arguments.resize, threshold=arguments.threshold)

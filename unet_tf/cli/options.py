@@ -34,7 +34,6 @@ town is rendered, as the recipe asks for, and every output says so."""
 
 
 def add_data(commands):
-    """`data`."""
     command = commands.add_parser("data", help="find, download or render data, and count it")
     command.add_argument("--data", metavar="PATH", help="a folder of images and masks")
     command.add_argument(
@@ -58,7 +57,6 @@ def add_data(commands):
 
 
 def add_check(commands):
-    """`check`."""
     command = commands.add_parser(
         "check",
         help="what is wrong with a folder of images and masks",
@@ -78,7 +76,6 @@ def add_check(commands):
 
 
 def add_predict(commands):
-    """`predict`."""
     command = commands.add_parser(
         "predict",
         help="masks of images, as PNG files or as a submission",
@@ -101,7 +98,6 @@ def add_predict(commands):
 
 
 def add_score(commands):
-    """`score`."""
     command = commands.add_parser(
         "score",
         help="scores of a model, or of masks, on a labelled folder",
@@ -125,7 +121,6 @@ def add_score(commands):
 
 
 def add_export(commands):
-    """`export`."""
     command = commands.add_parser(
         "export",
         help="a model as a file for other programs",
@@ -150,7 +145,6 @@ def add_export(commands):
 
 
 def add_demo(commands):
-    """`demo`."""
     command = commands.add_parser(
         "demo",
         help="a page that segments photographs in the browser",
@@ -202,7 +196,6 @@ def card_options(command):
 
 
 def add_ui(commands):
-    """`ui`."""
     command = commands.add_parser("ui", help="MLflow's pages of tracked runs, on this machine")
     command.add_argument("--store", default=STORE, metavar="URI", help=f"({STORE})")
     command.add_argument("--port", type=whole(1), default=5000, help="(5000)")

@@ -12,7 +12,7 @@ def run_predict(arguments):
         raise UserError("--overlays are pictures beside masks: they go with --to, not with --rle")
     names = predict.named(arguments.files)
     paths = list(names)
-    model = loaded(arguments)
+    model = used(arguments)
     options = {"batch_size": arguments.batch_size or 16}
     if arguments.rle:
         outcomes = predict.to_submission(model, paths, arguments.rle, **options)
@@ -28,16 +28,17 @@ def run_predict(arguments):
         )
 
 
-def loaded(arguments):
-    """The model that the command line names, used as its options say."""
+def loaded(arguments, resize=None):
+    """The model that the command line names, used as `card_options` say; `resize` if none does."""
     from unet_tf import predict
 
-    model = predict.load(
-        arguments.model,
-        getattr(arguments, "image_size", "card"),
-        arguments.resize or ("area" if arguments.tiles else None),  # tiles are not resized
-        threshold=arguments.threshold,
-    )
+    size, resize = getattr(arguments, "image_size", "card"), arguments.resize or resize
+    return predict.load(arguments.model, size, resize, threshold=arguments.threshold)
+
+
+def used(arguments):
+    """The same, as `usage_options` say."""
+    model = loaded(arguments, "area" if arguments.tiles else None)  # tiles are not resized
     if arguments.flips:
         both = {"both": ("horizontal", "vertical")}
         model = model.flipped(both.get(arguments.flips, (arguments.flips,)))

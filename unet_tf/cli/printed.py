@@ -11,15 +11,13 @@ def print_scores(recipe, result, to):
     )
     files = ["best.keras", "log.csv", "state.npz", "result.json (every score)", "picture.png"]
     files += ["predictions", "report.html (to look at)"]
+    print(scores.table(found, found.get("baseline_report", found["baseline"])))
     if recipe.classes:
-        print(scores.table(found, found["baseline_report"]))
         print(
             f"\nMean IoU {found['mean_iou']:.4f}; a prediction of the most frequent class of each "
             f"place, whatever the image shows, has {found['baseline']:.4f}."
         )
         files += ["confusion.png", "classes.csv"]
-    else:
-        print(scores.table(found, found["baseline"]))
     if result["scored_on"] == "validation":
         print(
             "\nThere is no test part. These images have chosen the best epoch: the scores are "

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from unet_tf.cli.chosen import adjusted
 from unet_tf.cli.train import how_to_train
-from unet_tf.files import UserError
+from unet_tf.files import UserError, write_json, write_text
 
 
 def run_reproduce(arguments):
     from unet_tf import data, network, protocol
-    from unet_tf.files import write_json, write_text
 
     to = Path(arguments.to or "runs/reproduce")
     chosen = [recipe for recipe in protocol.RECIPES if recipe.name in arguments.recipe]

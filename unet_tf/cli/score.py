@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from unet_tf.cli.predict import used
 from unet_tf.cli.types import patterns_of
 from unet_tf.files import UserError, write_json
 
@@ -19,14 +20,11 @@ def run_score(arguments):
     where, patterns = (arguments.folder, arguments.part), patterns_of(arguments)
     if needs_model(arguments):
         from unet_tf import predict
-        from unet_tf.cli.predict import loaded
 
         if arguments.classes:
             raise UserError("--classes names the classes of masks: a model knows its own")
-        model, how = loaded(arguments), {"region": arguments.region}
-        how |= {"seen": arguments.seen, "batch_size": arguments.batch_size}
-        how["patterns"] = patterns
-        report = predict.scored(model, *where, **how)
+        how = {name: getattr(arguments, name) for name in ("region", "seen", "batch_size")}
+        report = predict.scored(used(arguments), *where, **how, patterns=patterns)
     else:
         if given := [name for name in OF_A_MODEL if vars(arguments).get(name)]:
             raise UserError(f"--{given[0].replace('_', '-')} is for a model: masks are as they are")

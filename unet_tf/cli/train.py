@@ -11,11 +11,6 @@ from unet_tf.cli.types import patterns_of
 from unet_tf.files import UserError
 
 
-def verbosity():
-    """Keras's progress bars on a terminal, a line an epoch in a file."""
-    return 1 if sys.stdout.isatty() else 2
-
-
 def checked(arguments, folder):
     """The folder's report, printed; ValueError where training cannot start."""
     from unet_tf import doctor
@@ -79,7 +74,7 @@ def run_train(arguments):
     named = arguments.recipe or arguments.as_written
     plans = not named and (not kept or (to / "plan.json").exists())
     name = arguments.recipe or kept.get("recipe")
-    if not arguments.recipe and not arguments.as_written:
+    if not named:
         variant = kept.get("variant", variant)
     if arguments.no_check and (arguments.leave_out or not name):
         raise UserError("without a check nothing is left out and no recipe chosen: give --recipe")
@@ -105,8 +100,7 @@ def run_train(arguments):
     recipe = in_range(recipe, report, kept, arguments)
     print(announced(recipe, to))
     how = {name: getattr(arguments, name) for name in ("resume", "mlflow", "again", "other_code")}
-    how |= how_to_train(arguments)
-    how["save_every"] = arguments.save_every or between
+    how |= how_to_train(arguments, between)
     if arguments.folds:
         return run_folds(recipe, folder, report, to, arguments, how)
     how |= {"pairs": report.whole_pairs() if arguments.leave_out or patterns else None}
@@ -133,8 +127,9 @@ def run_folds(recipe, folder, report, to, arguments, how):
     )
 
 
-def how_to_train(arguments):
-    """Arguments of `unet_tf.protocol.run` that no recipe sets, from the command line."""
+def how_to_train(arguments, between=1):
+    """Arguments of `unet_tf.protocol.run` that no recipe sets, from the command line; `between`:
+    epochs between writes, unless it names them."""
     from unet_tf import training
 
     return {
@@ -142,6 +137,6 @@ def how_to_train(arguments):
         "precision": arguments.precision,
         "xla": {"on": True, "off": False}.get(arguments.xla, "auto"),
         "deterministic": arguments.deterministic == "on",
-        "save_every": arguments.save_every or 1,
-        "verbose": verbosity(),
+        "save_every": arguments.save_every or between,
+        "verbose": 1 if sys.stdout.isatty() else 2,  # bars on a terminal; else a line an epoch
     }

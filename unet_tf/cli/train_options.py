@@ -54,7 +54,6 @@ def common_options():
 
 
 def add_train(commands, common):
-    """`train`."""
     command = commands.add_parser(
         "train",
         parents=[common],
@@ -104,7 +103,6 @@ def add_train(commands, common):
 
 
 def add_reproduce(commands, common):
-    """`reproduce`."""
     words = "all recipes, a table of scores, pictures"
     command = commands.add_parser("reproduce", parents=[common], help=words)
     flag(command, "--full", "the published size, as written and corrected")

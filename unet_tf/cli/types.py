@@ -35,44 +35,29 @@ def frame_size(text):
     return size
 
 
+def checked(kind, good, words):
+    """The type of an option: what `kind` makes of its text, if it is `good`; `words` say so."""
+
+    def read(text):
+        try:
+            found = kind(text)
+        except ValueError:
+            found = math.nan  # which is good for nothing
+        if not good(found):
+            raise argparse.ArgumentTypeError(f"{text!r} is no {words}")
+        return found
+
+    return read
+
+
 def whole(least):
     """The type of a whole number of at least `least`."""
-
-    def count(text):
-        if not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
-        return int(text)
-
-    return count
+    return checked(int, lambda found: found >= least, f"whole number of at least {least}")
 
 
-def seed(text):
-    """A whole number from 0 to 2**32 - 1."""
-    if not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2**32 - 1")
-    return int(text)
-
-
-def number(text):
-    """A number above 0."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0
-    if not 0 < found < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return found
-
-
-def share(text):
-    """A number in [0, 1)."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: give a number from 0 to below 1")
-    return number
+seed = checked(int, lambda found: 0 <= found < 2**32, "whole number from 0 to 2**32 - 1")
+number = checked(float, lambda found: 0 < found < math.inf, "number above 0")
+share = checked(float, lambda found: 0 <= found < 1, "share: give a number from 0 to below 1")
 
 
 def value(text):

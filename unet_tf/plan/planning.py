@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unet_tf import network, protocol
-from unet_tf.data import Labels, in_words
+from unet_tf.data import Labels
 from unet_tf.files import UserError
 from unet_tf.plan import pace, rules
-from unet_tf.plan.choices import CPU, GPU, Choice, by
+from unet_tf.plan.choices import CPU, GPU, Choice
 from unet_tf.plan.found import found_in
 from unet_tf.plan.timed import images_that_fit, timed
 
@@ -44,8 +44,10 @@ class Plan(NamedTuple):
         return self._replace(choices=list({**own, **given}.values()))
 
     def record(self):
-        """The plan ready for JSON."""
-        choices = [choice._asdict() | {"value": named(choice.value)} for choice in self.choices]
+        """The plan ready for JSON, a loss by its name."""
+        choices = [choice._asdict() for choice in self.choices]
+        for choice in choices:
+            choice["value"] = getattr(choice["value"], "__name__", choice["value"])
         return {"recipe": self.recipe, "minutes": self.minutes, "choices": choices}
 
     def text(self):
@@ -53,25 +55,11 @@ class Plan(NamedTuple):
         lines = ["setting        value                           found, and what follows"]
         for name, value, found, why in self.choices:
             reason = ": ".join(filter(None, (found, why)))
-            words = NOTHING.get(name, "none") if value is None else shown(name, value)
+            words = NOTHING.get(name, "none") if value is None else protocol.words_of(name, value)
             columns = textwrap.wrap(words, 30), textwrap.wrap(reason, 55)
             for cells in itertools.zip_longest([name], *columns, fillvalue="") if reason else ():
                 lines.append("{:<15}{:<32}{}".format(*cells).rstrip())
         return "\n".join(lines)
-
-
-def shown(name, value):
-    """A setting in a few characters."""
-    if name == "value_range":
-        return in_words(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
-    return by(value) if isinstance(value, tuple | list) else f"{named(value)}"
-
-
-def named(value):
-    """A loss by its name, as plan.json keeps it; anything else as it is."""
-    return getattr(value, "__name__", value)
 
 
 def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
@@ -124,7 +112,7 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     take(rules.view_given(found, machine, given) if asked else rules.view(found, machine))
     if chosen["crop"] and recipe.classes:  # bilinear upsampling wants images of one known size
         recipe = protocol.get("buildings_unet")
-    take(rules.network(found, machine, chosen))
+    take(rules.network(machine, chosen))
     take(rules.augmentation(found, chosen))
     take(rules.loss(found, chosen))
     take(rules.fixed())
@@ -139,7 +127,7 @@ def plan(report, minutes=MINUTES, given=(), precision="auto", many=False):
     (fits, times), large = measured(), (chosen["image_size"], chosen["crop"])
     take(pace.smaller(found, chosen, times[0], minutes))
     if (chosen["image_size"], chosen["crop"]) != large:
-        take(rules.network(found, machine, chosen))
+        take(rules.network(machine, chosen))
         fits, times = measured()
     take(pace.pace(found, chosen, machine, times, minutes, fits, given))
     return Plan(recipe.name, list(choices.values()), minutes)

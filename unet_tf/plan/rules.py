@@ -33,23 +33,20 @@ def view(found, machine):
     shape = size[0] / size[1] / ratios[0]
     alike = max(ratios) <= 1.1 * min(ratios) and 1 / 1.1 <= shape <= 1.1
     smallest = smallest_of(found)
-    if alike and (kept >= KEEP or min(smallest) < 64):
-        found_so = f"{by(common)}; at {by(size)} masks keep a dice of {kept:.3f}"
-        yield Choice("image_size", size, found_so, "whole images show all at once")
-        yield Choice("crop", None, "", "")
-        return
-    if min(smallest) < 64:
+    if min(smallest) < 64 or (alike and kept >= KEEP):
         found_so = f"{len(found.sizes)} sizes, from {by(smallest)} on"
-        yield Choice("image_size", size, found_so, "too small and too unlike for crops")
+        why = "too small and too unlike for crops"
+        if alike:
+            found_so = f"{by(common)}; at {by(size)} masks keep a dice of {kept:.3f}"
+            why = "whole images show all at once"
+        yield Choice("image_size", size, found_so, why)
         yield Choice("crop", None, "", "")
         return
-    share, dice = share_of(found, smallest)
     why = f"whole, at {by(size)}, they would keep {kept:.3f}"
     if not alike:
         why = f"{len(found.sizes)} sizes of unlike shape are not squeezed into one"
-    found_so = f"at {share:g} of their own size masks keep a dice of {dice:.3f}"
-    yield Choice("image_size", None if share == 1 else share, found_so, why)
-    yield crop_at(found, share, machine)
+    yield (share := share_for(found, why))
+    yield crop_at(found, share.value, machine)
 
 
 def whole_size(found, machine):
@@ -74,14 +71,16 @@ def smallest_of(found):
     return min(heights), min(widths)
 
 
-def share_of(found, smallest, least=(64, 64)):
-    """The coarsest share of their own size that keeps the masks, and the dice that they keep there;
-    at it every image has room for crops of `least`, else a UserError."""
+def share_for(found, why, least=(64, 64)):
+    """The `Choice` of the coarsest share of their own size that keeps the masks and at which every
+    image has room for crops of `least`; UserError where none has."""
+    smallest = smallest_of(found)
     dice = {share: found.kept(share) for share in SHARES}
     fine = [share for share in SHARES if dice[share] >= KEEP] or [1.0]
     for share in reversed(fine):
         if all(side >= one for side, one in zip(size_at(share, smallest), least, strict=True)):
-            return share, dice[share]
+            words = f"at {share:g} of their own size masks keep a dice of {dice[share]:.3f}"
+            return Choice("image_size", None if share == 1 else share, words, why)
     raise UserError(
         f"a crop of {by(least)} has no room in the smallest images, {by(smallest)} (height x "
         "width): take a smaller one, or leave those images out"
@@ -101,11 +100,9 @@ def view_given(found, machine, given):
     the share that keeps the masks."""
     size, crop = (Choice(name, given.get(name), "", "") for name in ("image_size", "crop"))
     if "crop" not in given and not isinstance(size.value, tuple):
-        crop = crop_at(found, size.value or 1.0, machine)
+        crop = crop_at(found, size.value, machine)
     elif crop.value and "image_size" not in given:
-        share, dice = share_of(found, smallest_of(found), crop.value)
-        found_so = f"at {share:g} of their own size masks keep a dice of {dice:.3f}"
-        size = Choice("image_size", None if share == 1 else share, found_so, "for these crops")
+        size = share_for(found, "for these crops", crop.value)
     elif not crop.value and "image_size" not in given:
         size = Choice("image_size", whole_size(found, machine), "", "whole images, as given")
     elif not crop.value and isinstance(size.value, float):
@@ -115,7 +112,7 @@ def view_given(found, machine, given):
     return size, crop
 
 
-def network(found, machine, chosen):
+def network(machine, chosen):
     """As many levels as leave 8 pixels a side at the bottom; filters by what the machine can do."""
     least = min(chosen["crop"] or chosen["image_size"])
     levels = max(3, min(5, 1 + int(math.log2(max(least, 8) / 8))))
@@ -126,15 +123,13 @@ def network(found, machine, chosen):
 
 def augmentation(found, chosen):
     """Images turned and coloured as they could have been taken, and in no other way."""
-    crop, size = chosen["crop"], chosen["image_size"]
-    height, width = crop or size
-    square = height == width
+    height, width = chosen["crop"] or chosen["image_size"]
     upright, sided = found.upright > COMMON, found.sided > COMMON
     directed = upright or sided or found.crossed > COMMON or found.lines > LINES
     amounts = {
         "horizontal_flip": 0.0 if sided else 0.5,
         "vertical_flip": 0.0 if upright else 0.5,
-        "quarter_turn": 0.75 if square and not directed else 0.0,
+        "quarter_turn": 0.75 if height == width and not directed else 0.0,
         "rotation": 0.01,
         "scale": 0.0 if upright else 0.1,
         "contrast": 0.2 if found.light > VARIED else 0.05,

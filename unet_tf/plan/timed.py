@@ -33,7 +33,7 @@ def timed(recipe, labels, own, precision="auto"):
     (float, float)
     """
     with trying(precision):
-        model = model_of(recipe, labels, (None, None) if recipe.crop else recipe.image_size)
+        model = recipe.model((None, None) if recipe.crop else recipe.image_size, labels)
         metric = network.metric_for(labels.channels)
         model.compile(
             keras.optimizers.Adam(1e-9), recipe.loss, metrics=[metric], jit_compile=network.JAX
@@ -58,7 +58,7 @@ def images_that_fit(recipe, labels, precision="auto"):
     On a CPU the peak of 24 images is that sum, within 5%.
     """
     with trying(precision):
-        model = model_of(recipe, labels, recipe.crop or recipe.image_size)
+        model = recipe.model(recipe.crop or recipe.image_size, labels)
         given = [tensor for layer in model.layers for tensor in keras.tree.flatten(layer.output)]
         numbers = sum(math.prod(tensor.shape[1:]) for tensor in given)
         wide = 2 if keras.config.dtype_policy().compute_dtype.endswith("16") else 4
@@ -87,12 +87,6 @@ def trying(precision):
     finally:
         keras.config.set_dtype_policy(policy)
         keras.utils.clear_session()  # layers of the training get the names that they had without
-
-
-def model_of(recipe, labels, size):
-    """The network of a recipe, for images of this (height, width)."""
-    channels = [labels.channels] if recipe.classes else []
-    return recipe.build((*size, 3), recipe.filters, *channels)
 
 
 def augmenting(recipe, batch):

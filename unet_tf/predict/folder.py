@@ -78,7 +78,7 @@ def to_folder(
                 shown = Image.fromarray(overlaid(path, mask, card))
                 shown.save(partial, quality=90, subsampling=0)  # a thin line keeps its colour
         notes = {STATE: states[path], AREAS: json.dumps(areas[path])}
-        save(targets[path][0], mask, card.labels, notes)  # last: then all is there
+        save_mask(targets[path][0], mask, card.labels, notes)  # last: then all is there
 
     with held(folder):
         made = states_kept(targets, folder, record)
@@ -129,10 +129,11 @@ def areas_in(mask, labels):
     return json.loads(areas) if areas else areas_of(labels.read(mask), labels)
 
 
-def save(target, mask, labels, notes):
-    """Write a mask as a PNG that holds these notes."""
+def save_mask(target, mask, labels, notes=()):
+    """Write a mask, uint8 `(H, W)`, as a PNG, black and white or of class ids in the colours of its
+    labels, that holds these notes, {name: text}."""
     info = PngInfo()
-    for name, text in notes.items():
+    for name, text in dict(notes).items():
         info.add_text(name, text)
     if not labels.binary:
         return data.save_ids(target, mask, data.palette_of(labels), pnginfo=info)

@@ -8,6 +8,7 @@ from unet_tf.protocol.networks import buildings_as_written, guide_unet, multicla
 from unet_tf.protocol.pages import secret, ui
 from unet_tf.protocol.published import GUIDE, GUIDE_AUGMENTATION, NAMES, RECIPES, UNET, get
 from unet_tf.protocol.recipe import CHECKS, LOSSES, WEIGHTABLE, changed, quick
+from unet_tf.protocol.report_page import words_of
 from unet_tf.protocol.runs import run
 from unet_tf.protocol.tracking import STORE, Tracker
 from unet_tf.protocol.trained import fitted

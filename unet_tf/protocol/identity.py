@@ -19,13 +19,8 @@ from unet_tf.protocol import published
 from unet_tf.protocol.recipe import FIXED
 
 FACTS = {"commit", "date", "hardware", "data"}  # on a run, not what makes it: code and files do
-TRAINING = (
-    "batches.py",
-    "networks.py",
-    "recipe.py",
-    "runs.py",
-    "trained.py",
-)  # of this room, what trains
+# Of this room, what trains.
+TRAINING = ("batches.py", "networks.py", "recipe.py", "runs.py", "trained.py")
 CARVANA_SIZE = (1280, 1918)
 
 
@@ -165,10 +160,10 @@ def provenance():
 
 def code_hash(rooms=("data", "pipeline", "network", "training"), files=TRAINING):
     """A short hash of the code that decides about the bits of a training: `data` but for places.py,
-    which only looks for folders, `pipeline`, `network` and `training`, and of `protocol` recipe.py,
-    networks.py, runs.py, trained.py and batches.py. A change to any other file leaves it."""
+    which only looks for folders, `pipeline`, `network` and `training`, and of `protocol` the files
+    `TRAINING`. A change to any other file leaves it."""
     root = Path(__file__).parents[1]
     paths = [path for room in rooms for path in (root / room).glob("*.py")]
     paths = [path for path in paths if path.name != "places.py"]
-    paths += [path for name in files if (path := root / "protocol" / name).exists()]
+    paths += [root / "protocol" / name for name in files]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:12]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
 
 from unet_tf import data, network, plot, predict, scores
 from unet_tf.files import UserError, atomically
@@ -96,9 +95,7 @@ def decided(answers, pairs, labels, to, shown):
     `UserError`, which names the image of which the model says NaN.
     """
     if to is not None:
-        folder = Path(to) / "predictions"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        shutil.rmtree(Path(to) / "predictions", ignore_errors=True)
         files = prediction_files(to, pairs)
     for number, ((path, _), answer) in enumerate(zip(pairs, answers, strict=True)):
         if not np.isfinite(answer).all():
@@ -108,10 +105,7 @@ def decided(answers, pairs, labels, to, shown):
             shown[number] = mask
         if to is not None:
             files[number].parent.mkdir(parents=True, exist_ok=True)
-            if labels.binary:
-                Image.fromarray(255 * mask).save(files[number])
-            else:
-                data.save_ids(files[number], mask, data.palette_of(labels))
+            predict.save_mask(files[number], mask, labels)
         yield answer, mask
 
 

@@ -39,16 +39,11 @@ class Progress(keras.callbacks.Callback):
         self.say(f"{step}, loss {logs['loss']:.4f}", self.epoch + done)
 
     def on_epoch_end(self, epoch, logs=None):
-        own = {name: value for name, value in logs.items() if not name.startswith("val_")}
-        validation = {name: value for name, value in logs.items() if name not in own}
-        words = ", ".join(f"{name} {value:.4f}" for name, value in own.items())
-        words += "; validation: "
-        words += ", ".join(
-            f"{name.removeprefix('val_')} {value:.4f}"
-            + f" (a constant prediction {self.constant:.4f})" * (name == self.monitor)
-            for name, value in validation.items()
-        )
-        self.say(words, epoch + 1)
+        beside = {self.monitor: f" (a constant prediction {self.constant:.4f})"}
+        words = [f"{name} {value:.4f}{beside.get(name, '')}" for name, value in logs.items()]
+        own = ", ".join(word for word in words if not word.startswith("val_"))
+        validation = ", ".join(word[4:] for word in words if word.startswith("val_"))
+        self.say(f"{own}; validation: {validation}", epoch + 1)
 
     def say(self, words, done):
         """One line; `done` epochs are done, of which a part may be one."""

@@ -216,6 +216,11 @@ class Recipe:
         for words in clashes(self):
             raise UserError(words)
 
+    def model(self, size, labels):
+        """Its network, for images of this (height, width) and these `unet_tf.data.Labels`."""
+        channels = [labels.channels] if self.classes else []
+        return self.build((*size, 3), self.filters, *channels)
+
     @property
     def slug(self):
         """Name and variant as the name of a file or folder, such as `article_unet-as-written`."""

@@ -1,7 +1,6 @@
 """A run as one page, `report.html`: a file without network, to be looked at in any browser."""
 
 import base64
-import csv
 import html
 import io
 import json
@@ -32,21 +31,22 @@ figure { margin: 0 } img { max-width: 100%; height: auto; background: white }
 """
 
 
-def write_page(to, result, pairs, labels):
+def write_page(to, result, history, pairs, labels):
     """Write `report.html` into the folder of a run.
 
     Parameters
     ----------
     to : path
-        Of a run that has its `log.csv`, `predictions` and, where it was planned, `plan.json`.
+        Of a run that has its `predictions` and, where it was planned, its `plan.json`.
     result : dict, as `unet_tf.protocol.run` returns it
+    history : dict, {name: a value for each epoch}
     pairs : list of unet_tf.data.Pair, that were scored
     labels : unet_tf.data.Labels
     """
     to, found = Path(to), result["scores"]
     shown_in = pairs, to, labels, result["settings"].get("value_range")
     parts = [heading(to, result), verdict_of(result), score_table(result)]
-    parts += [curves_of(to, found, labels)]
+    parts.append(curves_of(history, found, labels))
     parts.append(gallery("The worst images", found["worst"], *shown_in))
     if found["images"] > len(found["worst"]):
         parts.append(gallery("Images from the middle", found["median"], *shown_in))
@@ -105,11 +105,8 @@ def table(rows):
     return f'<div class="wide"><table><tr>{"</tr><tr>".join(lines)}</tr></table></div>'
 
 
-def curves_of(to, found, labels):
-    """The curves of `log.csv`, with the constant prediction's score as a line."""
-    with (to / "log.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    history = {name: [float(row[name]) for row in rows] for name in rows[0] if name != "epoch"}
+def curves_of(history, found, labels):
+    """The curves of loss and score, with the constant prediction's score as a line."""
     names = ["loss", "hard_dice" if labels.binary else "mean_iou"]
     figure = plot.curves(history, names, constant=found["baseline"])
     return f"<h2>Training</h2>{shown(figure, 'curves of loss and score by epoch')}"
@@ -172,25 +169,28 @@ def plan_of(to):
     record = json.loads((to / "plan.json").read_text())
     choices = [choice for choice in record["choices"] if choice["found"] or choice["why"]]
     rows = [("setting", "value", "found", "so")]
-    rows += [(name, words_of(value), *why) for name, value, *why in map(dict.values, choices)]
+    rows += [(name, words_of(name, value), *why) for name, value, *why in map(dict.values, choices)]
     words = f"For {record['minutes']:g} minutes. To repeat it: <code>--plan plan.json</code>"
     return f"<h2>The plan</h2><p>{words}</p>{table(rows)}"
 
 
-def words_of(value):
+def words_of(name, value):
     """A setting in a few words."""
+    if name == "value_range" and value:
+        return data.in_words(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {amount}" for name, amount in value.items() if amount)
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+        return ", ".join(f"{name} {amount:g}" for name, amount in value.items() if amount)
+    if isinstance(value, tuple | list):
+        return "x".join(map(str, value))
+    return str(getattr(value, "__name__", value))
 
 
 def settings_of(result):
     """All settings, and those that are not the recipe's own."""
     rows = [("setting", "value", "")]
-    changed = result["changed"]
     for name, value in sorted(result["settings"].items()):
-        value = words_of(list(value) if isinstance(value, tuple) else value)
-        rows.append((name, value, "not the recipe's own" * (name in changed)))
+        other = "not the recipe's own" * (name in result["changed"])
+        rows.append((name, words_of(name, value), other))
     return f"<h2>Settings</h2>{table(rows)}"
 
 

@@ -14,12 +14,7 @@ from tensorflow.python.framework import config
 from unet_tf import data, network
 from unet_tf.files import UserError, held, write_json
 from unet_tf.protocol import tracking
-from unet_tf.protocol.identity import (
-    differing,
-    identity_of,
-    result_in,
-    same_training,
-)
+from unet_tf.protocol.identity import differing, identity_of, result_in, same_training
 from unet_tf.protocol.judge import judged
 from unet_tf.protocol.report_page import write_page
 from unet_tf.protocol.trained import labels_for, trained
@@ -147,9 +142,8 @@ def scored(recipe, model, history, parts, facts, labels, read, to):
         "scores": judged(recipe, model, parts, facts, labels, read, to),
     }
     if to is not None:
-        given = recipe, result["scores"], labels, parts, history.history, to
-        result["verdict"] = verdict(*given)
-        write_page(to, result, parts.test or parts.validation, labels)
+        result["verdict"] = verdict(recipe, result["scores"], labels, parts, history.history, to)
+        write_page(to, result, history.history, parts.test or parts.validation, labels)
         write_json(Path(to) / "result.json", result)  # last: where it is, all of the run is
     return result
 

@@ -23,7 +23,7 @@ def labels_for(recipe, folder, parts):
 
     Raises `UserError` where a recipe of black and white masks meets a table of other colours.
     """
-    if recipe.task == "classes":
+    if recipe.classes:
         return data.find_labels(folder, parts, recipe.class_names)
     table, word = data.table_of(folder), data.word_of([i for part in parts for i, _ in part])
     if table and {max(colour) for colour in table.colours} - {0, 1, 255}:
@@ -53,8 +53,7 @@ def trained(recipe, parts, identity, labels, read, strategy, tracker, folder, re
 
     begun = keras.callbacks.LambdaCallback(on_train_begin=begin)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        channels = [labels.channels] if recipe.task == "classes" else []
-        model = recipe.build((*size, 3), recipe.filters, *channels)
+        model = recipe.model(size, labels)
         for layer in model.layers if strategy else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # over all devices: the statistics of one
