@@ -143,8 +143,8 @@ def of_images(facts):
     usual = max(sizes, key=sizes.get, default=None)
     odd = [f"{short(f.pair.image)} {by(f.photo.size)}" for f in seen if f.photo.size != usual]
     remedy = (
-        "the plan of `train` cuts crops where shapes differ much; a --recipe resizes all to one "
-        "size, which distorts them: give --image-size in the shape of most, or cut images alike"
+        "`train` resizes all to one size, which changes shapes, unless it cuts crops; ask for them "
+        "by --image-size native --set crop=128,128 where shape must stay"
     )
     what = f"images of another size than most, {len(sizes)} sizes in all"
     yield Finding("note", what, odd, remedy)

@@ -6,6 +6,7 @@ https://doi.org/10.1038/s41592-020-01008-z); these are for two dimensions and fo
 """
 
 import math
+import statistics
 
 from unet_tf import protocol
 from unet_tf.data import size_at
@@ -23,39 +24,30 @@ VARIED = 0.02  # standard deviation between images: then light, or colours, vary
 def view(found, machine):
     """Whole images, if their masks survive it; else crops, at the coarsest share that keeps them.
 
-    Whole images show the network everything at once. Thin things die when images are made small:
-    then parts are cut out of images that are as large as the masks need. No image's height is
-    changed against its width by more than a tenth.
+    Whole images show the network everything at once, also where their shapes differ and all get
+    one: of photographs whose objects are much of the image, crops show too little. Thin things die
+    when images are made small: then parts are cut out of images as large as the masks need.
     """
-    ratios = [height / width for height, width in found.sizes]
-    common, size = found.sizes.most_common(1)[0][0], whole_size(found, machine)
+    size, smallest = whole_size(found, machine), smallest_of(found)
     kept = found.kept(size)
-    shape = size[0] / size[1] / ratios[0]
-    alike = max(ratios) <= 1.1 * min(ratios) and 1 / 1.1 <= shape <= 1.1
-    smallest = smallest_of(found)
-    if min(smallest) < 64 or (alike and kept >= KEEP):
-        found_so = f"{len(found.sizes)} sizes, from {by(smallest)} on"
-        why = "too small and too unlike for crops"
-        if alike:
-            found_so = f"{by(common)}; at {by(size)} masks keep a dice of {kept:.3f}"
-            why = "whole images show all at once"
+    if min(smallest) < 64 or kept >= KEEP:
+        sizes = f"{len(found.sizes)} sizes, from {by(smallest)} on" * (len(found.sizes) > 1)
+        found_so = f"{sizes or by(smallest)}; at {by(size)} masks keep a dice of {kept:.3f}"
+        why = "whole images show all at once" if kept >= KEEP else "too small for crops"
         yield Choice("image_size", size, found_so, why)
         yield Choice("crop", None, "", "")
         return
-    why = f"whole, at {by(size)}, they would keep {kept:.3f}"
-    if not alike:
-        why = f"{len(found.sizes)} sizes of unlike shape are not squeezed into one"
-    yield (share := share_for(found, why))
+    yield (share := share_for(found, f"whole, at {by(size)}, they would keep {kept:.3f}"))
     yield crop_at(found, share.value, machine)
 
 
 def whole_size(found, machine):
-    """As large as a step of whole images may be here, of the shape that most of them have."""
-    common = found.sizes.most_common(1)[0][0]
-    share = min(1, math.sqrt(machine.whole / math.prod(common)))
-    if found.sizes.total() == found.sizes[common] and share == 1:
-        return common  # the network pads it itself
-    return tuple(max(16, 16 * int(share * side / 16 + 0.5)) for side in common)
+    """As large as a step of whole images may be here, in the shape of the median image."""
+    if len(found.sizes) == 1 and math.prod(smallest_of(found)) <= machine.whole:
+        return smallest_of(found)  # the network pads it itself
+    sides = [statistics.median(sides) for sides in zip(*found.sizes.elements(), strict=True)]
+    share = min(1, math.sqrt(machine.whole / math.prod(sides)))
+    return tuple(max(16, 16 * int(share * side / 16 + 0.5)) for side in sides)
 
 
 def own_size(found):
