@@ -56,17 +56,10 @@ def batch_of(budget, step, machine, train, fits):
 def pace(found, chosen, machine, timed, minutes, fits=math.inf, given=()):
     """Batches, epochs and crops that fill the budget: steps are counted, not epochs.
 
-    Parameters
-    ----------
-    chosen : dict, {setting: value}
-        What was chosen before; what is given instead of a choice is there before the next is made.
-    timed : (float, float)
-        Seconds of a step of 8 images, and of a validation image.
-    minutes : float
-    fits : int
-        Images of a step that fit into memory (`unet_tf.plan.timed.images_that_fit`).
-    given : dict, {setting: value}
-        What is given, of which crops are chosen by the epochs.
+    `chosen` is what was chosen before, {setting: value}; what is given instead of a choice is there
+    before the next is made. `timed` are the seconds of a step of 8 images, and of a validation
+    image; `fits` is how many images of a step fit into memory (`images_that_fit`); by `given`, what
+    is given, crops are chosen for its epochs, and epochs for its crops.
     """
     budget, (step, look) = 60 * minutes, timed
     train, validation = parts_of(found, found.to_split)

@@ -18,19 +18,11 @@ SECONDS = 2.0  # that are measured, once a step is traced
 
 
 def timed(recipe, labels, own, precision="auto"):
-    """Seconds of a step of 8, and of a validation image, of a recipe's training on this machine.
+    """Seconds of a step of 8, and of a validation image, of a recipe's training on this machine,
+    where as many images a step are tried as the recipe has.
 
-    Parameters
-    ----------
-    recipe : unet_tf.protocol.Recipe
-        As many images a step as it has are tried.
-    labels : unet_tf.data.Labels
-    own : (height, width) of an image in its file
-    precision : as in `unet_tf.training.set_precision`
-
-    Returns
-    -------
-    (float, float)
+    `own` is the (height, width) of an image in its file, `precision` as in
+    `unet_tf.training.set_precision`.
     """
     with trying(precision):
         model = recipe.model((None, None) if recipe.crop else recipe.image_size, labels)

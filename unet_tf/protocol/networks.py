@@ -5,9 +5,6 @@ from keras import layers
 
 from unet_tf import network
 
-# What both sources of many classes mean by a U-Net.
-OF_CLASSES = {"dropout": 0.0, "batch_norm": True, "final_conv": False, "head": "softmax"}
-
 
 def simple_as_written(input_shape, filters):
     """The article's simple model, with its augmentation inside the model: the images are turned
@@ -73,9 +70,9 @@ def buildings_as_written(input_shape, filters, num_classes):
 
 def buildings_unet(input_shape, filters, num_classes):
     """The network that the buildings source describes: two convolutions a block, probabilities."""
-    return network.unet(
-        input_shape, filters, upsampling="transposed_2x2", num_classes=num_classes, **OF_CLASSES
-    )
+    settings = {"dropout": 0.0, "batch_norm": True, "upsampling": "transposed_2x2"}
+    settings |= {"final_conv": False, "num_classes": num_classes, "head": "softmax"}
+    return network.unet(input_shape, filters, **settings)
 
 
 def multiclass_unet(input_shape, filters, num_classes):
@@ -86,6 +83,13 @@ def multiclass_unet(input_shape, filters, num_classes):
         mean=(0.485, 0.456, 0.406), variance=(0.229**2, 0.224**2, 0.225**2), name="imagenet"
     )(inputs)
     outputs = network.unet(
-        input_shape, filters, upsampling="bilinear", num_classes=num_classes, **OF_CLASSES
+        input_shape,
+        filters,
+        dropout=0.0,
+        batch_norm=True,
+        upsampling="bilinear",
+        final_conv=False,
+        num_classes=num_classes,
+        head="softmax",
     )(x)
     return keras.Model(inputs, outputs, name="multiclass_unet")

@@ -11,12 +11,8 @@ class Progress(keras.callbacks.Callback):
     """Prints losses and scores of each epoch beside the score of a constant prediction, and the
     minutes that are left.
 
-    Parameters
-    ----------
-    constant : float
-        What a prediction that never looks at an image scores on the validation part.
-    monitor : str
-        The validation score that it stands beside, such as `val_hard_dice`.
+    `constant` is what a prediction that never looks at an image scores on the validation part, by
+    `monitor`, such as `val_hard_dice`.
     """
 
     def __init__(self, constant, monitor):

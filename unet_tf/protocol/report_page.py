@@ -32,16 +32,10 @@ figure { margin: 0 } img { max-width: 100%; height: auto; background: white }
 
 
 def write_page(to, result, history, pairs, labels):
-    """Write `report.html` into the folder of a run.
+    """Write `report.html` into the folder of a run, which holds its `predictions` and, where it was
+    planned, its `plan.json`.
 
-    Parameters
-    ----------
-    to : path
-        Of a run that has its `predictions` and, where it was planned, its `plan.json`.
-    result : dict, as `unet_tf.protocol.run` returns it
-    history : dict, {name: a value for each epoch}
-    pairs : list of unet_tf.data.Pair, that were scored
-    labels : unet_tf.data.Labels
+    `result` is that of `run`, `history` {name: a value for each epoch}, and `pairs` were scored.
     """
     to, found = Path(to), result["scores"]
     shown_in = pairs, to, labels, result["settings"].get("value_range")

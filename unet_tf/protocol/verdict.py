@@ -25,20 +25,11 @@ def score_of(report):
 
 
 def verdict(recipe, report, labels, parts, history, to):
-    """Nothing where the score is `better`; else what was found, ready for JSON.
+    """Nothing where the score is `better`; else what was found, ready for JSON: a list of (cause,
+    bool: is it so, what was found, what to try).
 
-    Parameters
-    ----------
-    recipe : unet_tf.protocol.Recipe
-    report : dict, as `unet_tf.protocol.judge.judged` returns it
-    labels : unet_tf.data.Labels
-    parts : unet_tf.data.Split
-    history : dict, {name: a value for each epoch}
-    to : path of the run's folder, with its predictions
-
-    Returns
-    -------
-    list of (cause, bool: is it so, what was found, what to try)
+    `report` is that of `judged`, `history` {name: a value for each epoch}, and `to` the run's
+    folder, with its predictions.
     """
     if better(report):
         return []
