@@ -429,8 +429,7 @@ chosen = parts.train[:160]  # yours
 training = dataset(chosen, (48, 64), 16, shuffle=True, cache="memory")  # yours
 validation = dataset(parts.validation[::2], (48, 64), cache="memory")
 images, masks = (np.concatenate(arrays) for arrays in zip(*validation, strict=True))
-made = training.made_of()
-print({name: made[name] for name in ("image_size", "batch_size", "shuffle", "augment")})
+print([training.made_of()[name] for name in ("image_size", "batch_size", "shuffle", "augment")])
 print(f"{training.cardinality()} steps per epoch, {len(images)} images to score")
 cars = [{data.group_of(image) for image, _ in some} for some in (chosen, parts.validation)]
 print(f"cars on both sides: {len(cars[0] & cars[1])}")
