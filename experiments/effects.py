@@ -4,7 +4,7 @@
     python experiments/effects.py --table         # the table of what is there
     python experiments/effects.py --variants base nearest --seeds 2
 
-The *base* is `recipes.quick(recipes.UNET)`: 16 filters, 320 rendered pairs, 96x128, 8 epochs. The
+The *base* is `protocol.quick(protocol.UNET)`: 16 filters, 320 rendered pairs, 96x128, 8 epochs. The
 test cars are held out first and are the same 64 images for every variant; the score is their hard
 dice at original size. The model of the best epoch counts, by validation dice. A variant with fewer
 or more images takes fewer or more steps: epochs are what stays equal.

@@ -70,7 +70,7 @@ def slug(record):
     """The name of a record's file, and of its picture."""
     name = f"{record['recipe']}-{record['variant']}-{record['data'].lower()}".replace(" ", "-")
     if "filters" in record["changed"]:
-        return f"{name}-small"  # `recipes.quick`
+        return f"{name}-small"  # `protocol.quick`
     return name + ("-changed" if record["changed"] else "")
 
 
@@ -249,7 +249,7 @@ def with_tables(text, names):
 
 
 def publish(run):
-    """Take all `seed*/result.json` below a folder into the ledger."""
+    """Take all `result.json` below a folder into the ledger."""
     found, pictures = defaultdict(list), {}
     for path in sorted(Path(run).glob("**/result.json")):
         result = json.loads(path.read_text())

@@ -305,6 +305,8 @@ def names_in(path):
         if isinstance(node, ast.ClassDef):
             inside = (own for own in node.body if isinstance(own, ast.FunctionDef))
             found |= {f"{node.name}.{own.name}" for own in inside}
+        if isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     return found
 
 
@@ -324,7 +326,7 @@ def test_the_walks_can_be_followed():
     for walk in walks:
         steps = re.findall(r"^\d+\. .*$", walk, re.MULTILINE)
         assert len(steps) >= 6
-        assert all(".py: " in step or "`run` writes" in step for step in steps)
+        assert all(".py: " in step or "`scored` writes" in step for step in steps)
 
 
 def test_contributing_has_every_room():

@@ -136,10 +136,11 @@ print(up.shape, "+", skip.shape, "=", joined.shape, "->", conv_block(joined, 8).
 # %% [markdown]
 # ## The article's U-Net
 #
-# Four levels down, a bottleneck, four levels up, one more convolution and a 1x1 head. Dropout of 0.3 follows
-# the fourth block and the bottleneck. The paper's own network differs in several things. One of them you will
-# meet in other code: it does not pad its convolutions, so an image of 572x572 gives a mask of 388x388, and each
-# skip is cropped before it is joined.
+# Four levels down, a smallest level at the bottom (the *bottleneck*), four levels up, one more 3x3 convolution,
+# and as the head a convolution with a 1x1 kernel, which looks at each place alone. Dropout of 0.3 follows the
+# fourth block and the bottleneck. The paper's own network differs in several things. One of them you will meet
+# in other code: it does not pad its convolutions, so an image of 572x572 gives a mask of 388x388, and each skip
+# is cropped before it is joined.
 
 
 # %%
@@ -192,8 +193,9 @@ for (height, width), count in weights.items():
 #
 # ## Training
 #
-# By car, with a test part by which nothing is trained or chosen; batches as in notebook 02; `fit` as in
-# notebook 04, which ends with the weights of the best epoch. Each pair of lines is an epoch.
+# The split is by car, with a test part by which nothing is trained or chosen. The batches are those of notebook
+# 02. `fit` is that of notebook 04, which ends with the weights of the best epoch. Each pair of lines is an
+# epoch.
 
 # %%
 parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
@@ -266,11 +268,12 @@ print("above the baseline for nine images in ten:", np.mean(dices["U-Net"] > bas
 # %% [markdown]
 # The deep network without skips has eleven times the weights of the simple model and in our run scores no
 # better. The skips, which add a tenth to its weights, make the difference. One training of each proves little,
-# and this is a small size on one kind of car. The [ledger](../results/README.md) has three seeds of the first
+# and this is a small size on one kind of car. The [results](../results/README.md) have three seeds of the first
 # and the last model in this size, trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for
 # the U-Net (± is the spread over seeds). That is a gain of 0.042. The skips alone were measured with five
 # seeds: without them the same U-Net scores lower by 0.0516 (95% interval over the seeds: 0.0397 to 0.0636).
-# (These five were trained later than the three above; the ledger says what that may add.)
+# (Those without skips were trained later than those with them, and on another processor. The results say what
+# later code alone made.)
 #
 # Where does it gain? Take the simple model's worst, middle and best test image.
 
@@ -356,17 +359,19 @@ for (name, network), column in zip(networks.items(), axes.T, strict=True):
 plt.show()
 
 # %% [markdown]
-# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. White is
-# nothing at all; the palest yellow, which fills most of the upper right map, is little, but not nothing. From
-# here both U-Nets see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it depends on
-# the pixel's place in the grid of strides. The upper map is that of one with 75x75.) Without skips the darkest
-# part lies up and left of the cross: each transposed convolution lays its kernel down and to the right of its
-# place, so a pixel hears more from above and left. Yet the U-Net without skips scored no better for it. The
-# lower row shows what skips change in a deep network: compare the two U-Nets' shares within 9x9 pixels of the
-# cross. (In our run the simple model's share is as large as the U-Net's, out of a smaller field: such a share
-# alone makes no sharp edges.) If all pixels counted the same, that share would be 81 of 96 times 128, less than
-# one in a hundred. In the U-Net without skips it is hardly more. With skips the answer still hangs on the whole
-# image, and more on the place itself.
+# The cross is the pixel that is asked, the line a car's outline; each shade is a factor of three. Each map is
+# drawn relative to its own largest value: compare shades within a map, not between maps. White is nothing at
+# all; the palest yellow, which fills most of the upper right map, is little, but not nothing. From here both
+# U-Nets see the whole image, the simple model 83x75 pixels of it. (75 or 83 either way: it depends on the
+# pixel's place in the grid of strides. The upper map is that of one with 75x75.) In the upper map without skips
+# the darkest part lies up and left of the cross: each transposed convolution lays its kernel down and to the
+# right of its place, so a pixel hears more from above and left. Yet the U-Net without skips, which sees the
+# whole image, scored no better than the simple model. The lower row shows what skips change in a deep network:
+# compare the two U-Nets' shares within 9x9 pixels of the cross. (In our run the simple model's share is as
+# large as the U-Net's, out of a smaller field: such a share alone makes no sharp edges.) If all pixels counted
+# the same, that share would be 81 of 96 times 128, less than one in a hundred. In the U-Net without skips it is
+# about one in a hundred, too. With skips the answer still hangs on the whole image, and more on the place
+# itself.
 #
 # One doubt remains: the U-Net without skips sees more, and also squeezes harder, through 6x8 places. So turn the test
 # round. Build a U-Net of two levels: it has skips, but sees *less* than the simple model, with fewer weights.
@@ -389,8 +394,8 @@ print("no worse than the simple model by 0.02:", small_field.mean() > simple - 0
 # back: the outline has to be kept first.
 #
 # What do more levels add once it is kept? They bring a larger field and more weights. In our run the U-Net of
-# four levels scores well above the one of two; one training of each cannot tell. Where a thing can only be told
-# by what lies far from it, the field may count for more.
+# four levels scores well above the one of two; one training of each cannot tell which of the two does it. Where
+# a thing can only be told by what lies far from it, the field may count for more.
 #
 # ## What each level holds
 #
@@ -433,13 +438,13 @@ first_skip, last_below = found[1][1], found[6][1]
 print("from below knows more than the finest skip:", last_below > first_skip)
 
 # %% [markdown]
-# On the left the image, as a negative where that follows the masks better, and the prediction. To the right, at
-# each level, the two that meet: the skip above, and below it what the decoder has so far, before it is enlarged
-# to the skip's size. The finest skip shows edges to the pixel, and the lettering on the wall as well as the
-# car. Its best channel follows the masks no more closely than the image itself does (these cars differ from the
-# wall by their brightness). What comes up from below is coarse, and in our run closer to the masks at all
-# levels but the smallest. (The level below has twice as many channels to find one among, and its masks are
-# smaller: both help its number a little.)
+# Over each picture stand its size and its correlation with the masks. On the left the image, as a negative
+# where that follows the masks better, and the prediction. To the right, at each level, the two that meet: the
+# skip above, and below it what the decoder has so far, before it is enlarged to the skip's size. The finest
+# skip shows edges to the pixel, and the lettering on the wall as well as the car. Its best channel follows the
+# masks no more closely than the image itself does (these cars differ from the wall by their brightness). What
+# comes up from below is coarse, and in our run closer to the masks at all levels but the smallest. (The level
+# below has twice as many channels to find one among, and its masks are smaller: both may help its number.)
 #
 # ## Dropout
 #
@@ -475,8 +480,7 @@ for name, start in (("augmented tensor", augmented), ("input", inputs)):
 # %% [markdown]
 # The first model has no augmentation at all. So the article's gain from 0.8788 to 0.9416 mixes at least three
 # changes: the network, 16 epochs instead of 10, and an augmentation that was broken before (notebook 04) and is
-# missing now. Here both models train on pairs augmented
-# together.
+# missing now. Here all networks train on pairs augmented together.
 #
 # ## The same network from the module
 #
@@ -493,10 +497,10 @@ print(f"largest difference {np.abs(one - other).max():.1e}")
 # ## Images without masks
 #
 # The competition's test images have no masks; the model predicts theirs in the same way. The line is around
-# what it calls car. There is no score here, since there is no truth to compare with. You still have eyes: in
-# our run it is a white car before a white wall: the line cuts into its bonnet, and takes in some of the wall.
-# Notebook 06 asks why. The model is the file that `fit` saved at the best epoch. It needs no `custom_objects`,
-# because loss and metric are registered.
+# what it calls car. There is no score here, since there is no truth to compare with. But you have eyes. In our
+# run the three images show a white car before a white wall, and the line cuts into its bonnet and takes in some
+# of the wall. Notebook 06 asks why. The model is the file that `fit` saved at the best epoch. It needs no
+# `custom_objects`, because loss and metric are registered.
 
 # %%
 reloaded = keras.saving.load_model("runs/unet/best.keras")

@@ -55,8 +55,8 @@ keras.utils.set_random_seed(42)
 folder = data.find()
 
 # %% [markdown]
-# On two CPU cores you train a U-Net with 16 filters in its first level. With a GPU, a T4 or better, set `FULL` to
-# `True` for the 64 of notebook 05's article.
+# On two CPU cores you train a U-Net with 16 filters in its first level. With a GPU, a T4 or better, set `FULL`
+# to `True` for the 64 filters of the article in notebook 05.
 
 # %%
 FULL = False  # True: the article's size, for a GPU
@@ -124,8 +124,9 @@ print("at 1/6 as before at 0.5:", abs(at_a_sixth - trained) < 0.001)
 # their own size, the epochs of one batch at the model's.
 
 # %% [markdown]
-# From here on nothing is trained. You compute the probabilities of validation and test images once. Most of what you do
-# with them is arithmetic.
+# From here on nothing is trained. You compute the probabilities of validation and test images once, and again
+# only where the model is asked in another way, mirrored or in tiles. Most of what you do with them is
+# arithmetic.
 
 
 # %%
@@ -229,8 +230,8 @@ plt.show()
 
 # %% [markdown]
 # Grey is the prediction, the line is the true outline. On the left each pixel of the model is a square step. On
-# the right the enlarged probability passes 0.5 between two pixels: the steps are gone. Where the network is
-# wrong about the edge, it stays wrong.
+# the right the enlarged probability passes 0.5 between two pixels of the model: what steps are left are as
+# small as the image's own pixels. Where the network is wrong about the edge, it stays wrong.
 #
 # ## Mirror images
 #
@@ -260,9 +261,10 @@ row = np.zeros((1, 1, 4, 3))
 print("alone", column(row).ravel(), "flipped", flipped(column)(row).ravel())
 
 # %% [markdown]
-# In the mirror image, the pixel of column 0 stands in column 3. So it gets 0 alone and 3 in the mirror, and the mean is
-# 1.5 for it and for all others: the mean knows no side. Now the U-Net. Two predictions per image take twice the time.
-# Are they worth it? That is a choice, so ask the validation cars.
+# In the mirror image, the pixel of column 0 stands in column 3. So it gets 0 alone and 3 in the mirror, and the
+# mean is 1.5 for it and for all others: the mean knows no side. Now the U-Net. Two predictions per image take
+# twice the time. Are they worth it? That is a choice, so ask the validation cars. (This section and the next
+# cut at 0.5, all candidates alike. So the first number below is the curve above at 0.5, not at its top.)
 
 # %% tags=["nbval-ignore-output"]
 on_flipped = said_of(parts.validation, flipped(model))
@@ -286,8 +288,8 @@ print("flips move the dice by less than 0.02:", abs(with_flips - alone) < 0.02)
 # A large image can also go through a model in pieces of the size it was trained at. At the edge of a piece the
 # network sees least of what is around. So pieces overlap, and where they do, their weighted mean counts. The
 # weight is a pyramid: it falls from the middle of a tile to its edges, and stays above 0 even in the corners.
-# Under the weights, the cell prints two tiles of width 4 over a width of 6. The first answers 0 everywhere, the
-# second 1.
+# Under the weights, the cell prints the blend of two tiles of width 4 over a width of 6. The first answers 0
+# everywhere, the second 1.
 
 # %%
 slope = 1 - np.abs((np.arange(4) + 0.5) * 2 / 4 - 1)
@@ -341,9 +343,9 @@ plt.show()
 # The car is the same and the tiles are the same. The size of the image differs (at its own size also the shape,
 # a little: 2:3, not 3:4). Six images are few, but the fall is large. At its own size the car is several times
 # as large as in training, and the model has never seen such a thing: it misses parts of the car and calls parts
-# of the studio car. It does so in one piece, too, and scores no better there: the harm comes from the size and
-# not from the tiles. Use tiles for a model that was trained on pieces of images at the images' own scale. For a
-# model that was trained on resized images, resize.
+# of the studio car. In one piece it scores no better: the harm comes from the size and not from the tiles. Use
+# tiles for a model that was trained on pieces of images at the images' own scale. For a model that was trained
+# on resized images, resize.
 #
 # ## The outline
 #
@@ -368,10 +370,10 @@ def boundary_f1(truth, prediction, tolerance):
 
 
 # %% [markdown]
-# `thickened` makes an edge wider by the tolerance on every side. (The module's version also checks for empty masks, and
-# chooses the tolerance: 0.2% of the image's diagonal, at least a pixel.) Take a square of 4x4, predicted one pixel too
-# far to the right. By hand: dice 2 x 12 / (16 + 16) = 0.75; of 12 edge pixels 6 lie in both edges. Then larger squares
-# with the same mistake.
+# `thickened` makes an edge wider by the tolerance on every side. (The module's `boundary_f1` also checks for
+# empty masks. `scores.report`, below, sets the tolerance: 0.2% of the image's diagonal, at least a pixel.) Take
+# a square of 4x4, predicted one pixel too far to the right. By hand: dice 2 x 12 / (16 + 16) = 0.75; of 12 edge
+# pixels 6 lie in both edges. Then larger squares with the same mistake.
 
 # %%
 for side in (4, 40, 400):
@@ -435,7 +437,8 @@ for cars in (4, 8, 16, 40):
 # Now the test cars come back, at the threshold that the validation cars chose. One set of predictions gives
 # every score. The first line is the competition's, with its interval over cars; the second is what you get
 # without looking at an image. Compare them first, then the first line with the last, the outline. (The interval
-# is over four cars: you saw above what its 95% are worth then.)
+# is over four cars: you saw above what its 95% are worth then. Specificity is the share of the true background
+# that is left alone. The names on the right are data sets, papers and articles that score so.)
 
 # %% tags=["nbval-ignore-output"]
 report = scores.report(parts.test, on_test, threshold)
@@ -458,13 +461,14 @@ for how in ("area", "nearest"):
     print(f"boundary F1, truth by {how}: {scores.report(parts.test, small)['boundary_f1']:.4f}")
 
 # %% [markdown]
-# No line of the table is wrong, but each may only stand beside the same line of another model. Soft dice at the model's
-# size is not hard dice at the images' own. Dice pooled over batches changes with the batch size, as the line `mean
-# over batches` shows: the short last batch counts as a whole one, and of 64 images in batches of 60 the last 4 make
-# up half of the mean.
+# No line of the table is wrong, but each may only stand beside the same line of another model. Soft dice at the
+# model's size is not hard dice at the images' own. Dice pooled over batches changes with the batch size, as the
+# line `mean over batches` shows. A larger batch pools more images, which moves it a little here. A short last
+# batch, which counts as a whole one, moves it more: of 64 images in batches of 60 the last 4 make up half of
+# the mean.
 #
-# And the boundary F1 says what dice hides: much of the outline is off by more than the tolerance. Is the small
-# size to blame, 96x128? Only a little: the last two lines above are the boundary F1 of true masks, made that
+# And the boundary F1 says what dice hides: much of the outline is off by more than the tolerance. Can masks of
+# 96x128 not hold the outline? They can: the last two lines above are the boundary F1 of true masks, made that
 # small and enlarged again. By area they keep nearly all of their outline: the grey levels at the edge tell
 # where between two pixels it lies. The network was trained on masks reduced by nearest, which have no grey
 # levels. Even these keep 0.92. What is missing below that, the network has not learned, or could not see in
@@ -494,8 +498,8 @@ print("one car is the lowest dot of ten views or more:", max(Counter(lowest).val
 # %% [markdown]
 # The ring is the car of the report's worst image: in our run it is the lowest dot of every view. It pulls all
 # bars down, most of all where it is worst itself: the deepest dip, at view 10, speaks mostly of that car and
-# little of the view. At view 01 the other three dots are lower than elsewhere, too: there the bar speaks of the
-# view. So look at the dots before you believe a bar.
+# little of the view. At view 01 the other three dots, too, are a little lower than elsewhere: there the bar
+# speaks of the view as well. So look at the dots before you believe a bar.
 #
 # Then the pictures. Above stand the three worst images of the report, below the worst one of each of the three
 # other cars, with the first digits of the car, the view and the dice. The line is the prediction's outline.
@@ -584,9 +588,10 @@ print(f"{equal} of {len(ours)} equal" if table else "no train_masks.csv lies bes
 # %% [markdown]
 # ### A submission that survives a stop
 #
-# Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each row to
-# a partial file at once, below a line of settings, and turns that file into the submission at the end. It is a
-# generator: each step is an image. Take half of the images, then close it, as an interruption would.
+# Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each
+# row to a partial file at once, below a line of settings, and turns that file into the submission at the end. A
+# Keras model has no name of its own there: `settings` gives it one, so that rows of another model can be told.
+# It is a generator: each step is an image. Take half of the images, then close it, as an interruption would.
 
 # %%
 paths = (data.unlabelled(folder) or [image for image, _ in parts.test])[:64]

@@ -125,9 +125,10 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 #
 # ## Train first
 #
-# The model is the U-Net of notebook 05 with what the ApX course adds: the mean and deviation of the colours in
-# ImageNet, a large collection of photographs, in front, batch norm, no dropout, bilinear upsampling. Its last
-# layer has one channel per class, and a softmax makes probabilities of them.
+# The model is the U-Net of notebook 05, changed as in the ApX course. In front it has the mean and deviation of
+# the colours in ImageNet, a large collection of photographs. It has batch norm, and bilinear upsampling instead
+# of transposed convolutions. It has no dropout and no last 3x3 convolution. Its last layer has one channel per
+# class, and a softmax makes probabilities of them.
 
 
 # %% tags=["lifted"]
@@ -244,8 +245,9 @@ print("ours, and scikit-learn's:", np.hstack([confusion, theirs]), sep="\n")
 print(f"{confusion.sum()} of {truth.size} pixels counted")
 
 # %% [markdown]
-# Everything else follows from this table. The IoU of a class is its hits, on the diagonal, divided by all pixels of
-# its row and its column. If no mask holds a class, it is *absent*: it has no IoU, and the mean leaves it out.
+# Everything else follows from this table. The IoU of a class is its hits, on the diagonal, divided by all
+# pixels of its row and its column, the diagonal counted once. If no mask holds a class, it is *absent*: it has
+# no IoU, and the mean leaves it out.
 
 
 # %%
@@ -261,9 +263,10 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
     print(f"{name:22} {scored[name]:.4f}")
 
 # %% [markdown]
-# The module's `scores_of` gives four numbers for one prediction, from 0.66 to 0.86. PASCAL VOC and Cityscapes
-# rank by the mean IoU: every class counts the same. The frequency-weighted one weights the IoU of each class by
-# its share of the true pixels. It, the pixel accuracy and the pooled IoU are decided by the large classes.
+# The module's `scores_of` gives four numbers for one prediction, from 0.66 to 0.86. PASCAL VOC and Cityscapes,
+# well-known data sets of photographs and of streets with public rankings, rank by the mean IoU: every class
+# counts the same. The frequency-weighted one weights the IoU of each class by its share of the true pixels. It,
+# the pixel accuracy and the pooled IoU are decided by the large classes.
 #
 # ### Sum the counts, then divide once
 #
@@ -406,7 +409,7 @@ print(f"by hand {1 - dices.mean():.4f}, ours {ours[0]:.4f}, the module's {module
 #
 # So how rare is a pixel of light? Count the training masks. *Inverse* weights are one over the share, divided
 # by their mean. *Median* weights (Eigen and Fergus, 2015) take each class's share in the images that hold it,
-# and divide the median of these shares by the share of the class itself.
+# and divide the median of these shares by each of them. So they do not follow from the column `share` alone.
 
 # %%
 counts = sum(
@@ -469,10 +472,10 @@ plt.show()
 #
 # Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10
 # shows how to compare over several seeds. Nor is plain cross-entropy blind to the light: this project's record
-# without weights has an IoU of 0.93 for it. That took 25 epochs, more images, of 128x128, and no augmentation,
-# and the scored cars had been seen in training, so it does not say which of these did it. There is another way
-# to make small classes count: this project's recipe `multiclass_unet`, corrected, has no weights, but adds the
-# dice of classes to cross-entropy.
+# without weights has an IoU of 0.93 for it. That took 25 epochs, another learning rate, more images, of
+# 128x128, and no augmentation, and the scored cars had been seen in training, so it does not say which of these
+# did it. There is another way to make small classes count: this project's recipe `multiclass_unet`, corrected,
+# has no weights, but adds the dice of classes to cross-entropy.
 
 # %%
 titles = ("Truth: lights in yellow", "Plain", "Weighted: found, and too much")
@@ -513,9 +516,9 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
 # That class is a hint by colour, and no help for a wrong id: `beyond.png` has 7 where the light's 4 was, and the hint
 # says background.
 #
-# The black and white mask passes: 0 is an id, and 255 is void. A model trained on such masks sees background and
-# nothing else, and no file raises an error. So look at all of them first: `python -m unet_tf check DIR` prints the
-# share of each class and of void.
+# The black and white mask passes: 0 is an id, and 255 is void. A model trained on such masks sees background
+# and nothing else, and no file raises an error. So look at all of them first: `python -m unet_tf check DIR`
+# prints the share of each class and of void, and names masks that hold 0 and 255 alone.
 #
 # The project pairs images and masks by name, as in notebook 01. The ApX course pairs them by their order, and checks
 # that there are equally many. If the mask of one image is missing, and the image of another mask, then all pairs between
@@ -540,8 +543,9 @@ plt.show()
 
 # %% [markdown]
 # On top: the image, drawn in its usual colours whatever its scale, its mask, and what the model makes of
-# numbers that it has never seen. Below: the share of each class, on the left in the prediction, on the right in
-# the mask. The first verdict says what to do: the same image, divided by 255, has a far better mean IoU.
+# numbers that it has never seen. The colours are those from above: what it calls light, in yellow, lies where
+# no light is. Below: the share of each class, on the left in the prediction, on the right in the mask. The
+# first verdict says what to do: the same image, divided by 255, has a far better mean IoU.
 #
 # Two more cases: a model that has not been trained, and a good model beside ids saved as grey, the "black" mask from
 # the beginning of this notebook.
@@ -567,8 +571,9 @@ for what, one in cases.items():
 #
 # - A U-Net learned five classes, and IoU came from summed counts. Lists that shift said 0.38 where the counts said
 #   0.70.
-# - Softmax, cross-entropy, class weights and dice came out as worked out by hand, and void counted in none of them.
-#   After the same few epochs, class weights had found more of the light than plain cross-entropy.
+# - Softmax, cross-entropy, inverse class weights and dice came out as worked out by hand, and void counted in
+#   no loss and no weight. After the same few epochs, class weights had found more of the light than plain
+#   cross-entropy.
 # - A division or an average spoiled ids. Wrong masks raised an error before training, all but the black and white
 #   one, and `explain` named the cause in three cases: a wrong input, no training, and a mask that only looks black.
 #

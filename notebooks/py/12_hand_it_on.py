@@ -6,8 +6,8 @@
 # **You will**
 #
 # - see what gets lost when a model is handed on without its preprocessing;
-# - export a model for programs that know neither Keras nor Python, with as much of the preprocessing inside as each format
-#   takes, and compare each file with the model on images;
+# - export a model for programs that know neither Keras nor Python, with the preprocessing inside, in LiteRT
+#   without the resizing, and compare each file with the model on images;
 # - round its weights to fewer bits, and find where that starts to cost;
 # - put the model on a web page that segments photographs in the browser.
 #
@@ -128,9 +128,10 @@ print("not divided, it is too sure:", doubt["not divided by 255"] < doubt["right
 # Dividing twice shows at once. The other three hardly lower the score here, so nobody who looks at the score alone finds
 # them. On other images they may cost more: blue for red, for one, where colours tell the classes apart.
 #
-# Are you surprised that pixels up to 255 do so well? ReLU, pooling and convolutions only pass a factor on: twice the input
-# is twice the output, and no sign changes. What breaks this is the biases, which stay as they are. Set them to zero, and
-# any brightness gives the same mask, cut at 0.5. Count the pixels that agree.
+# Are you surprised that pixels up to 255 do so well? ReLU, pooling and convolutions only pass a factor on:
+# twice the input is twice the output, and no sign changes. What breaks this is the biases, which stay as they
+# are. Set them to zero, and the pixels times any factor above 0 give the same mask, cut at 0.5. Count the
+# pixels that agree.
 
 # %%
 kept = model.get_weights()
@@ -143,9 +144,11 @@ for name in ("not divided by 255", "divided twice"):
 print("and these are masks of cars, dice above 0.8:", score(found["right"]) > 0.8)
 
 # %% [markdown]
-# Beside pixels up to 255 the biases hardly count; beside pixels close to 0 little else does. That is why one mistake hides
-# and the other does not. The probabilities do tell: not divided, nearly all are 0 or 1, so the network is never in doubt,
-# and moving the threshold changes little. What belongs to the model must travel with it.
+# Beside pixels up to 255 the biases hardly count; beside pixels close to 0 little else does. That is why one
+# mistake hides and the other does not. This holds for this network. The one of notebook 09 subtracts a mean
+# from the image first and has batch norm, and there the same mistake spoiled the mask. The probabilities do
+# tell: not divided, nearly all are 0 or 1, so the network is never in doubt, and moving the threshold changes
+# little. What belongs to the model must travel with it.
 #
 # ## The card
 #
@@ -171,8 +174,9 @@ with zipfile.ZipFile("runs/hand/car.keras") as opened:
 print({name: written[name] for name in ("task", "scaling", "image_size", "resize", "threshold")})
 
 # %% [markdown]
-# Whoever loads the file with this project gets an object that resizes, scales and cuts as the card says, and enlarges
-# before it cuts. The mask has the image's own size.
+# Whoever loads the file with this project gets an object that resizes, scales and cuts as the card says, and
+# enlarges before it cuts. The mask has the image's own size. The order of the colours stands in no card: this
+# project always reads red, green, blue, and who uses the file without it has to know that.
 
 # %%
 loaded = predict.load("runs/hand/car.keras")
@@ -363,9 +367,9 @@ except UserError as error:
 # ## What we saw
 #
 # - A model without its preprocessing raised no error, and three of four mistakes hardly showed in the score.
-# - SavedModel and ONNX took the pixels of a file as they are; LiteRT takes one size. By their own programs, all files
-#   with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is left to the caller; the card
-#   says where to cut, not how to enlarge.
+# - SavedModel and ONNX took the pixels of a file as they are; our LiteRT file takes one size. By their own
+#   programs, all files with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is
+#   left to the caller; the card says where to cut, not how to enlarge, nor the order of the colours.
 # - Eight bits per weight cost next to nothing here; two bits ruined the model.
 # - You wrote a page that runs the model in the browser, where the photograph stays.
 #

@@ -322,8 +322,7 @@ def trained(loss=bce_dice_loss, rate=0.001, images=160, epochs=5):
     return curve
 
 
-model = compiled(dice_loss, 0.01)
-optimizer = model.optimizer
+optimizer = (model := compiled(dice_loss, 0.01)).optimizer
 print(f"{type(optimizer).__name__}: {model.loss.__name__} at {float(optimizer.learning_rate):.2f}")
 print("watched:", sorted(model.evaluate(validation, verbose=0, return_dict=True)))
 

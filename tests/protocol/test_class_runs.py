@@ -11,6 +11,7 @@ from PIL import Image
 
 from unet_tf import data, network, protocol, rendered, scores
 from unet_tf.cli import commands
+from unet_tf.protocol.trained import loss_of
 from unet_tf.rendered.car_pictures import PARTS
 
 SMALL = {"filters": (4, 8), "image_size": (32, 48), "epochs": 2, "batch_size": 8}
@@ -122,7 +123,7 @@ def test_class_weights_reach_the_loss(parts_folder, weights):
     parts = data.parts(parts_folder)
     known = data.find_labels(parts_folder, parts)
 
-    loss = protocol.loss_of(recipe, parts, known)
+    loss = loss_of(recipe, parts, known)
     assert len(loss.class_weights) == 5 and loss.class_weights[4] > loss.class_weights[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from unet_tf import data, network, plot, predict, protocol, scores
-from unet_tf.protocol import judge, report_page
+from unet_tf.protocol import judge, report_page, trained
 from unet_tf.scores import baselines
 
 MANY = data.Labels(("sky", "road", "car"))
@@ -107,9 +107,9 @@ def test_a_diverged_model_is_named(tmp_path, labels):
 def test_only_many_classes_have_weights(tmp_path):
     parts = data.Split(written(tmp_path, [(8, 8)] * 4, 3), [], [])
     guide = protocol.get("guide_unet")
-    assert judge.loss_of(guide, parts, data.Labels.foreground()) is guide.loss
+    assert trained.loss_of(guide, parts, data.Labels.foreground()) is guide.loss
     many = protocol.get("multiclass_unet", class_weights="inverse")
-    weighted = judge.loss_of(many, parts, MANY)
+    weighted = trained.loss_of(many, parts, MANY)
     assert isinstance(weighted, network.Weighted) and weighted.loss is many.loss
 
 

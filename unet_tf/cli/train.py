@@ -12,7 +12,7 @@ from unet_tf.files import UserError
 
 
 def checked(arguments, folder):
-    """The folder's report, printed; ValueError where training cannot start."""
+    """The folder's report, printed; UserError where training cannot start."""
     from unet_tf import doctor
 
     names, patterns = getattr(arguments, "class_names", None), patterns_of(arguments)

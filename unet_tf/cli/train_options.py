@@ -103,7 +103,7 @@ def add_train(commands, common):
 
 
 def add_reproduce(commands, common):
-    words = "all recipes, a table of scores, pictures"
+    words = "recipes, the article's two by default: a table of scores, pictures"
     command = commands.add_parser("reproduce", parents=[common], help=words)
     flag(command, "--full", "the published size, as written and corrected")
     command.add_argument(

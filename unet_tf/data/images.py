@@ -117,7 +117,7 @@ def read_resized(path, image_size, resize="area", value_range=None):
 
     Parameters
     ----------
-    path : path of a JPEG, PNG or GIF, or `zipfile.Path`
+    path : path of an image file (`SUFFIXES`), or `zipfile.Path`
     image_size : (height, width), None, or a share, as in `size_at`
     resize : as in `resized`
     value_range : as in `to_rgb`

@@ -11,7 +11,7 @@ VOID = 255  # of a mask: what counts nowhere
 
 
 def read_mask(path):
-    """A black and white mask (PNG, GIF) as uint8 `(H, W)` in {0, 1}.
+    """A black and white mask file as uint8 `(H, W)` in {0, 1}.
 
     The maximum over the colour channels counts, a palette is applied; white is 1, 255 or 65535. A
     mask in an alpha channel is taken from there (`drawn`).

@@ -24,7 +24,7 @@ def find(data=None, kind="cars"):
     Returns
     -------
     Path
-        A folder in one of the `LAYOUTS`, or with given parts (`given`).
+        A folder that `part_folders` can read.
 
     Raises
     ------

@@ -17,7 +17,7 @@ def hard_dice(y_true, y_pred, threshold=0.5):
     Parameters
     ----------
     y_true, y_pred : tensor, `(B, H, W, 1)`
-        Mask in {0, 1}, and probability in [0, 1]; a pixel is car where the probability is at
+        Mask in {0, 1}, and probability in [0, 1]; a pixel is foreground where the probability is at
         least `threshold`.
 
     NaN where a probability is NaN, so that such an epoch is never the best. Two empty masks give

@@ -2,7 +2,6 @@
 
 from unet_tf.protocol.folds import cross_validated
 from unet_tf.protocol.identity import code_hash, name_of, provenance, split_hash
-from unet_tf.protocol.judge import loss_of
 from unet_tf.protocol.ledger import comparable, summary, table
 from unet_tf.protocol.networks import buildings_as_written, guide_unet, multiclass_unet
 from unet_tf.protocol.pages import secret, ui

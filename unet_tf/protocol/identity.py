@@ -19,8 +19,11 @@ from unet_tf.protocol import published
 from unet_tf.protocol.recipe import FIXED
 
 FACTS = {"commit", "date", "hardware", "data"}  # on a run, not what makes it: code and files do
-# Of this room, what trains.
-TRAINING = ("batches.py", "networks.py", "recipe.py", "runs.py", "trained.py")
+# Beside whole rooms, what decides about a training.
+TRAINING = (
+    *("protocol/batches.py", "protocol/networks.py", "protocol/recipe.py", "protocol/runs.py"),
+    *("protocol/trained.py", "scores/classes.py"),  # the loss, and its class weights
+)
 CARVANA_SIZE = (1280, 1918)
 
 
@@ -79,7 +82,7 @@ def name_of(folder, parts):
 
 
 def result_in(folder):
-    """The `result.json` in a folder, or an empty dict; ValueError names a damaged one."""
+    """The `result.json` in a folder, or an empty dict; UserError names a damaged one."""
     path = Path(folder or "") / "result.json"
     try:
         return json.loads(path.read_text()) if folder and path.exists() else {}
@@ -153,17 +156,17 @@ def provenance():
         },
         "commit": commit,
         "code": code_hash(),
-        "scoring": code_hash(("predict", "scores"), ("judge.py",)),
+        "scoring": code_hash(("predict", "scores"), ("protocol/judge.py",)),
         "date": datetime.date.today().isoformat(),
     }
 
 
 def code_hash(rooms=("data", "pipeline", "network", "training"), files=TRAINING):
     """A short hash of the code that decides about the bits of a training: `data` but for places.py,
-    which only looks for folders, `pipeline`, `network` and `training`, and of `protocol` the files
-    `TRAINING`. A change to any other file leaves it."""
+    which only looks for folders, `pipeline`, `network` and `training`, and the files `TRAINING`. A
+    change to any other file leaves it."""
     root = Path(__file__).parents[1]
     paths = [path for room in rooms for path in (root / room).glob("*.py")]
     paths = [path for path in paths if path.name != "places.py"]
-    paths += [root / "protocol" / name for name in files]
+    paths += [root / name for name in files]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:12]

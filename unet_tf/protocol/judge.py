@@ -6,25 +6,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from unet_tf import data, network, plot, predict, scores
+from unet_tf import data, plot, predict, scores
 from unet_tf.files import UserError, atomically
 from unet_tf.protocol.progress import Progress
 
 MOST = 100
-
-
-def loss_of(recipe, parts, labels):
-    """The recipe's loss, with its class weights bound to it, if it has any, or what makes void of
-    black and white masks count nowhere."""
-    weights = recipe.class_weights
-    if weights is None:
-        void = recipe.region is not None and labels.binary
-        return network.WithVoid(recipe.loss) if void else recipe.loss
-    if isinstance(weights, str):
-        weights = scores.frequency_weights(parts.train, labels, weights)
-    if len(weights) != len(labels.names):
-        raise UserError(f"{len(weights)} class weights for {len(labels.names)} classes")
-    return network.Weighted(recipe.loss, weights)
 
 
 def judged(recipe, model, parts, identity, labels, read, to):

@@ -199,7 +199,7 @@ class Recipe:
         return self.task == "classes"
 
     def __post_init__(self):
-        """Lists become tuples, a loss may be named. ValueError names a setting without sense."""
+        """Lists become tuples, a loss may be named. UserError names a setting without sense."""
         for name, value in list(vars(self).items()):
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
@@ -228,7 +228,7 @@ class Recipe:
 
 
 def changed(recipe, **changes):
-    """The recipe with other settings, each by its name; ValueError for those that make no sense."""
+    """The recipe with other settings, each by its name; UserError for those that make no sense."""
     names = [f.name for f in dataclasses.fields(Recipe) if f.name not in FIXED]
     for name in changes:
         if name not in names:

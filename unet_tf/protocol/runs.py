@@ -63,7 +63,7 @@ def run(
         Several GPUs of one host: `tf.distribute.MirroredStrategy()`. Each batch is divided among
         them; with the losses of single images the training is that of one device, to rounding.
     mlflow : str, optional
-        Track the run in this store, such as `sqlite:///mlflow.db` (`unet_tf.protocol`).
+        Track the run in this store, such as `sqlite:///mlflow.db`.
     pairs : dict, optional
         Of the folder only these pairs (`unet_tf.data.parts`).
     again : bool
@@ -102,7 +102,7 @@ def run(
             identity["deterministic"] = False
         if strategy:  # dropout draws on each device by itself
             identity["devices"] = strategy.num_replicas_in_sync
-        there, done, goes_on = found_in(to, identity, resume, again, other_code)
+        there, done, goes_on = standing_in(to, identity, resume, again, other_code)
         if done:
             untracked = "; it is not tracked anew" if mlflow else ""
             print(f"This run is in {to} already: remove that to repeat it{untracked}")
@@ -148,7 +148,7 @@ def scored(recipe, model, history, parts, facts, labels, read, to):
     return result
 
 
-def found_in(to, identity, resume, again, other_code):
+def standing_in(to, identity, resume, again, other_code):
     """What a folder holds for a run: its result, a dict that may be empty; whether that is this
     very run, done; and whether a training goes on. UserError for another one that is done, and
     may not be done anew."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import keras
 
-from unet_tf import data, network
+from unet_tf import data, network, scores
 from unet_tf.files import UserError
 from unet_tf.protocol.batches import batches_of
 from unet_tf.protocol.identity import settings_to_resume
-from unet_tf.protocol.judge import loss_of, progress
+from unet_tf.protocol.judge import progress
 from unet_tf.training import fit
 
 # What a run leaves behind its training, beside the files of `unet_tf.training.fit`.
@@ -34,6 +34,20 @@ def labels_for(recipe, folder, parts):
         )
     named = table.names[1] if table and len(table.names) == 2 else "foreground"
     return data.Labels.foreground("car" if word == "car" else named)
+
+
+def loss_of(recipe, parts, labels):
+    """The recipe's loss, with its class weights bound to it, if it has any, or what makes void of
+    black and white masks count nowhere."""
+    weights = recipe.class_weights
+    if weights is None:
+        void = recipe.region is not None and labels.binary
+        return network.WithVoid(recipe.loss) if void else recipe.loss
+    if isinstance(weights, str):
+        weights = scores.frequency_weights(parts.train, labels, weights)
+    if len(weights) != len(labels.names):
+        raise UserError(f"{len(weights)} class weights for {len(labels.names)} classes")
+    return network.Weighted(recipe.loss, weights)
 
 
 def trained(recipe, parts, identity, labels, read, strategy, tracker, folder, resume, **options):
