@@ -6,7 +6,8 @@
 # **You will**
 #
 # - turn a list of files into batches of images and masks, stage by stage, and see where each stage goes wrong;
-# - resize photographs without losing thin things, and augment image and mask with one geometry;
+# - resize photographs so that thin things do not vanish by chance, and augment image and mask with one
+#   geometry;
 # - see on a timeline what prefetch does for speed, and count the readings that a cache saves.
 #
 # **You need**
@@ -156,9 +157,10 @@ for drop in (False, True):
     print(f"drop_remainder={drop}: {sizes}, {sum(sizes)} of {len(zipped)} images")
 
 # %% [markdown]
-# With `drop_remainder=True` all batches are equally long, and each *epoch*, one pass over the data, leaves some
-# images out. Without it you see all of them, and the last batch is short. Keep the short batch, above all in
-# validation. Notebook 03 shows how to average over batches of different length.
+# With `drop_remainder=True` all batches are equally long (without it the last may be shorter: that is why their
+# length was `None` above), and each *epoch*, one pass over the data, leaves some images out. Without it you see
+# all of them, and the last batch is short. Keep the short batch, above all in validation. Notebook 03 shows how
+# to average over batches of different length.
 #
 # ### Shuffling
 #
@@ -218,7 +220,9 @@ print("cache, shuffle: ", *passes(numbers.cache().shuffle(8, seed=1)))
 #
 # Your GPU should not wait for the disk. `prefetch` runs the stages before it in the background: while a training step is under way, the next elements are read. Its *buffer* says how many at most; `prefetch(0)` means none.
 #
-# Each of six readings and six steps takes 50 ms here, in which the CPU is free, as it is while a file comes from a disk or a GPU computes. `timeline` notes when each began and ended.
+# Each of six readings and six steps takes 50 ms here, in which the CPU is free, as it is while a file comes
+# from a disk or a GPU computes. `timeline` notes when each began and ended; its `tf.numpy_function` lets a
+# stage call Python, which *Reading in parallel* explains.
 
 
 # %%
@@ -394,8 +398,10 @@ print(f"steps get {[int(number) for number in stream]}, readings ended {ended}")
 # The second reading (1) ended while the first (0) was still under way, so both ran at once. The steps still get them in the order of the list. With `AUTOTUNE` tf.data chooses how many run at once.
 #
 # Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`,
-# which takes black and white in its many encodings, and names a file that is wrong. Both are Python, and
-# `tf.numpy_function` calls Python from a stage. TensorFlow cannot know the shape that comes back, so
+# which takes black and white in its many encodings, and names a file that is wrong. Both are Python. But `map`
+# calls its function only once, without a file, to note the TensorFlow operations in it: the *graph*. For each
+# element it then runs the graph, and not your Python. Pillow is no TensorFlow operation, so `tf.numpy_function`
+# puts one into the graph that calls Python each time. TensorFlow cannot know the shape that comes back, so
 # `ensure_shape` states it. `stateful=False` promises that the same paths give the same images. Other masks than
 # black and white need another `read` (notebooks 08 and 09). On Linux `keep_freed_memory` makes the C library
 # keep the memory of each image for the next one; elsewhere it does nothing. (The module's version also finds a
@@ -531,7 +537,8 @@ print("values of the masks:", np.unique(augment(*copies, seed=(0, 7))[1]))
 show(*augment(*copies, seed=(0, 7)), [f"draw {number}" for number in range(4)])
 
 # %% [markdown]
-# Flipped or not, tilted a little, paler or stronger: the edge stays on the car.
+# Flipped or not, tilted a little, paler or stronger: the edge stays on the car. (The small green ring above the
+# roof is what nearest has left of an antenna in the mask.)
 #
 # How well do image and mask agree, in numbers? Use masks as images: then you can compare pixel by pixel. What if the mask stays behind? The article's first model does that: it augments inside the model, and the mask does not go through the model.
 
@@ -543,25 +550,26 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
     print(f"{name}: {bad} of {len(agree)} images differ from their mask in over 3% of the pixels")
 
 # %% [markdown]
-# Moved together they agree. (The small ring above the roof is what nearest has left of an antenna in the mask.)
-# Where the mask stays behind, a large part of the pairs no longer fits. It is the flips that do it. A turn by
-# up to 3.6 degrees moves few pixels, and so does the flip of a car seen from the front or from behind. The
-# other pairs ask the network for an outline that is not in the image.
+# Moved together they agree.  Where the mask stays behind, a large part of the pairs no longer fits. It is the
+# flips that do it. A turn by up to 3.6 degrees moves few pixels, and so does the flip of a car seen from the
+# front or from behind. The other pairs ask the network for an outline that is not in the image.
 #
 # ## The whole pipeline
 #
 # Two parts are missing. The first is a cache that outlives the program. A cache in a file does, but it can be
-# *stale*: you change the size, and still get the old images, without an error. So `cache_file` hashes each file's
-# path and time of change, and the settings, into the name of the cache. Other settings give another name. (The
-# module's version also hashes the size of each file, the function that reads the masks, and Pillow's version.)
+# *stale*: you change the way of resizing, or a photograph, and still get the old images, without an error.
+# (Another size does raise one.) So `cache_file` hashes each file's path and time of change, and the settings,
+# into the name of the cache. Other settings give another name. (The module's version also hashes the size of
+# each file, the function that reads the masks, and Pillow's version.)
 #
 # The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and
-# the epoch number. So a training that was stopped after epoch 7 can go on with epoch 8 as if nothing had
-# happened. You may take the next two functions as given; the check below shows what they do. `each_epoch`
-# counts the epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That
-# happens anew in each pass, and so does the count. `assert_cardinality` states the number of steps, which
-# TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes: AUTOTUNE then stands
-# for the number of cores, 16 at most. The end of an epoch would sometimes wait for that thread.
+# the epoch number. So a training that was stopped after epoch 7 gets the same batches in epoch 8 as one that
+# was not. (Its weights have to be kept, too: notebook 06.) You may take the next two functions as given; the
+# check below shows what they do. `each_epoch` counts the epochs: a stream of one element, `range(1)`, is
+# replaced by a whole epoch (`flat_map`). That happens anew in each pass, and so does the count.
+# `assert_cardinality` states the number of steps, which TensorFlow cannot see through `flat_map`. `untuned`
+# switches off the thread that tunes: AUTOTUNE then stands for the number of cores, 16 at most. The end of an
+# epoch would sometimes wait for that thread.
 
 
 # %%

@@ -74,9 +74,9 @@ policy = set_precision()
 # %% [markdown]
 # ## Down and up again
 #
-# A pixel of a door looks like a pixel of a wall. To tell them apart, a network has to see what lies around them.
-# Making the image smaller brings distant things close together, so that a small kernel can compare them. Then the
-# network upsamples, to answer for every pixel.
+# A pixel of a door looks like a pixel of a wall. To tell them apart, a network has to see what lies around
+# them. Making the image smaller brings distant things close together, so that a small window can compare them.
+# Then the network enlarges the result again, to answer for every pixel.
 #
 # A *convolution* lays a small grid of weights, its *kernel*, on each place of the image, multiplies each weight
 # by the number below it, and adds up. It uses the same weights everywhere; training learns them. A kernel
@@ -136,10 +136,11 @@ plt.show()
 #
 # ## The network
 #
-# Each level has two 3x3 convolutions, the first with stride 2. The way up mirrors it. `relu` sets negative
-# values to zero, about half of them at the start, and `he_normal` starts the weights large enough to make up
-# for that. The head gives one logit per pixel, and the sigmoid makes it a probability; both stay in `float32`
-# under any precision.
+# Each level has two 3x3 convolutions, the first with stride 2. The way up mirrors it with transposed
+# convolutions. Without a stride such a layer keeps the size: it is a plain convolution with its kernel turned
+# round. `relu` sets negative values to zero, at the start about half of all values, and `he_normal` starts the
+# weights large enough to make up for that. The head gives one logit per pixel, and the sigmoid makes it a
+# probability; both stay in `float32` under any precision.
 
 
 # %%
@@ -251,10 +252,12 @@ print("validation dice at 96x128 above 0.8:", best > 0.8)
 
 # %% [markdown]
 # One number above needs a reason: `epsilon=1e-6`, ten times Keras's default. The article takes it for its
-# U-Net, and our two recipes of the article keep it. It lifts the grey band of notebook 03 tenfold. The picture
-# there has 16 pixels; one pixel of 96x128 pulls far less. But Adam moves weights, and each of them adds up the
-# pulls of many pixels. Notebook 10 measures what 1e-7 in its place does to the small U-Net's dice on rendered
-# cars: -0.0052, with a 95% interval over five trainings from -0.0152 to +0.0048. That is within the noise.
+# U-Net, and our settings for the article's two models, their *recipes*, keep it. It lifts the grey band of
+# notebook 03 tenfold. The picture there has 16 pixels; one pixel of 96x128 pulls far less. But Adam moves
+# weights, and each of them adds up the pulls of many pixels. So that picture cannot tell which epsilon is too
+# large here; a training can. Notebook 10 measures what 1e-7 in its place does to the small U-Net's dice on
+# rendered cars: -0.0052, with a 95% interval over five trainings from -0.0152 to +0.0048. That is within the
+# noise.
 #
 # ## Back to the original size
 #
@@ -313,14 +316,14 @@ plt.show()
 # %% [markdown]
 # In the middle one the body is there, and the outline is not: in our run the edge of the roof, both ends and
 # the feet of the wheels are red. (Which car it is, and whether red or blue prevails, differs from machine to
-# machine.) The worst is a white car before a white wall: its bonnet is lost.
+# machine.) In our run the worst is a white car before a white wall: its bonnet is lost.
 #
 # ## Why the edges are poor
 #
-# A part of it is the small size and the short training: [the results](../results/README.md) show the same
-# network in the article's size well above this. Two more suspects lie in the network itself. The first is the
-# smallest level, 12x16. Notebook 03's `ceiling` tells how much of a true mask survives such a size: reduce it,
-# enlarge it bilinearly, score it.
+# A part of it is that you train little: with all its filters, on more images and for longer, the same network
+# comes out well above this ([the results](../results/README.md)). Two more suspects lie in the network itself.
+# The first is the smallest level, 12x16. Notebook 03's `ceiling` tells how much of a true mask survives such a
+# size: reduce it, enlarge it bilinearly, score it.
 
 # %%
 for size in ((6, 8), (12, 16), (96, 128)):
@@ -335,9 +338,10 @@ print(f"{places * 256:,} in the article's size")
 # allows sharp edges. The network would have to *encode* the outline in those numbers and draw it again, and
 # that may be hard to learn: notebook 05 tests it.
 #
-# The second suspect: does a pixel's answer depend on enough of the image? The part it depends on is its *receptive
-# field*. Measure it by gradients. Give all weights positive values, so that nothing cancels, and ask for the gradient
-# of one output pixel by each input pixel. The number of filters does not matter; one per layer is enough.
+# The second suspect: does a pixel's answer depend on enough of the image? The part it depends on is its
+# *receptive field*. Measure it by gradients. Give all weights positive values, so that nothing cancels, and ask
+# for the gradient of one output pixel with respect to each input pixel. The number of filters does not matter;
+# one per layer is enough.
 
 
 # %%
@@ -353,7 +357,10 @@ def receptive_field(network, row, column):
     return tape.gradient(output, image).numpy()[0].sum(axis=-1)
 
 
-field = receptive_field(simple_fcn(filters=(1, 1, 1)), 48, 64)
+keras.config.set_dtype_policy("float32")  # in 16 bits small gradients become 0
+one_each = simple_fcn(filters=(1, 1, 1))
+keras.config.set_dtype_policy(policy)
+field = receptive_field(one_each, 48, 64)
 size = "x".join(str(int((field > 0).any(axis=axis).sum())) for axis in (1, 0))
 wide = int(np.ptp(np.flatnonzero(np.any(masks[3, ..., 0], axis=0)))) + 1
 print(f"the central pixel sees {size} of 96x128 pixels; the car is {wide} wide")
@@ -362,24 +369,25 @@ print(f"the central pixel sees {size} of 96x128 pixels; the car is {wide} wide")
 car = masks[3, ..., 0]
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.1), dpi=90, layout="constrained")
 for axis, column, name in zip(axes, (64, 26), ("the door", "the front wing"), strict=True):
-    field = receptive_field(simple_fcn(filters=(1, 1, 1)), 52, column)
+    field = receptive_field(one_each, 52, column)
     shown = np.where(field > 0, np.sqrt(field / field.max()), np.nan)
     axis.imshow(np.round(shown, 1), cmap="YlOrBr", vmin=-0.2, interpolation="nearest")
     axis.contour(car, [0.5], colors="black", linewidths=1.2)
     axis.plot(column, 52, "w+", ms=15, mew=5)
     axis.plot(column, 52, "k+", ms=13, mew=2)
-    axis.set_title(f"A pixel of {name} does not see the whole car", fontsize=10)
+    axis.set_title(f"A pixel of {name}: what it sees", fontsize=10)
     axis.set(xticks=[], yticks=[])
 plt.show()
 
 # %% [markdown]
 # The line is the outline of a car, the cross the pixel that is asked. The darker a place, the more it counts
-# (drawn by the square root, so that little shows, too), in a grid that the strides make; outside the coloured
-# patch nothing counts. (These two pixels see 83 rows, eight more than the central one: it depends on their
+# (drawn by the square root, so that small influences show, too), in a grid that the strides make; outside the
+# coloured patch nothing counts. (These two pixels see some rows more than the central one: it depends on their
 # place in that grid.) So of a car seen from the side the simple model decides on a pixel without having seen
-# the whole. The worst image above shows a car from the front, which fits into the field: there it must be
-# something else. Is that why it scores as it does, or is it the outline, which has to pass through the smallest
-# level? Notebook 05 tests both.
+# the whole. In our run the worst image above shows a car from the front. It is smaller than the field, and the
+# missing bonnet lies near its middle: there the field is hardly the reason. Is the small field why the simple
+# model scores as it does, or is it the outline, which has to pass through the smallest level? Notebook 05 tests
+# both.
 #
 # ## Augmentation belongs to pairs
 #
@@ -468,8 +476,8 @@ print("the sum ends above 0.6 in both runs:", min(summed[:, 3]) > 0.6)
 # that are too long push the logits far out, where the sigmoid is flat: at the end the mean of p (1 - p) says
 # so. Dice reaches the weights only through that slope, so the network stays where it was thrown: in our run at
 # car nearly everywhere. In the wider experiment below one seed ended at masks that are empty or nearly so, in
-# both precisions. Cross-entropy cancels the slope: its gradient by the logit is p - truth, as large as the
-# mistake. Print both for a background pixel that is called car, with growing conviction.
+# both precisions. Cross-entropy cancels the slope: its gradient with respect to the logit is p - truth, as
+# large as the mistake. Print both for a background pixel that is called car, with growing conviction.
 
 # %%
 logits = tf.constant([0.0, 4.0, 8.0, 16.0])
@@ -484,13 +492,15 @@ for row in zip(logits, probability * (1 - probability), pulls, strict=True):
     )
 
 # %% [markdown]
-# So cross-entropy + dice can find its way back from a flat sigmoid, in our run after up to three epochs near 0,
-# and is the default here. Two seeds prove little. `experiments/collapse.py` measures it more widely, on
-# rendered cars at 96x128, with five learning rates, five seeds and two precisions, over 8 epochs. It calls a
-# run collapsed that ends with less than 1% of the pixels car, or with more than half. Of 50 runs with the sum
-# none ended collapsed. Of 50 with dice alone 13 did, 9 of them at 0.01, where the tenth learned nothing either.
-# Of the other four, three were at their best dice in the last epoch: eight epochs may have been too few for
-# them. The best rate for the sum was 0.003: its dice ended higher than at 0.01 for every seed.
+# So cross-entropy + dice keeps a gradient where dice alone has none, and is the default here. In our run its
+# dice stays near 0 for up to three epochs, then rises. A dice near 0 does not mean a flat sigmoid: in the first
+# training above, too, nothing counted as car at first. Two seeds prove little. `experiments/collapse.py`
+# measures it more widely, on rendered cars at 96x128, with five learning rates, five seeds and two precisions,
+# over 8 epochs. It calls a run collapsed that ends with less than 1% of the pixels car, or with more than half.
+# Of 50 runs with the sum none ended collapsed. Of 50 with dice alone 13 did, 9 of them at 0.01, where the tenth
+# learned nothing either. Of the other four, three were at their best dice in the last epoch: eight epochs may
+# have been too few for them. The best rate for the sum was 0.003: its dice ended higher than at 0.01 for every
+# seed.
 #
 # ## What `fit` does
 #
@@ -523,7 +533,7 @@ def short_fit(model, train, validation, epochs, optimizer, mode="max", patience=
 
 # %% [markdown]
 # Note `mode="max"`. A loss should fall and a dice should rise, and Keras cannot know which of the two your own
-# metric is. Leave `mode` at its default, "auto", and it raises an error at the end of the first epoch.
+# metric is. Leave `mode` at Keras's default, "auto", and it raises an error at the end of the first epoch.
 
 # %%
 try:

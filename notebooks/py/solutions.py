@@ -380,8 +380,11 @@ for rate, run in sorted(rates.items()):
 draw("Three learning rates", {f"{rate:.5f}": run for rate, run in sorted(rates.items())})
 
 # %% [markdown]
-# The smallest rate creeps: its weights have hardly moved, and more epochs would move them further. The largest has thrown
-# the network away in the first epoch, and its curve lies flat at the bottom ever since. Only a smaller rate helps.
+# The smallest rate creeps: its weights have hardly moved, and more epochs would move them further. The largest
+# has thrown the network away in the first epoch. Here it is not the sigmoid: too long a step can leave the
+# ReLUs with negative inputs everywhere. They then give zero, and pass no gradient back. All pixels get the same
+# answer, below one half, so the curve lies flat at the bottom. More epochs do not wake them; a smaller rate
+# from the start avoids it.
 
 # %% [markdown]
 # ## Notebook 05

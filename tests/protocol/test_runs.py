@@ -12,6 +12,7 @@ from tensorflow.python.framework import config
 
 from unet_tf import data, doctor, protocol
 from unet_tf.cli import commands
+from unet_tf.files import UserError
 from unet_tf.protocol import identity, runs, trained
 from unet_tf.training import state_in
 
@@ -128,7 +129,15 @@ def test_after_an_update_it_goes_on_when_asked_to(folder, tmp_path, monkeypatch,
 
 def test_code_is_what_trains_and_scoring_what_scores(tmp_path, monkeypatch):
     names = ("data/images.py", "data/places.py", "pipeline/a.py", "network/a.py", "training/a.py")
-    names += ("scores/a.py", "predict/a.py", "doctor/a.py", "plot.py", "cli/a.py", "kaggle/a.py")
+    names += (
+        "scores/a.py",
+        "scores/classes.py",
+        "predict/a.py",
+        "doctor/a.py",
+        "plot.py",
+        "cli/a.py",
+        "kaggle/a.py",
+    )
     own = ("recipe", "networks", "runs", "trained", "batches", "judge", "ledger", "identity")
     names += tuple(f"protocol/{name}.py" for name in own)
     for name in names:
@@ -145,8 +154,9 @@ def test_code_is_what_trains_and_scoring_what_scores(tmp_path, monkeypatch):
         (tmp_path / name).write_text("1")
     training = {"data/images.py", "pipeline/a.py", "network/a.py", "training/a.py"}
     training |= {f"protocol/{name}.py" for name in own[:5]}
-    assert changed["code"] == training
-    assert changed["scoring"] == {"scores/a.py", "predict/a.py", "protocol/judge.py"}
+    assert changed["code"] == {*training, "scores/classes.py"}  # which makes class weights
+    scoring = {"scores/a.py", "scores/classes.py", "predict/a.py", "protocol/judge.py"}
+    assert changed["scoring"] == scoring
 
 
 @pytest.mark.slow
@@ -195,11 +205,17 @@ def test_a_run_puts_back_what_it_sets_and_gives_the_model_its_card(folder, tmp_p
 
 
 def test_a_foreground_is_called_as_the_class_table_calls_it(tmp_path):
-    guide = protocol.get("guide_unet")
-    parts = data.Split([data.Pair(tmp_path / "eye_1.png", tmp_path / "eye_1.gif")], [], [])
+    guide, mask = protocol.get("guide_unet"), tmp_path / "eye_1.png"
+    Image.fromarray(np.eye(4, dtype="uint8") * 255).save(mask)
+    parts = data.Split([data.Pair(tmp_path / "eye_1.jpg", mask)], [], [])
     assert runs.labels_for(guide, tmp_path, parts) == data.Labels.foreground()
     data.write_table(tmp_path / "classes.csv", data.Labels(("background", "vessel")))
     assert runs.labels_for(guide, tmp_path, parts) == data.Labels.foreground("vessel")
+    Image.fromarray(np.array([[1, 2], [3, 2]], "uint8")).save(mask)  # ids, as of the pets
+    with pytest.raises(
+        UserError, match=r"eye_1.png: .*names background, vessel, .*multiclass_unet"
+    ):
+        runs.labels_for(guide, tmp_path, parts)
 
 
 @pytest.mark.slow

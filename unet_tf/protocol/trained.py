@@ -21,17 +21,20 @@ RESULTS += ("classes.csv",)
 def labels_for(recipe, folder, parts):
     """What the masks of a recipe's data mean (`unet_tf.data.Labels`).
 
-    Raises `UserError` where a recipe of black and white masks meets a table of other colours.
+    Raises `UserError` where a recipe of black and white masks meets a class table and other masks.
     """
     if recipe.classes:
         return data.find_labels(folder, parts, recipe.class_names)
     table, word = data.table_of(folder), data.word_of([i for part in parts for i, _ in part])
-    if table and {max(colour) for colour in table.colours} - {0, 1, 255}:
-        raise UserError(
-            f"{folder}: by its class table masks have the classes {', '.join(table.names)}, and "
-            f"{recipe.name} is for black and white masks: take a recipe of classes, such as "
-            "--recipe multiclass_unet; `train` without --recipe finds one"
-        )
+    if table:
+        first = next(mask for part in parts for _, mask in part)
+        try:
+            data.read_mask(first)
+        except UserError as error:
+            raise UserError(
+                f"{error}. Or, since the class table names {', '.join(table.names)}, take a recipe "
+                "of classes, such as --recipe multiclass_unet; without --recipe `train` finds one"
+            ) from None
     named = table.names[1] if table and len(table.names) == 2 else "foreground"
     return data.Labels.foreground("car" if word == "car" else named)
 
