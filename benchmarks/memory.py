@@ -152,7 +152,7 @@ WAYS = {
     "training": train_once,
     "prediction": predict_once,
     "run": run_once,
-    "scoring": score_once,
+    "scores": score_once,
 }
 
 
@@ -209,7 +209,7 @@ def settings_of(model):
     """The kind and setting of each measurement of a model, and what they vary from."""
     if model == "carvana":
         varied = [CARVANA, *({**CARVANA, "images": count} for count in COUNTS)]
-        return [(kind, setting) for kind in ("run", "scoring") for setting in varied], CARVANA
+        return [(kind, setting) for kind in ("run", "scores") for setting in varied], CARVANA
     settings = [(kind, {**BASE, **one}) for kind, varied in VARIED.items() for one in ({}, *varied)]
     return settings, BASE
 

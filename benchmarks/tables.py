@@ -240,6 +240,13 @@ def footprint():
             f"{grown['images'] / 1024:.0f} KiB more an image, "
             f"{grown['batch_size'] * mebi:.0f} MiB more an image of the batch."
         )
+    carvana = found["memory_carvana"]
+    whole = [f"{carvana[kind]['all']['peak'] / 2**30:.1f} GiB" for kind in ("run", "scores")]
+    lines.append(
+        f"- `memory.py`: all {carvana['run']['all']['images']} images of Carvana at 640x960, by "
+        f"what 64 to 1008 rendered ones take: {whole[0]} for a training with its scores, the "
+        f"images decoded once into a {carvana['cache']}; {whole[1]} for the scores alone."
+    )
     precision = found["precision_16"]
     height, width = precision["image_size"]
     for policy, one in precision["policies"].items():

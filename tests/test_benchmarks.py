@@ -165,7 +165,7 @@ def test_all_of_carvana_is_measured_where_it_would_be_kept(pairs, monkeypatch, c
     assert asked == [(4071, (640, 960)), (1017, (640, 960))]
     settings, base = memory.settings_of("carvana")
     assert [(kind, one["images"]) for kind, one in settings] == [
-        (kind, images) for kind in ("run", "scoring") for images in (64, 256, 1008)
+        (kind, images) for kind in ("run", "scores") for images in (64, 256, 1008)
     ]
     assert all({**one, "images": 64} == base for _, one in settings)
     settings, base = memory.settings_of("unet")
@@ -177,7 +177,7 @@ def test_a_run_and_its_scoring_are_measured():
     import memory
 
     small = {"images": 48, "image_size": (16, 24), "filters": (2, 4), "frame": (48, 32), "cars": 3}
-    for kind in ("run", "scoring"):
+    for kind in ("run", "scores"):
         setting = json.dumps([kind, {**memory.CARVANA, **small}])
         found = measure_one(memory.__file__, "--model", "carvana", "--one", setting)
         assert found["above"] >= 0  # a process's peak starts with that of the one that started it
@@ -197,7 +197,7 @@ def test_every_benchmark_of_the_readme_is_there_and_whole():
     if "memory_carvana" in names:
         record = json.loads((ROOT / "results/speed/memory_carvana.json").read_text())
         assert record["cache"] == "file" and len(record["run"]["peaks"]) == 3
-        for kind in ("run", "scoring"):
+        for kind in ("run", "scores"):
             assert record[kind]["all"]["peak"] < record[kind]["all"]["limit"] == 6 * 2**30
     for path in RECORDS:
         record = json.loads(path.read_text())
