@@ -67,9 +67,10 @@ print(f"{BASE} filters in the first level, {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs"
 # %% [markdown]
 # ## A mask of class ids
 #
-# So far a pixel was car or background. Now you want to know which *part* of the car it is. Each pixel of a mask holds
-# a whole number, the *id* of its class. The names are in a table beside the folders, `classes.csv`: one row per
-# class, and the row's place is the id. The split is by car, as always.
+# So far a pixel was one thing or background: a car, or a building. Now you want to know which *part* of the car
+# it is. Each pixel of a mask holds a whole number, the *id* of its class. The names are in a table beside the
+# folders, `classes.csv`: one row per class, and the row's place, counted from 0, is the id. One more row has
+# the colour of void, which you meet below; it is no class. The split is by car, as always.
 
 # %%
 parts = data.parts(folder, validation_size=1 / 6, test_size=1 / 4)
@@ -119,16 +120,17 @@ print(f"{classes.names[0]} and {classes.names[4]}, averaged: {classes.names[mixe
 print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 
 # %% [markdown]
-# The division is what PyTorch's `ToTensor` does, and the ApX course applies it to masks: every id becomes background,
-# and void becomes class 1. Nothing is left to learn but that, and no error says so. The average turns the edge of a
-# light into a window. So resize masks with `nearest` only.
+# The division is what PyTorch's `ToTensor` does, and the ApX course applies it to masks. Of ids saved as grey
+# every one becomes background, and void becomes class 1. Nothing is left to learn but that, and no error says
+# so. The average turns the edge of a light into a window. So resize masks with `nearest` only.
 #
 # ## Train first
 #
-# The model is the U-Net of notebook 05, changed as in the ApX course. In front it has the mean and deviation of
-# the colours in ImageNet, a large collection of photographs. It has batch norm, and bilinear upsampling instead
-# of transposed convolutions. It has no dropout and no last 3x3 convolution. Its last layer has one channel per
-# class, and a softmax makes probabilities of them.
+# The model is the U-Net of notebook 05, changed as in the ApX course. In front a layer subtracts the mean of
+# the colours in ImageNet, a large collection of photographs, and divides by their deviation. It has batch norm,
+# and bilinear upsampling instead of transposed convolutions, which keeps the number of channels: so the deepest
+# level has no more filters than the one above it. It has no dropout and no last 3x3 convolution. Its last layer
+# has one channel per class, and a softmax makes probabilities of them.
 
 
 # %% tags=["lifted"]
@@ -225,8 +227,9 @@ plt.show()
 #
 # ## IoU from counts
 #
-# Count which class got which: one row per true class, one column per predicted class. That is the *confusion matrix*.
-# Fill it in by hand before you run the cell: 4x4 pixels, three classes, two void pixels.
+# Count which class got which: one row per true class, one column per predicted class. That is the *confusion
+# matrix* of notebook 08, now with a row and a column for each class. Fill it in by hand before you run the
+# cell: 4x4 pixels, three classes, two void pixels.
 
 
 # %%
@@ -263,10 +266,10 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
     print(f"{name:22} {scored[name]:.4f}")
 
 # %% [markdown]
-# The module's `scores_of` gives four numbers for one prediction, from 0.66 to 0.86. PASCAL VOC and Cityscapes,
-# well-known data sets of photographs and of streets with public rankings, rank by the mean IoU: every class
-# counts the same. The frequency-weighted one weights the IoU of each class by its share of the true pixels. It,
-# the pixel accuracy and the pooled IoU are decided by the large classes.
+# Four of the numbers that the module's `scores_of` gives, for one prediction: from 0.66 to 0.86. PASCAL VOC and
+# Cityscapes, well-known data sets of photographs, the second of streets, have public rankings by the mean IoU:
+# every class counts the same. The frequency-weighted one weights the IoU of each class by its share of the true
+# pixels. It, the pixel accuracy and the pooled IoU of notebook 08 are decided by the large classes.
 #
 # ### Sum the counts, then divide once
 #
@@ -336,8 +339,9 @@ print("Keras:               ", ops.convert_to_numpy(ops.softmax(logits[0, 0])).r
 print("sums:", softmax.sum(axis=-1).ravel())
 
 # %% [markdown]
-# The probabilities of a pixel add up to 1: what one class gains, the others lose. Beside them stands the truth, with
-# void in the last pixel. A loss needs two things from it: ids that can serve as an index, and which pixels count.
+# The probabilities of a pixel add up to 1: what one class gains, the others lose. The truth, in the cell after
+# next, has void in its last pixel. A loss needs two things from it: ids that can serve as an index, and which
+# pixels count.
 
 
 # %% tags=["lifted"]
@@ -471,11 +475,12 @@ plt.show()
 # tenths found still make an IoU of no more than two fifths.
 #
 # Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10
-# shows how to compare over several seeds. Nor is plain cross-entropy blind to the light: this project's record
-# without weights has an IoU of 0.93 for it. That took 25 epochs, another learning rate, more images, of
-# 128x128, and no augmentation, and the scored cars had been seen in training, so it does not say which of these
-# did it. There is another way to make small classes count: this project's recipe `multiclass_unet`, corrected,
-# has no weights, but adds the dice of classes to cross-entropy.
+# shows how to compare over several seeds. Nor is plain cross-entropy blind to the light: this project keeps its
+# trainings in [results](../results/README.md), and in the one as written, without weights, the light has an IoU
+# of 0.93. That training had, among other things, 25 epochs, another learning rate, more images, of 128x128, and
+# no augmentation; and the scored cars had been seen in training. So it does not say which of these did it.
+# There is another way to make small classes count: this project's recipe `multiclass_unet`, corrected, has no
+# weights, but adds the dice of classes to cross-entropy.
 
 # %%
 titles = ("Truth: lights in yellow", "Plain", "Weighted: found, and too much")
@@ -493,8 +498,9 @@ plt.show()
 #
 # ## Wrong masks, before training
 #
-# When a first training on your own data fails, look at the masks first. Spoil one in four ways: an id beyond the
-# table, black and white, soft edges, JPEG. Which of the four does `classes.read` let through?
+# When a first training on your own data fails, look at the masks first. Take one mask and spoil it in four
+# ways: an id beyond the table, black and white, soft edges, JPEG. Which of the four does `classes.read` let
+# through?
 
 # %%
 wrong = Path("runs/wrong_masks")
@@ -543,9 +549,10 @@ plt.show()
 
 # %% [markdown]
 # On top: the image, drawn in its usual colours whatever its scale, its mask, and what the model makes of
-# numbers that it has never seen. The colours are those from above: what it calls light, in yellow, lies where
-# no light is. Below: the share of each class, on the left in the prediction, on the right in the mask. The
-# first verdict says what to do: the same image, divided by 255, has a far better mean IoU.
+# numbers that it has never seen. The colours are those from above: nearly all that it calls light, in yellow,
+# lies where no light is: on the wall, along the edges, across the bumper. Below: the share of each class, on
+# the left in the prediction, on the right in the mask. The first verdict says what to do: the same image,
+# divided by 255, has a far better mean IoU.
 #
 # Two more cases: a model that has not been trained, and a good model beside ids saved as grey, the "black" mask from
 # the beginning of this notebook.
@@ -564,8 +571,8 @@ for what, one in cases.items():
     print(f"{cause.verdict}: {what}")
 
 # %% [markdown]
-# For a model of one class, such as the cars of notebook 07, `explain` also tries other thresholds: after too short a
-# training all probabilities may lie below 0.5 and still be in the right order.
+# For a model of one class, such as the cars of notebook 07, `explain` also tries other thresholds: after too
+# short a training all probabilities may lie below 0.5 and still be higher on the car than beside it.
 #
 # ## What we saw
 #

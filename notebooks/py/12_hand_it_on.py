@@ -6,8 +6,8 @@
 # **You will**
 #
 # - see what gets lost when a model is handed on without its preprocessing;
-# - export a model for programs that know neither Keras nor Python, with the preprocessing inside, in LiteRT
-#   without the resizing, and compare each file with the model on images;
+# - export a model for programs that know neither Keras nor Python, with the preprocessing inside (in LiteRT's
+#   file the resizing stays outside), and compare each file with the model on images;
 # - round its weights to fewer bits, and find where that starts to cost;
 # - put the model on a web page that segments photographs in the browser.
 #
@@ -147,8 +147,8 @@ print("and these are masks of cars, dice above 0.8:", score(found["right"]) > 0.
 # Beside pixels up to 255 the biases hardly count; beside pixels close to 0 little else does. That is why one
 # mistake hides and the other does not. This holds for this network. The one of notebook 09 subtracts a mean
 # from the image first and has batch norm, and there the same mistake spoiled the mask. The probabilities do
-# tell: not divided, nearly all are 0 or 1, so the network is never in doubt, and moving the threshold changes
-# little. What belongs to the model must travel with it.
+# tell: not divided, nearly all are 0 or 1, so the network is hardly ever in doubt, and moving the threshold
+# changes little. What belongs to the model must travel with it.
 #
 # ## The card
 #
@@ -165,8 +165,9 @@ print(*zipfile.ZipFile("runs/hand/car.keras").namelist(), sep="\n")
 
 # %% [markdown]
 # The command `train` writes the card by itself. It is plain text. Its `trained_on`, which the next cell does
-# not print, has short hashes of the images of each part. So nobody scores the model by mistake on images that
-# trained it or chose its epoch.
+# not print, has short hashes of the images of each part. By them this project's commands know the images that
+# trained the model or chose its epoch, and leave them out of its score. A copy that was saved anew they do not
+# know.
 
 # %%
 with zipfile.ZipFile("runs/hand/car.keras") as opened:
@@ -174,9 +175,11 @@ with zipfile.ZipFile("runs/hand/car.keras") as opened:
 print({name: written[name] for name in ("task", "scaling", "image_size", "resize", "threshold")})
 
 # %% [markdown]
-# Whoever loads the file with this project gets an object that resizes, scales and cuts as the card says, and
-# enlarges before it cuts. The mask has the image's own size. The order of the colours stands in no card: this
-# project always reads red, green, blue, and who uses the file without it has to know that.
+# `predict.load` gives an object that holds the model and its card. With it `predict.predict` resizes, scales
+# and cuts as the card says, and enlarges before it cuts, so the mask has the image's own size. Called by
+# itself, as further below, the object takes images that are prepared already. The order of the colours stands
+# in no card: this project always reads red, green, blue, and whoever uses the file without this project has to
+# know that.
 
 # %%
 loaded = predict.load("runs/hand/car.keras")
@@ -218,8 +221,9 @@ files = [path for path in files if path]
 print("written:", ", ".join(path.name for path in files))
 
 # %% [markdown]
-# The `.keras` file is much smaller than the one you saved: it left the optimizer behind, which holds two more numbers for
-# each weight, and which only training needs.
+# You also wrote a fourth file, `small.keras`. It is much smaller than the one you saved: it left the optimizer
+# behind, which holds two more numbers for each weight, and which only training needs. You call a SavedModel by
+# a *signature*, a named function in it; `serving_default` is the usual one.
 
 # %%
 sizes = [Path(f"runs/hand/{name}").stat().st_size for name in ("car.keras", "small.keras")]
@@ -241,8 +245,9 @@ print("largest difference below 0.001:", np.abs(answer - ours).max() < 1e-3)
 # ## What did it cost?
 #
 # `check` does that for every file: each is run by its own program, on images that the model has not seen, and
-# scored. On the command line it is `export ... --check FOLDER`. *Lost* is the dice of the model minus that of
-# the file.
+# scored. On the command line it is `export ... --check FOLDER`. *Largest difference* is how far any probability
+# lies from the model's own, on the same pixels. *Lost* is the dice of the model minus that of the file. The
+# images are others than those above, so the dice is another, too.
 
 # %% tags=["nbval-ignore-output"]
 unseen, others = export.pairs_to_check(loaded, folder, most=32)
@@ -308,16 +313,17 @@ print("8 bits cost less than 0.01:", lost["right"] - dices[8] < 0.01)
 print("2 bits cost more than 0.1:", lost["right"] - dices[2] > 0.1)
 
 # %% [markdown]
-# The dice stays level for a long way, and then falls off. `export` has three ways to fewer bits, for LiteRT and
-# for ONNX:
+# In our run the dice stays level down to four bits, loses a little at three, and falls off at two. `export` has
+# three ways to fewer bits, for LiteRT and for ONNX:
 #
 # - `float16` keeps floats, shorter ones: 16 bits for a weight.
 # - `dynamic` rounds weights to 8 bits, with a step of its own for each output channel. LiteRT leaves the
 #   smallest kernels as they are, and rounds what flows into the others, too, anew for each image. In ONNX every
 #   kernel is rounded, and the weights become floats again as the file runs. (ONNX Runtime's own tool of that
 #   name does more.)
-# - `int8` also fixes the steps for what flows between the layers, when the file is written. For that it has to know how
-#   large the numbers get, so it is *calibrated* on images.
+# - `int8` also fixes the steps for what flows between the layers, when the file is written. For that it has to
+#   know how large the numbers get, so it is *calibrated* on images: here on 32 of those that are not scored,
+#   `others`.
 #
 # Compare their sizes, what each loses, and how fast each is.
 
@@ -333,12 +339,11 @@ except UserError as error:
     print(error)
 
 # %% [markdown]
-# Half the bits, half the file. With 8 bits single probabilities move far, but few of them across
-# the threshold, so the dice hardly does; where a file loses more than 0.01, a line below the table
-# says so. Fewer bits are not always faster: that depends on the size of the network, on the
-# processor, and on what else it has to do.
-# [The benchmarks](../benchmarks/README.md) have such a table for all five recipes. There, too, a
-# difference below a factor of two says little.
+# Half the bits, half the file. With 8 bits single probabilities move far, yet the dice hardly does: few can
+# have crossed the threshold; where a file loses more than 0.01, a line below the table says so. Fewer bits are
+# not always faster: in our run `float16` gained next to nothing. And the rates scatter: `car.onnx` stands in
+# both tables, so compare its two rows. [The benchmarks](../benchmarks/README.md) have such a table for all five
+# recipes. There, too, a difference below a factor of two says little.
 #
 # ## A page that segments
 #
@@ -350,9 +355,10 @@ except UserError as error:
 #
 # ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
 #
-# The next cell writes the folder and packs it as a zip, to download from Colab or Kaggle. It works on any static host. From
-# the disk alone it does not run, since browsers load such files from a server only: unpack it, go into the folder, and
-# start one, `python -m http.server`.
+# The next cell writes the folder and packs it as a zip, to download from Colab or Kaggle. It works on any
+# static host, a server that does no more than hand out files. From the disk alone it does not run, since
+# browsers load such files from a server only: unpack it, go into the folder, and start one, `python -m
+# http.server`.
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -367,8 +373,8 @@ except UserError as error:
 # ## What we saw
 #
 # - A model without its preprocessing raised no error, and three of four mistakes hardly showed in the score.
-# - SavedModel and ONNX took the pixels of a file as they are; our LiteRT file takes one size. By their own
-#   programs, all files with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is
+# - SavedModel and ONNX took the pixels of a file as they are; our LiteRT file takes one size. Each run by its
+#   own program, all files with 32-bit weights gave the model's answers up to rounding. Enlarging and cutting is
 #   left to the caller; the card says where to cut, not how to enlarge, nor the order of the colours.
 # - Eight bits per weight cost next to nothing here; two bits ruined the model.
 # - You wrote a page that runs the model in the browser, where the photograph stays.
