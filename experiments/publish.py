@@ -69,6 +69,8 @@ speed = module(ROOT / "benchmarks" / "tables.py")
 def slug(record):
     """The name of a record's file, and of its picture."""
     name = f"{record['recipe']}-{record['variant']}-{record['data'].lower()}".replace(" ", "-")
+    if record["data"] == "pets" and len(record.get("classes", ())) == 3:
+        name += "-border"
     if "filters" in record["changed"]:
         return f"{name}-small"  # `protocol.quick`
     return name + ("-changed" if record["changed"] else "")
@@ -85,7 +87,8 @@ def kind(result):
     settings = {**LATER, **result["settings"]}
     if settings.get("split_by") == "car":  # what records before the rooms call a group
         settings["split_by"] = "group"
-    return settings, *(result[key] for key in ("split", "precision", "original_size"))
+    own = "split", "precision", "original_size"
+    return settings, result.get("classes"), *(result[key] for key in own)
 
 
 def merged(found, there):
@@ -162,7 +165,11 @@ def class_table():
     A filled one is found by its classes: with the border they are three.
     """
     found = of_kind(many=True)
-    real = {len(record["classes"]) for record in found if record["data"] == "pets"}
+    real = {
+        len(record["classes"])
+        for record in found
+        if (record["data"], record["variant"]) == ("pets", "corrected")
+    }
     to_fill = [PETS.format(border=border) for n, border in BORDERS.items() if n not in real]
     return "\n".join([protocol.table(found), *to_fill])
 

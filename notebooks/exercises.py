@@ -44,15 +44,15 @@ def check(line, cell):
     """Run a cell, and say whether it prints what the solution prints, line by line."""
     with contextlib.redirect_stdout(Kept()) as kept:
         result = get_ipython().run_cell(cell)
-    lines = kept.getvalue().strip().splitlines()
+    lines = [text.rstrip() for text in kept.getvalue().strip("\\n").split("\\n")]
     own, right = [hashlib.sha256(text.encode()).hexdigest()[:4] for text in lines], line.split()
-    if own == right:
+    if own == right and result.success:
         print("-> right")
     elif not result.success:
         print("-> not yet: the cell ended in an error. A gap is still open, or holds another kind")
         print("   of thing than the lines below it need")
     elif len(own) != len(right):
-        print(f"-> not yet: it prints {len(own)} lines, the solution {len(right)}")
+        print(f"-> not yet: lines printed: {len(own)}, by the solution: {len(right)}")
     else:
         first = [a == b for a, b in zip(own, right)].index(False) + 1
         print(f"-> not yet: line {first} is not the solution's")'''
@@ -146,7 +146,7 @@ def solved(solutions):
 def printed(cell):
     """The hashes of the lines that a cell of the solutions prints."""
     texts = [output.text for output in cell.outputs if output.get("name") == "stdout"]
-    lines = "".join(texts).strip().splitlines()
+    lines = [text.rstrip() for text in "".join(texts).strip("\n").split("\n")]
     return " ".join(hashlib.sha256(text.encode()).hexdigest()[:4] for text in lines)
 
 

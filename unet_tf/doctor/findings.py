@@ -143,8 +143,8 @@ def of_images(facts):
     usual = max(sizes, key=sizes.get, default=None)
     odd = [f"{short(f.pair.image)} {by(f.photo.size)}" for f in seen if f.photo.size != usual]
     remedy = (
-        "`train` resizes all to one size, which changes shapes, unless it cuts crops; ask for them "
-        "by --image-size native --set crop=128,128 where shape must stay"
+        "`train` resizes all to one size, which changes shapes, unless it cuts crops: ask for them "
+        "by --image-size native where shape must stay; with --recipe also by --set crop=64,64"
     )
     what = f"images of another size than most, {len(sizes)} sizes in all"
     yield Finding("note", what, odd, remedy)

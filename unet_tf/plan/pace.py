@@ -38,7 +38,7 @@ def parts_of(found, images):
     if "train" not in found.images or not validation:
         validation = math.ceil(0.2 * train)
         train -= validation + (0 if found.images.get("test") else math.ceil(0.2 * train))
-    return train, validation
+    return max(1, train), validation
 
 
 def batch_of(budget, step, machine, train, fits):

@@ -146,7 +146,8 @@ def clashes(recipe):
         yield f"image_size is {r.image_size}, a share of the images' own size: that is for crops"
     view = r.crop or r.image_size
     if amounts.get("quarter_turn") and isinstance(view, tuple) and view[0] != view[1]:
-        yield f"quarter turns want square {'crops' if r.crop else 'images'}, not {view}"
+        what = f"quarter turns want square {'crops' if r.crop else 'images'}, not {view}"
+        yield f"{what}: give a square one, or --set augment.quarter_turn=0"
     if r.crops > 1 and not r.crop:
         yield f"{r.crops} crops of an image, but no crop, (height, width)"
     if r.class_names and not classes:
