@@ -181,7 +181,11 @@ def test_records_keep_their_seeds_under_today_s_settings():
 
 
 @pytest.mark.parametrize(
-    "other", [result(0, 0.7), result(1, 0.7, precision="x"), result(1, 0.7, settings={})]
+    "other",
+    [
+        *(result(0, 0.7), result(1, 0.7, precision="x"), result(1, 0.7, settings={})),
+        result(1, 0.7, classes=["background", "pet", "border"]),
+    ],
 )
 def test_unlike_results_make_no_record(other):
     with pytest.raises(ValueError, match="article_unet-as-written-rendered: results of several"):

@@ -113,7 +113,7 @@ def test_many_classes_on_crops_are_planned_trained_and_shown(tmp_path, monkeypat
         Image.fromarray(image.astype("uint8")).save(tmp_path / f"own/images/{number}.png")
         Image.fromarray(ids).save(tmp_path / f"own/masks/{number}.png")
     monkeypatch.setattr(planning, "timed", lambda *_: (5.0, 0.1))
-    few = ["--set", "filters=4,8", "epochs=2", "--to", "one"]
+    few = ["--image-size", "native", "--set", "filters=4,8", "epochs=2", "--to", "one"]
     assert commands.main(["train", "--data", str(tmp_path / "own"), "--minutes", "1", *few]) == 0
     assert "crops of 64x64" in capsys.readouterr().out
     page = Path("one/report.html").read_text()

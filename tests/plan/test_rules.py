@@ -234,3 +234,10 @@ def test_what_the_rules_choose_is_a_recipe():
         settings |= chosen(some)
     settings |= chosen(rules.loss(facts(), {})) | chosen(rules.fixed()) | paced(facts(), None)
     assert protocol.get("guide_unet", **settings).schedule == "cosine"
+
+
+def test_of_two_images_one_trains():
+    """Both would go into validation and test: the split then says that they are too few."""
+    two = facts(images={"all": 2})
+    assert pace.parts_of(two, 2) == (1, 1)
+    chosen(pace.pace(two, {"crop": (64, 64), "image_size": None}, CPU, (1.0, 0.1), 0.2))
