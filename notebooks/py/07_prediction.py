@@ -106,8 +106,8 @@ baseline = scores.constant_baseline(parts.train, parts.validation)
 print(f"one mask for all images: dice {baseline.mean():.2f}")
 
 # %% [markdown]
-# If your first epoch does not show it, make the extreme case yourself. Divide the trained network's probabilities by
-# 3: none reaches 0.5 now, and each
+# In our run the first epoch does not show it: it is best at 0.5, and lower thresholds let the wall in. So make
+# the extreme case yourself. Divide the trained network's probabilities by 3: none reaches 0.5 now, and each
 # pixel of a car is still above each pixel of the wall that it was above before.
 
 # %%
@@ -125,8 +125,8 @@ print("at 1/6 as before at 0.5:", abs(at_a_sixth - trained) < 0.001)
 
 # %% [markdown]
 # From here on nothing is trained. You compute the probabilities of validation and test images once, and again
-# only where the model is asked in another way, mirrored or in tiles. Most of what you do with them is
-# arithmetic.
+# only where the model is asked in another way: mirrored, in tiles, or at another size. Most of what you do with
+# them is arithmetic.
 
 
 # %%
@@ -229,9 +229,9 @@ outlined(right_axis, "First enlarged, then cut: smooth", smooth[part], mask[part
 plt.show()
 
 # %% [markdown]
-# Grey is the prediction, the line is the true outline. On the left each pixel of the model is a square step. On
-# the right the enlarged probability passes 0.5 between two pixels of the model: what steps are left are as
-# small as the image's own pixels. Where the network is wrong about the edge, it stays wrong.
+# Grey is the prediction, the line is the true outline. On the left each pixel of the model is a block with
+# corners. On the right the enlarged probability passes 0.5 between two pixels of the model: what steps are left
+# are as small as the image's own pixels. Where the network is wrong about the edge, it stays wrong.
 #
 # ## Mirror images
 #
@@ -343,9 +343,9 @@ plt.show()
 # The car is the same and the tiles are the same. The size of the image differs (at its own size also the shape,
 # a little: 2:3, not 3:4). Six images are few, but the fall is large. At its own size the car is several times
 # as large as in training, and the model has never seen such a thing: it misses parts of the car and calls parts
-# of the studio car. In one piece it scores no better: the harm comes from the size and not from the tiles. Use
-# tiles for a model that was trained on pieces of images at the images' own scale. For a model that was trained
-# on resized images, resize.
+# of the studio car. In one piece it scores nearly the same, or worse at the two larger sizes: the harm comes
+# from the size and not from the tiles. Use tiles for a model that was trained on pieces of images at the
+# images' own scale. For a model that was trained on resized images, resize.
 #
 # ## The outline
 #
@@ -437,8 +437,9 @@ for cars in (4, 8, 16, 40):
 # Now the test cars come back, at the threshold that the validation cars chose. One set of predictions gives
 # every score. The first line is the competition's, with its interval over cars; the second is what you get
 # without looking at an image. Compare them first, then the first line with the last, the outline. (The interval
-# is over four cars: you saw above what its 95% are worth then. Specificity is the share of the true background
-# that is left alone. The names on the right are data sets, papers and articles that score so.)
+# is over four cars: you saw above what its 95% are worth then. Sensitivity is the share of the true car that is
+# found, specificity the share of the true background that is left alone. On the right stands who scores so: a
+# competition, data sets, papers, articles, a field such as medicine.)
 
 # %% tags=["nbval-ignore-output"]
 report = scores.report(parts.test, on_test, threshold)
@@ -498,11 +499,13 @@ print("one car is the lowest dot of ten views or more:", max(Counter(lowest).val
 # %% [markdown]
 # The ring is the car of the report's worst image: in our run it is the lowest dot of every view. It pulls all
 # bars down, most of all where it is worst itself: the deepest dip, at view 10, speaks mostly of that car and
-# little of the view. At view 01 the other three dots, too, are a little lower than elsewhere: there the bar
-# speaks of the view as well. So look at the dots before you believe a bar.
+# little of the view. At view 01 the other three dots, too, are a little lower than at most views, so the bar
+# may speak of the view as well; three cars are few to tell. (Below, two of these three have their worst image
+# at view 01.) So look at the dots before you believe a bar.
 #
 # Then the pictures. Above stand the three worst images of the report, below the worst one of each of the three
-# other cars, with the first digits of the car, the view and the dice. The line is the prediction's outline.
+# other cars, with the first six characters of the car's name, the view and the dice. The line is the
+# prediction's outline.
 
 # %%
 worst = [names.index(row["image"]) for row in report["worst"][:3]]
@@ -520,9 +523,10 @@ for axis, i in zip(axes.flat, [*worst, *others], strict=True):
 plt.show()
 
 # %% [markdown]
-# The worst car is pale, the one of notebook 06, and parts of its body are taken for the wall behind it. Mind the count
-# below the report: ten worst images may be ten views of one car. That is one finding, not ten. One car so far below
-# the others is what makes an interval over cars wide, and it is the next thing to look into.
+# The worst car is pale, the one of notebook 06, and parts of its body are taken for the pale studio behind it.
+# Mind the count below the report: ten worst images may be ten views of one car. That is one finding, not ten.
+# One car so far below the others is what makes an interval over cars wide, and it is the next thing to look
+# into.
 #
 # ## Run lengths
 #
@@ -552,8 +556,8 @@ def encode(mask):
 
 
 # %% [markdown]
-# And back, in a short version. The module's also checks that the text fits an image of that size: its errors stand
-# below.
+# And back, in a short version. The module's also checks the text: numbers in pairs, runs in order and apart,
+# all within the image. Its errors stand below.
 
 
 # %%
@@ -589,7 +593,8 @@ print(f"{equal} of {len(ours)} equal" if table else "no train_masks.csv lies bes
 # ### A submission that survives a stop
 #
 # Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each
-# row to a partial file at once, below a line of settings, and turns that file into the submission at the end. A
+# row to a partial file at once, below a line of settings, and turns that file into the submission at the end.
+# (The cell first deletes what earlier ones left, every file in `runs` whose name begins with `submission`.) A
 # Keras model has no name of its own there: `settings` gives it one, so that rows of another model can be told.
 # It is a generator: each step is an image. Take half of the images, then close it, as an interruption would.
 
@@ -632,11 +637,13 @@ print(f"{len(files[0])} lines, of which {differ} differ")
 #
 # ## What we saw
 #
-# - A dice of 0 was a matter of the threshold; the threshold was chosen on the validation cars, mirror images were
-#   averaged, and a model that was trained on whole, reduced images failed at their own size, in tiles or in one piece.
+# - A dice of 0, made by dividing the probabilities by 3, was a matter of the threshold; the threshold was
+#   chosen on the validation cars, mirror images were averaged, and a model that was trained on whole, reduced
+#   images failed at their own size, in tiles or in one piece.
 # - One set of predictions gave every score, with an interval over cars. The outline and the worst images said what the
 #   mean does not.
-# - Run lengths came out equal to those in the data set's table, and a stopped submission went on to the same lines.
+# - Run lengths came out equal to those in the table beside the masks (of rendered cars, our own module's), and
+#   a stopped submission went on to the same lines.
 #
 # ## Exercises
 #

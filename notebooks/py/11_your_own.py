@@ -98,8 +98,9 @@ _ = soft.rename("runs/soft.png")
 # `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it
 # finds, and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set
 # `here = {}` where you train; stop before *Use it*, which has the command for yours. The code of this notebook
-# expects black and white masks, 17 pairs or more, and no parts such as train and test; the commands take every
-# folder. Leave the code that draws the images as it is: it deletes the folder that it draws into.
+# expects black and white masks, 17 pairs or more, six groups or more where the names make groups, and no parts
+# such as train and test; the commands take every folder. Leave the code that draws the images as it is: it
+# deletes the folder that it draws into.
 
 # %%
 folder = drawn
@@ -155,8 +156,9 @@ print(made.text())
 # %% [markdown]
 # Read a line from right to left: what was found, what follows, the setting. The numbers of flips and quarter
 # turns are chances; rotation is a share of a full turn. The last lines count steps, not epochs: the minutes
-# hold so many, whatever the number of images. Steps and epochs are this machine's; on a slow one the plan also
-# makes images or crops smaller. What follows from the images alone is the same everywhere:
+# hold so many, whatever the number of images. Filters, batch size, steps and epochs are this machine's, and so
+# is how large an image or a crop may be; on a slow one the plan makes them smaller still. What follows from the
+# images alone is the same everywhere:
 
 # %%
 settings = made.settings
@@ -164,9 +166,9 @@ print("whole images:", settings["crop"] is None)
 print("recipe:", made.recipe)
 
 # %% [markdown]
-# An image of 96x96 is small enough to be taken whole, at its own size, where no mask loses anything. Has a cell a top?
-# Turned over, an image of cells is as likely as before, so turned copies are new images at no cost. A car on its roof is
-# not what anybody photographs:
+# An image of 96x96 is small enough to be taken whole, at its own size, where no mask loses anything. Has a cell
+# a top? Turned over, an image of cells is as likely as before, so turned copies are new images at no cost. A
+# car on its roof is not what anybody photographs. Here is what the plan chose for the cells:
 
 # %%
 amounts = settings["augment"]
@@ -205,10 +207,10 @@ result = protocol.run(recipe, folder, seed=0, to=to, verbose=2)
 # %% [markdown]
 # Beside each epoch stands what a *constant prediction* reaches, one that never looks at an image. It is the
 # best of three: the mean of the training masks, an empty mask, a full one. Only what lies above it was learned
-# from images. (In epoch 2 validation lies below it, and training far above: such a gap in the first epochs you
-# have met in notebook 06, with batch norm.) The lines show that of the validation images; the test images are
-# of other wells and have another. Below, *sensitivity* is the share of the cells' pixels that was found,
-# *specificity* the share of the ground that was left alone.
+# from images. (In our run validation lies below it in epoch 2, and training far above: such a gap in the first
+# epochs you have met in notebook 06, with batch norm.) The lines show that of the validation images; the test
+# images are of other wells and have another. Below, *sensitivity* is the share of the cells' pixels that was
+# found, *specificity* the share of the ground that was left alone.
 
 # %% tags=["nbval-ignore-output"]
 score = result["scores"]
@@ -229,8 +231,8 @@ print("better than a constant prediction by more than the interval:", not result
 # ## Look
 #
 # `report.html` in the run's folder is one file for the browser: scores, curves and settings, up to ten of the
-# worst images, and ten from the middle where there are more. After `train` on the command line it has the plan,
-# too. The picture of four test images lies there, too.
+# worst images, and ten from the middle where there are more. After `train` on the command line it also has the
+# plan. Beside it lies `picture.png`, with four test images.
 
 # %%
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
@@ -239,9 +241,9 @@ print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".pn
 display(Image.open(to / "picture.png").quantize(200))  # fewer colours: a smaller file
 
 # %% [markdown]
-# Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is extra. You
-# see the last two as coloured specks on the outlines: there lies all that is wrong. The grey specks on the
-# ground are the noise of the image.
+# Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is extra.
+# Enlarge the picture, and you see the last two as coloured specks on the outlines: there lies all that is
+# wrong. The grey specks on the ground are the noise of the image.
 #
 # ## Use it
 #
@@ -265,10 +267,10 @@ print("both above 0.6:", min(reached) > 0.6)
 
 # %% [markdown]
 # The second is 160 pixels wide and was reduced to 96 on the way. Its cells are then 0.6 times as large, the
-# smallest of them smaller than any that the model has seen. Under a microscope a cell has the same number of
-# pixels in a small image and in a large one. For such images, of many sizes, train on crops of their own size:
-# `--image-size native --set crop=64,64`. Photographs of many sizes the plan takes whole, if their masks survive
-# it.
+# smallest of them smaller than any that the model has seen. Under a microscope, at one magnification, a cell
+# has the same number of pixels in a small image and in a large one. For such images, of many sizes, train on
+# crops of their own size: `--image-size native --set crop=64,64`. Photographs of many sizes the plan takes
+# whole, if their masks survive it.
 #
 # ## Score it, on what it has not seen
 #
@@ -326,8 +328,8 @@ plt.show()
 # ## What we saw
 #
 # - The check named a lost mask and a soft one, with what to do; it knew the layout by itself.
-# - Settings followed from the images, each with its reason: whole images, turned every way, as many steps as the
-#   minutes hold.
+# - Settings followed from the images, the machine and the minutes, each with its reason: whole images, turned
+#   every way, as many steps as the minutes hold. To save time you set four of them by hand.
 # - The score stood beside that of a constant prediction, and came from wells that the model had not seen, though from too
 #   few to say how far it holds; scored again, the model left out what had trained it.
 # - A training that was worth nothing was called so, though its folder had passed every check; the pictures told why.
