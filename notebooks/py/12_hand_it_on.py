@@ -247,7 +247,8 @@ print("largest difference below 0.001:", np.abs(answer - ours).max() < 1e-3)
 # `check` does that for every file: each is run by its own program, on images that the model has not seen, and
 # scored. On the command line it is `export ... --check FOLDER`. *Largest difference* is how far any probability
 # lies from the model's own, on the same pixels. *Lost* is the dice of the model minus that of the file. The
-# images are others than those above, so the dice is another, too.
+# images are not the same set as above: they are spread over all that the model has not seen, the test cars
+# among them. So the dice is another, too.
 
 # %% tags=["nbval-ignore-output"]
 unseen, others = export.pairs_to_check(loaded, folder, most=32)
