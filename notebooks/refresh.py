@@ -26,6 +26,11 @@ FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": True}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT = 1800  # seconds a cell, as in the check (--nbval-cell-timeout): so that a hang ends
 TO_HIDE = ("COLUMNS", "LINES")  # what a user's shell must not bring into an output
+# Cells to be opened by who wants them: the site folds them by their tag, Jupyter by this.
+FOLDED = {
+    "hide-input": {"source_hidden": True},
+    "hide-cell": {"source_hidden": True, "outputs_hidden": True},
+}
 
 EDITED = """\
   {name}.ipynb was edited since it was built: building it now would lose that.
@@ -40,11 +45,13 @@ def text_of(path):
 
 
 def plain(notebook):
-    """What is kept of a notebook: cells, their tags, outputs, counts. No ids, no times."""
+    """What is kept of a notebook: cells, their tags and folds, outputs, counts. No ids or times."""
     cells = []
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
+        tags = cell.metadata.get("tags", [])
         kept = {"metadata": {"tags": tags} if tags else {}}
+        for tag in FOLDED.keys() & tags:
+            kept["metadata"]["jupyter"] = FOLDED[tag]
         for key in ("cell_type", "source", "execution_count", "outputs"):
             if key in cell:
                 kept[key] = cell[key]

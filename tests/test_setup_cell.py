@@ -12,7 +12,7 @@ TEXTS = sorted((Path(unet_tf.__file__).parents[1] / "notebooks/py").glob("*.py")
 
 def setup(text):
     """The lines of a notebook's first cell of code, up to where it imports the project."""
-    return text.read_text(encoding="utf-8").split("# %%\nimport sys\n")[1].split("try:\n")[0]
+    return text.read_text(encoding="utf-8").split("\nimport sys\n")[1].split("try:\n")[0]
 
 
 def test_the_same_lines_in_every_notebook():

@@ -23,7 +23,7 @@
 # The first cell finds the module `unet_tf`, or installs it on Colab and Kaggle. The second imports
 # what this notebook needs, sets the seed, and finds the data.
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -57,6 +57,7 @@ from unet_tf import data, kaggle, pets, rendered
 from unet_tf.data import Pair
 from unet_tf.rendered import car_pictures, car_shapes
 
+# %%
 keras.utils.set_random_seed(42)
 DATA = "cars"  # "pets": photographs of cats and dogs, a download of 0.8 GB, no account
 folder = data.find() if DATA == "cars" else pets.like_carvana()
@@ -273,6 +274,7 @@ def overlay(image, truth, prediction):
     return shown
 
 
+# %% tags=["lifted"]
 def unit(image):
     """A copy of an image as float64 in [0, 1]."""
     image = np.asarray(image)

@@ -22,7 +22,7 @@
 #
 # As in every notebook: the module first, then imports, seed and data. `read_image` and `read_mask` are those of notebook 01.
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -57,6 +57,7 @@ from unet_tf.data import keep_freed_memory, read_image, read_mask
 from unet_tf.pipeline import untuned
 from unet_tf.plot import TRUTH
 
+# %%
 keras.utils.set_random_seed(42)
 folder = data.find()
 
@@ -125,6 +126,7 @@ for name, stage in {"map": photographs, "zip": zipped, "batch": batched}.items()
     print(f"{name:5} {[tuple(spec.shape) for spec in tf.nest.flatten(stage.element_spec)]}")
 
 
+# %%
 def show(images, masks, titles):
     """Images in a row, the edge of each mask drawn on it."""
     _, axes = plt.subplots(1, len(images), figsize=(7.2, 1.7), dpi=90, layout="constrained")
@@ -332,7 +334,7 @@ plt.show()
 # to +0.0056). Because of what you see in the picture, and not for a better score, this project resizes
 # photographs by area, and by nearest only where it repeats the article as written.
 #
-# And masks? Run area on a 4x4 mask and on the first file's mask, and count the values that are neither 0 nor 1.
+# And masks? Run area on a 4x4 mask and on the first file's mask, and look for values that are neither 0 nor 1.
 
 # %%
 hand = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], "float32")
@@ -400,12 +402,13 @@ print(f"steps get {[int(number) for number in stream]}, readings ended {ended}")
 # Now our own stages. `decoded` reads photographs with `read_resized`, and masks with notebook 01's `read_mask`,
 # which takes black and white in its many encodings, and names a file that is wrong. Both are Python. But `map`
 # calls its function only once, without a file, to note the TensorFlow operations in it: the *graph*. For each
-# element it then runs the graph, and not your Python. Pillow is no TensorFlow operation, so `tf.numpy_function`
-# puts one into the graph that calls Python each time. TensorFlow cannot know the shape that comes back, so
-# `ensure_shape` states it. `stateful=False` promises that the same paths give the same images. Other masks than
-# black and white need another `read` (notebooks 08 and 09). On Linux `keep_freed_memory` makes the C library
-# keep the memory of each image for the next one; elsewhere it does nothing. (The module's version also finds a
-# pair by its number, for a cache in a file.)
+# element it then runs the graph, and not your Python.
+#
+# Pillow is no TensorFlow operation, so `tf.numpy_function` puts one into the graph that calls Python each time.
+# TensorFlow cannot know the shape that comes back, so `ensure_shape` states it. `stateful=False` promises that
+# the same paths give the same images. Other masks than black and white need another `read` (notebooks 08 and
+# 09). On Linux `keep_freed_memory` makes the C library keep the memory of each image for the next one;
+# elsewhere it does nothing. (The module's version also finds a pair by its number, for a cache in a file.)
 #
 # The elements stay `uint8`, a quarter of the size of floats, until they are batches. That saves memory in the cache.
 
@@ -431,6 +434,7 @@ def decoded(pairs, image_size=(96, 128), read=read_mask):
     return files.map(load_in_graph, num_parallel_calls=AUTOTUNE)
 
 
+# %%
 def to_float(image, mask):
     """Image to float32 in [0, 1], mask to float32 in {0, 1}."""
     return tf.cast(image, tf.float32) / 255.0, tf.cast(mask, tf.float32)
@@ -458,7 +462,9 @@ print("a second epoch repeats the first:", np.array_equal(first, second))
 print("after a restart it does:", np.array_equal(first, restarted))
 
 # %% [markdown]
-# Image and mask agree but for a few pixels on the edge. The mask is read by nearest, so it stays 0 and 1. That holds from Keras 3.14 on: 3.13, which Colab and Kaggle may still have, mixes 0 and 1 into values between, and you must round them. With that, the two layers serve a training that you never stop.
+# Image and mask agree but for a few pixels on the edge. The mask is read by nearest, so it stays 0 and 1. That
+# holds from Keras 3.14 on: 3.13, which Colab and Kaggle may still have, mixes 0 and 1 into values between, and
+# you must round them. With Keras 3.14, or rounded, the two layers serve a training that you never stop.
 #
 # The last line shows what they lack. A layer draws its numbers one after another and remembers where it is.
 # Made anew, as in a restarted program, it begins at the first draw: a training that was stopped would get the
@@ -497,12 +503,14 @@ def transformed(pixels, matrices, interpolation):
     return tf.ensure_shape(result, pixels.shape)
 
 
+# %%
 matrix = about_centre(tf.constant([-1.0]), tf.constant([0.0]), size=(4, 4))
 print(f"a, b, c, d, e, f: {matrix[0, :6].numpy().astype(int).tolist()}")
 print(transformed(hand[None, ..., None], matrix, "NEAREST")[0, ..., 0].numpy().astype(int))
 
 # %% [markdown]
-# The staircase is mirrored. Colour changes apply only to the image. `recoloured` scales the distance of each pixel from the image's mean, by one number per image: that is contrast.
+# The staircase is mirrored. Colour changes apply only to the image. `recoloured` scales the distance of each
+# value from the mean of its channel, by one number per image: that is contrast.
 
 
 # %%
@@ -550,26 +558,28 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
     print(f"{name}: {bad} of {len(agree)} images differ from their mask in over 3% of the pixels")
 
 # %% [markdown]
-# Moved together they agree.  Where the mask stays behind, a large part of the pairs no longer fits. It is the
+# Moved together they agree. Where the mask stays behind, a large part of the pairs no longer fits. It is the
 # flips that do it. A turn by up to 3.6 degrees moves few pixels, and so does the flip of a car seen from the
-# front or from behind. The other pairs ask the network for an outline that is not in the image.
+# front or from behind. All other flipped pairs ask the network for an outline that is not in the image.
 #
 # ## The whole pipeline
 #
 # Two parts are missing. The first is a cache that outlives the program. A cache in a file does, but it can be
 # *stale*: you change the way of resizing, or a photograph, and still get the old images, without an error.
-# (Another size does raise one.) So `cache_file` hashes each file's path and time of change, and the settings,
-# into the name of the cache. Other settings give another name. (The module's version also hashes the size of
-# each file, the function that reads the masks, and Pillow's version.)
+# (Another size does raise one.) So `cache_file` makes a *hash* of each file's path and time of change, and of
+# the settings: a short string that is the same for the same input and, in practice, another for any other. It
+# is the name of the cache. (The module's version also hashes the size of each file, the function that reads the
+# masks, and Pillow's version.)
 #
 # The second is a repeatable order. Each epoch gets a new order and new augmentation, both fixed by the seed and
 # the epoch number. So a training that was stopped after epoch 7 gets the same batches in epoch 8 as one that
-# was not. (Its weights have to be kept, too: notebook 06.) You may take the next two functions as given; the
-# check below shows what they do. `each_epoch` counts the epochs: a stream of one element, `range(1)`, is
-# replaced by a whole epoch (`flat_map`). That happens anew in each pass, and so does the count.
-# `assert_cardinality` states the number of steps, which TensorFlow cannot see through `flat_map`. `untuned`
-# switches off the thread that tunes: AUTOTUNE then stands for the number of cores, 16 at most. The end of an
-# epoch would sometimes wait for that thread.
+# was not. (Its weights have to be kept, too: notebook 06.)
+#
+# You may take the next two functions as given; the check below shows what they do. `each_epoch` counts the
+# epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That happens anew in
+# each pass, and so does the count. `assert_cardinality` states the number of steps, which TensorFlow cannot see
+# through `flat_map`. `untuned` switches off the thread that tunes: AUTOTUNE then stands for the number of
+# cores, 16 at most. The end of an epoch would sometimes wait for that thread.
 
 
 # %%
@@ -606,7 +616,13 @@ counted.epoch.assign(0)
 print([int(number) for number in counted], "and the next is", counted.epoch.numpy())
 
 # %% [markdown]
-# Now `dataset`, from files to batches. Its stages stand in the order that you found: decoded `uint8`, cache, shuffle with a full buffer, batch, floats, augmentation, prefetch. A full buffer has a price: it hands out nothing before it is full, so the first step waits until every file is read. (Without a cache in memory the module's version shuffles numbers, and reads each file when its turn comes.) `shuffled` draws the seed of an epoch's order from seed and epoch alone; its first line keeps TensorFlow's global seed out. `fold_in` gives each batch its own seed. The size is in the cache's name; `read` is not, so take another folder for another `read`.
+# Now `dataset`, from files to batches. Its stages stand in the order that you found: decoded `uint8`, cache,
+# shuffle with a full buffer, batch, floats, augmentation, prefetch. A full buffer has a price: it hands out
+# nothing before it is full, so the first step waits until every file is read. (Without a cache in memory the
+# module's version shuffles numbers, and reads each file when its turn comes.) `shuffled` draws the seed of an
+# epoch's order from seed and epoch alone; its first line keeps TensorFlow's global seed out. `fold_in` gives
+# each batch its own seed. The size is in the cache's name; the way of resizing and `read` are not, so take
+# another folder when you change one of them.
 #
 # The module's version gives the same batches, up to rounding: it has more steps for colours, which change nothing here. It also takes an image size, checks what a killed run left half written in a cache, and chooses between memory and file by the size of the images (`cache="auto"`).
 
@@ -621,6 +637,7 @@ def shuffled(elements, count, seed):
     return elements.shuffle(count, tf.random.stateless_uniform((), seed, 0, 2**31, tf.int64))
 
 
+# %%
 def dataset(pairs, batch_size=32, shuffle=False, augment=False, cache=None, seed=0, read=read_mask):
     """Batches of images and masks from pairs of files."""
     size = (96, 128)
@@ -641,7 +658,9 @@ def dataset(pairs, batch_size=32, shuffle=False, augment=False, cache=None, seed
 
 
 # %% [markdown]
-# Run it on ten pairs, with everything on. The cell checks that all ten images come, with a short last batch, and that the same seed repeats two whole epochs to the bit, though several threads read. The last line compares them with those of the module.
+# Run it on ten pairs, with everything on. The cell prints the shapes, from which you can count ten images and a
+# short last batch. It checks that the same seed repeats two whole epochs to the bit, though several threads
+# read. The last line compares them with those of the module.
 
 
 # %%
@@ -686,6 +705,7 @@ def noted(path):
     return read_mask(path)
 
 
+# %%
 caches = {"none": None, "memory": "memory", "file": kept, "the file again": kept}
 for name, cache in caches.items():
     batches = dataset(large, shuffle=True, augment=True, cache=cache, read=noted)
@@ -703,7 +723,7 @@ for name, cache in caches.items():
 # How much time is that? Measure images per second, over the 32 large pairs: the article's stages as written; our `dataset`; then a later pass from its cache, plain and augmented. Each number is the better of two rounds; from the cache it is the second, since the first fills it.
 
 
-# %% tags=["nbval-ignore-output"]
+# %%
 def article():
     """The article's stages."""
     images, masks = ([str(pair[side]) for pair in large] for side in (0, 1))
@@ -720,6 +740,7 @@ def rate(batches):
     return count / (last - start)
 
 
+# %% tags=["nbval-ignore-output"]
 ways = {"article, as written": article(), "ours": dataset(large)}
 ways["ours, from the cache"] = dataset(large, cache="memory")
 ways["ours, from the cache, augmented"] = dataset(large, 32, augment=True, cache="memory")
@@ -731,7 +752,7 @@ axis.set_xlabel("images per second; from each power of ten to the next, ten time
 axis.set_title("One pass over 32 pairs of 1918x1280: longer bars are faster", fontsize=10)
 plt.show()
 
-# %%
+# %% tags=["hide-cell"]
 again = rates["ours, from the cache"] / rates["article, as written"]
 print(f"a pass from the cache is over 5 times as fast as the article's reading: {again > 5}")
 

@@ -19,7 +19,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -659,6 +659,7 @@ small = small_masks(parts.validation)
 mean_mask = small_masks(train).mean(axis=0)
 probability = np.repeat(mean_mask[None], len(small), axis=0)
 
+# %%
 image = data.resized(data.read_image(parts.validation[0].image), (96, 128))
 pale = 0.6 + 0.4 * image / 255
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), dpi=80, layout="constrained")

@@ -20,7 +20,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -53,8 +53,9 @@ kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
 # The article trains for 10 epochs, about 20 minutes on a GPU, a P100. On two CPU cores you train a quarter of
-# its filters on a third of its images. With a GPU, a T4 or better, set `FULL` to `True`. The *learning rate*
-# says how far each training step goes; the *filters* are explained below.
+# its filters on a third of its images. With a GPU, a T4 or better, set `FULL` to `True`. (It asks for 1000
+# images; the rendered studio has 640, and then it takes all of them.) The *learning rate* says how far each
+# training step goes; the *filters* are explained below.
 
 # %%
 FULL = False  # True: the article's size, for a GPU
@@ -79,11 +80,14 @@ policy = set_precision()
 # Then the network enlarges the result again, to answer for every pixel.
 #
 # A *convolution* lays a small grid of weights, its *kernel*, on each place of the image, multiplies each weight
-# by the number below it, and adds up. It uses the same weights everywhere; training learns them. A kernel
-# reaches through all *channels* that come in, such as red, green and blue. A layer has many kernels, its
-# *filters*, and each makes one channel that goes out. Work both steps by hand on a 4x4 array first. A
-# convolution with *stride 2* moves two pixels at a time, so 4x4 values become 2x2. With a kernel of ones, each
-# result is a sum of 3x3 neighbours. The first is 45 = 0 + 1 + 2 + 4 + 5 + 6 + 8 + 9 + 10.
+# by the number below it, and adds up. At last it adds a number of its own, the *bias*, which is zero at the
+# start. It uses the same weights and the same bias everywhere; training learns both. A kernel reaches through
+# all *channels* that come in, such as red, green and blue. A layer has many kernels, its *filters*, and each
+# makes one channel that goes out.
+#
+# Work both steps by hand on a 4x4 array first. A convolution with *stride 2* moves two pixels at a time, so 4x4
+# values become 2x2. With a kernel of ones, each result is a sum of 3x3 neighbours. The first is 45 = 0 + 1 + 2
+# + 4 + 5 + 6 + 8 + 9 + 10.
 
 # %%
 small = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
@@ -129,10 +133,11 @@ for axis, title in zip(axes[0], ("3x3", "3x3, stride 2", "transposed, stride 2")
 plt.show()
 
 # %% [markdown]
-# Stride 1 keeps the size; stride 2 skips every other place; transposed, each number going in is spread over 3x3 places.
-# Such sums of one, two and four kernels side by side cause the checkerboard patterns of transposed convolutions (Odena,
-# Dumoulin, Olah, 2016, https://distill.pub/2016/deconv-checkerboard). A kernel can learn to even them out, and often does
-# so in part only: look for dots in the pictures of the training below.
+# Stride 1 keeps the size; stride 2 skips every other place; transposed, each number going in is spread over 3x3
+# places. Where these overlap, two or four of them add up, beside places that get one alone. That causes the
+# checkerboard patterns of transposed convolutions (Odena, Dumoulin, Olah, 2016,
+# https://distill.pub/2016/deconv-checkerboard). A kernel can learn to even them out, and often does so in part
+# only: look for dots in the pictures of the training below.
 #
 # ## The network
 #
@@ -160,8 +165,9 @@ def simple_fcn(input_shape=(96, 128, 3), filters=(64, 128, 256)):
 
 
 # %% [markdown]
-# With its default filters this is the article's network: 2,879,489 parameters. In your size, follow the shapes.
-# Height and width halve three times, to 12x16, while the channels grow; then they come back.
+# With its default filters this is the article's network: 2,879,489 parameters. In your size, follow the shapes
+# in the picture, whose first bar is the image. Height and width halve three times, to 12x16, while the channels
+# grow; then they come back.
 
 # %%
 model = simple_fcn(filters=FILTERS)
@@ -246,7 +252,7 @@ plt.show()
 # epoch's end. Augmented images may be harder, too. In the last epochs the scores change less within an epoch,
 # and the gap is smaller.
 
-# %%
+# %% tags=["hide-cell"]
 best = max(history.history["val_hard_dice"])
 print("validation dice at 96x128 above 0.8:", best > 0.8)
 
@@ -298,7 +304,7 @@ baseline = scores.constant_baseline(parts.train, parts.test)
 print(f"{kind} cars, per-image hard dice at original size: {dices.mean():.4f}")
 print(f"constant baseline: {baseline.mean():.4f}")
 
-# %%
+# %% tags=["hide-cell"]
 print("above 0.8:", dices.mean() > 0.8)
 print("above the baseline by 0.05 at least:", dices.mean() > baseline.mean() + 0.05)
 
@@ -320,10 +326,10 @@ plt.show()
 #
 # ## Why the edges are poor
 #
-# A part of it is that you train little: with all its filters, on more images and for longer, the same network
-# comes out well above this ([the results](../results/README.md)). Two more suspects lie in the network itself.
-# The first is the smallest level, 12x16. Notebook 03's `ceiling` tells how much of a true mask survives such a
-# size: reduce it, enlarge it bilinearly, score it.
+# A part of it is the size and the length of your training: with all its filters, on more images and for longer,
+# the same network comes out well above this ([the results](../results/README.md)). Two more suspects lie in the
+# network itself. The first is the smallest level, 12x16. Notebook 03's `ceiling` tells how much of a true mask
+# survives such a size: reduce it, enlarge it bilinearly, score it.
 
 # %%
 for size in ((6, 8), (12, 16), (96, 128)):
@@ -339,9 +345,9 @@ print(f"{places * 256:,} in the article's size")
 # that may be hard to learn: notebook 05 tests it.
 #
 # The second suspect: does a pixel's answer depend on enough of the image? The part it depends on is its
-# *receptive field*. Measure it by gradients. Give all weights positive values, so that nothing cancels, and ask
-# for the gradient of one output pixel with respect to each input pixel. The number of filters does not matter;
-# one per layer is enough.
+# *receptive field*. Measure it by gradients. Give all kernels positive values, so that nothing cancels, set the
+# biases to zero, and ask for the gradient of one output pixel with respect to each input pixel. The number of
+# filters does not matter; one per layer is enough.
 
 
 # %%
@@ -418,9 +424,10 @@ right = share_matching(*pipeline.augment(tf.constant(image), tf.constant(mask), 
 print(f"augmented inside the model, {wrong:.0%} match; as pairs, {right:.0%}")
 
 # %% [markdown]
-# Of the L's pairs about half no longer fit: the flip alone turns every second image away from its mask. So it does with the
-# article's cars. How much that matters depends on the view: from the front a car is nearly symmetric, from the side it is
-# not. And a car fills the middle of the frame, so training still learns something.
+# Of the L's pairs about half no longer fit: the flip alone turns about every second image away from its mask.
+# It does so to the article's cars, too. How much that matters depends on the view: from the front a car is
+# nearly symmetric, from the side it is not. And a car fills the middle of the frame, so training still learns
+# something.
 #
 # ## When training collapses
 #
@@ -447,7 +454,7 @@ for loss in (pooled_dice_loss, bce_dice_loss):
         slope = np.mean(p * (1 - p))
         ends[loss.__name__, seed] = [*run.history["val_hard_dice"], slope]
         said = f"dice {run.history['val_hard_dice'][-1]:.3f}, car {np.mean(p >= 0.5):4.0%}"
-        print(f"{loss.__name__:16} seed {seed}: {said}, mean p (1 - p) {slope:.0e}")
+        print(f"{loss.__name__:16} seed {seed}: {said}, mean p (1 - p) {slope:.1e}")
 
 # %%
 truths = np.concatenate([masks for _, masks in to_judge])
@@ -465,7 +472,7 @@ axis.legend(fontsize=8)
 plt.show()
 print(f"a mask that is car everywhere scores {everything:.4f}")
 
-# %%
+# %% tags=["hide-cell"]
 alone, summed = np.array(list(ends.values())).reshape(2, 2, 5)
 print("dice alone ends below 0.5 in both runs:", max(alone[:, 3]) < 0.5)
 print("and where the sigmoid is flat:", max(alone[:, 4]) < 0.001)
@@ -488,7 +495,7 @@ with tf.GradientTape() as tape:
 pulls = tape.gradient(cross_entropy, logits)
 for row in zip(logits, probability * (1 - probability), pulls, strict=True):
     print(
-        "logit {:2.0f}: p (1 - p) {:.0e}, cross-entropy's gradient {:.4f}".format(*map(float, row))
+        "logit {:2.0f}: p (1 - p) {:.1e}, cross-entropy's gradient {:.4f}".format(*map(float, row))
     )
 
 # %% [markdown]
@@ -593,9 +600,9 @@ def with_padding(images, multiple, network):
 
 
 # %% [markdown]
-# `(8 - size % 8) % 8` is what is missing to the next multiple: 4 + 4 = 8, and 8 is left alone. In Python `-size % 8` is the
-# same. Other programs that run the exported network give it another sign, so the layer does without. And 31x47 comes back
-# as 31x47.
+# `(8 - size % 8) % 8` is what is missing to the next multiple: 4 + 4 = 8, and 8 is left alone. In Python `-size
+# % 8` is the same. Some programs that run the exported network give it another sign, so the layer does without.
+# And 31x47 comes back as 31x47.
 
 # %%
 print([(size, (8 - size % 8) % 8) for size in (4, 8, 31, 47)])
@@ -646,9 +653,9 @@ def precision_policy():
 # 1. Dice alone collapsed at a learning rate of 0.01. Was it the loss or the rate? Train five epochs with `dice_loss` at
 #    0.01 and at 0.001, and with `bce_dice_loss` at 0.001. Which of the three learn, and which is the first above 0.5? Why
 #    does that one start faster?
-# 2. Train on 32 of the 160 images, a fifth, for 25 epochs. Compare with all images after as many epochs, and
-#    after as many steps. How much of what is lost do the steps bring back? What would you write into a paper
-#    that compares two sizes of data?
+# 2. The exercise takes 160 images to train on. Train on 32 of them, a fifth, for 25 epochs. Compare with all
+#    160 after as many epochs, and after as many steps. How much of what is lost do the steps bring back? What
+#    would you write into a paper that compares two sizes of data?
 # 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you expect, then
 #    train. Two of them do not learn, for opposite reasons. How does the picture tell them apart, and which of the two
 #    would more epochs help?

@@ -20,7 +20,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -259,7 +259,7 @@ for name, network in networks.items():
 simple, without, with_skips = (found.mean() for found in dices.values())
 print(f"depth gains {without - simple:+.4f}, the skips {with_skips - without:+.4f}")
 
-# %%
+# %% tags=["hide-cell"]
 print("the U-Net scores above 0.9:", with_skips > 0.9)
 print("the skips gain more than 0.01:", with_skips - without > 0.01)
 print("more than depth gains:", with_skips - without > without - simple)
@@ -384,7 +384,7 @@ fit(shallow, training, validation, EPOCHS, optimizer=adam, verbose=0)
 small_field = scores.per_image_dice(parts.test, predict(shallow, images_of, batch_size=BATCH))
 print(f"{shallow.count_params():,} parameters, dice {small_field.mean():.4f}")
 
-# %%
+# %% tags=["hide-cell"]
 print("no worse than the simple model by 0.02:", small_field.mean() > simple - 0.02)
 
 # %% [markdown]
@@ -433,7 +433,7 @@ for axis, name in zip(axes[:, :2].T.flat, ("image", "prediction", "skip", "below
     axis.set_ylabel(name)
 plt.show()
 
-# %%
+# %% tags=["hide-cell"]
 first_skip, last_below = found[1][1], found[6][1]
 print("from below knows more than the finest skip:", last_below > first_skip)
 

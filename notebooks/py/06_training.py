@@ -19,7 +19,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -52,6 +52,7 @@ import tensorflow as tf
 from keras import layers, ops
 from PIL import Image
 
+# %%
 from unet_tf import data, network, pipeline, plot, predict, protocol, scores
 from unet_tf.training import fit, set_precision
 
@@ -192,6 +193,8 @@ for momentum, run in ((0.99, by_default), (0.9, history)):
 difference = np.abs(np.subtract(history["hard_dice"], by_default["hard_dice"])).max()
 gain = history["val_hard_dice"][-1] - by_default["val_hard_dice"][-1]
 print(f"largest difference of the training dice: {difference:.4f}")
+
+# %% tags=["hide-cell"]
 print("the validation dice gains more than 0.2:", gain > 0.2)
 print("with 0.99 the predicted training images stay below 0.75:", predicted < 0.75)
 
@@ -281,6 +284,8 @@ for axis, (n, name) in zip(axes.T, names.items(), strict=True):
 for axis in axes.flat:
     axis.set(xticks=[], yticks=[])
 plt.show()
+
+# %% tags=["hide-cell"]
 print("every validation car above 0.9:", min(by_car["validation"].values()) > 0.9)
 print("the pale test car at least 0.1 below the dark one:", before < by_car["test"][dark] - 0.1)
 print("darkened, its views gain more than 0.1 on average:", after - before > 0.1)
@@ -396,6 +401,8 @@ for factor, style in ((0.1, "s--"), (1, "o-"), (100, "^:")):
 axis.set(xlabel="epoch", ylabel="validation dice", xticks=epochs[:3], title="Three learning rates")
 axis.legend(title="learning rate")
 plt.show()
+
+# %% tags=["hide-cell"]
 print("a tenth of the rate ends at least 0.05 lower:", curves[0.1][-1] < curves[1][-1] - 0.05)
 
 # %% [markdown]

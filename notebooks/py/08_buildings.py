@@ -21,7 +21,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -466,7 +466,7 @@ print(f"building IoU, hard and summed: {by_class[1]:.4f}")
 print(f"  averaged {per_image.mean():.4f}, soft {soft_iou(is_building, chances):.4f}")
 print(f"background IoU {by_class[0]:.4f}, pooled {pooled:.4f}")
 
-# %%
+# %% tags=["hide-cell"]
 print("building IoU above 0.2:", by_class[1] > 0.2)
 print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 

@@ -19,7 +19,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -229,7 +229,7 @@ plt.show()
 #
 # Count which class got which: one row per true class, one column per predicted class. That is the *confusion
 # matrix* of notebook 08, now with a row and a column for each class. Fill it in by hand before you run the
-# cell: 4x4 pixels, three classes, two void pixels.
+# cell: `truth` and `guess` below have 4x4 pixels, three classes, and two void pixels in the truth.
 
 
 # %%
@@ -273,10 +273,11 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
 #
 # ### Sum the counts, then divide once
 #
-# You score a test set in batches. Add up the tables of all batches, then divide. The ApX course recommends that, too,
-# but its code divides in each batch. It drops the classes that a batch neither holds nor predicts, and adds what is
-# left to a list, *beginning at its start*. At the end it divides by the number of batches. Try it on three images with
-# one class each beside the background: of its 4 pixels 2, 3 and 4 are found, and in the last image 2 are extra.
+# You score a test set in batches (below, each image is a batch of its own). Add up the tables of all batches,
+# then divide. The ApX course recommends that, too, but its code divides in each batch. It drops the classes
+# that a batch neither holds nor predicts, and adds what is left to a list, *beginning at its start*. At the end
+# it divides by the number of batches. Try it on three images with one class each beside the background: of its
+# 4 pixels 2, 3 and 4 are found, and in the last image 2 are extra.
 
 
 # %%
@@ -316,14 +317,14 @@ for place, name in enumerate([*classes.names, "mean"]):
     both = [[*report["iou"], report["mean_iou"]][place] for report in reports.values()]
     print(f"{name:12} constant {both[0]:.3f}, plain {both[1]:.3f}")
 
-# %%
+# %% tags=["hide-cell"]
 gains = np.subtract(reports["plain"]["iou"], reports["constant"]["iou"])
 print("background, body, window and wheel each gain over 0.03:", (gains[:4] > 0.03).all())
 print("and the light is the worst of all:", np.argmin(reports["plain"]["iou"]) == 4)
 
 # %% [markdown]
 # Four classes stand well above the constant. The light is far behind the others: after so few epochs plain
-# cross-entropy has found little of it. Part of the cause is what the loss counts.
+# cross-entropy has found little of it. Part of the cause may be what the loss counts: every pixel alike.
 #
 # ## Softmax and cross-entropy by hand
 #
@@ -428,10 +429,10 @@ for row in zip(classes.names, shares, by_hand, inverse, median, strict=True):
     print("{:10} {:7.2%} {:8.3f} {:8.3f} {:7.3f}".format(*row))
 
 # %% [markdown]
-# One pixel in 250 is light. A model that never says "light" gets 0.4% of the pixels wrong, so cross-entropy is in no
-# hurry to find it. By the weights, one pixel of light counts as much as two hundred of background. Train again with the
-# median weights, and change nothing else. Do not compare the two losses, which are measured differently now; compare
-# the IoU.
+# One pixel in 250 is light. A model that is right everywhere else and never says "light" gets no more than 0.4%
+# of the pixels wrong, so cross-entropy is in no hurry to find it. By the weights, one pixel of light counts as
+# much as two hundred of background. Train again with the median weights, and change nothing else. Do not
+# compare the two losses, which are measured differently now; compare the IoU.
 
 # %% tags=["nbval-ignore-output"]
 weighted = trained(network.Weighted(network.cross_entropy, median))
@@ -443,18 +444,13 @@ for place, name in enumerate([*classes.names, "mean"]):
     both = [[*reports[key]["iou"], reports[key]["mean_iou"]][place] for key in ids_of]
     print(f"{name:12} plain {both[0]:.3f}, weighted {both[1]:.3f}")
 
+# %% [markdown]
+# With weights, more of the light is found. What does that cost? Draw both confusion matrices. Each row is a
+# true class and adds up to 100%, up to rounding; the diagonal is what was found of it.
+
 # %%
 confusions = {name: np.array(reports[name]["confusion"]) for name in ids_of}
 found = {name: table[4, 4] / table[4].sum() for name, table in confusions.items()}
-print("weights find more of the light, by over 0.1:", found["weighted"] > found["plain"] + 0.1)
-means = [report["mean_iou"] for report in reports.values()]
-print("both means are above the constant's, by over 0.1:", min(means[1:]) > means[0] + 0.1)
-
-# %% [markdown]
-# With weights, more of the light is found. What does that cost? Draw both confusion matrices. Each row is a true class
-# and adds up to 100%; the diagonal is what was found of it.
-
-# %%
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=100, layout="constrained")
 for axis, (name, table) in zip(axes, confusions.items(), strict=True):
     shares = table / table.sum(axis=1, keepdims=True)
@@ -468,17 +464,25 @@ for axis, (name, table) in zip(axes, confusions.items(), strict=True):
     axis.set(xlabel="predicted", ylabel="true")
 plt.show()
 
+# %% tags=["hide-cell"]
+print("weights find more of the light, by over 0.1:", found["weighted"] > found["plain"] + 0.1)
+means = [report["mean_iou"] for report in reports.values()]
+print("both means are above the constant's, by over 0.1:", min(means[1:]) > means[0] + 0.1)
+
 # %% [markdown]
-# Follow the bottom row. Without weights most light is called body; with them most of it is found. Now the column on
-# the right: a little of the body is called light. The body is about thirty times as large, so that little is more
-# than all the true light. In our run only about two in five of the pixels called light are light: that is why nine
-# tenths found still make an IoU of no more than two fifths.
+# In our run: follow the bottom row. Without weights most light is called body; with them most of it is found.
+# Now the column on the right: with weights, a little of the body is called light. The body is about thirty
+# times as large, so that little is more than all the true light. Only about two in five of the pixels called
+# light are light: that is why nine tenths found still make an IoU of no more than two fifths. The wheel pays,
+# too: more of it is found than before, and its IoU is a little lower, since more is called wheel that is none.
 #
 # Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10
 # shows how to compare over several seeds. Nor is plain cross-entropy blind to the light: this project keeps its
-# trainings in [results](../results/README.md), and in the one as written, without weights, the light has an IoU
-# of 0.93. That training had, among other things, 25 epochs, another learning rate, more images, of 128x128, and
-# no augmentation; and the scored cars had been seen in training. So it does not say which of these did it.
+# trainings in [results](../results/README.md), and in the three as written, which differ in their seed alone
+# and have no weights, the light has a mean IoU of 0.93. They had, among other things, 25 epochs, another
+# learning rate, more images, of 128x128, and no augmentation; and the scored cars had been seen in training. So
+# they do not say which of these did it.
+#
 # There is another way to make small classes count: this project's recipe `multiclass_unet`, corrected, has no
 # weights, but adds the dice of classes to cross-entropy.
 
@@ -518,9 +522,10 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
         print(textwrap.fill(str(error), 100))
 
 # %% [markdown]
-# Three of them raise an error, which names the values or colours, counts their pixels, and gives the nearest class.
-# That class is a hint by colour, and no help for a wrong id: `beyond.png` has 7 where the light's 4 was, and the hint
-# says background.
+# Three of them raise an error, which names the values or colours, counts their pixels, and gives the nearest
+# class. That class is the nearest by colour: a hint, and often a wrong one. `beyond.png` has 7 where the
+# light's 4 was, and the hint says background. A pixel of a soft edge lies between two colours, and the class
+# nearest to it may be neither of the two.
 #
 # The black and white mask passes: 0 is an id, and 255 is void. A model trained on such masks sees background
 # and nothing else, and no file raises an error. So look at all of them first: `python -m unet_tf check DIR`
@@ -554,8 +559,8 @@ plt.show()
 # the left in the prediction, on the right in the mask. The first verdict says what to do: the same image,
 # divided by 255, has a far better mean IoU.
 #
-# Two more cases: a model that has not been trained, and a good model beside ids saved as grey, the "black" mask from
-# the beginning of this notebook.
+# Two more cases: a model that has not been trained, and the one you trained with weights beside ids saved as
+# grey, the "black" mask from the beginning of this notebook.
 
 # %%
 Image.fromarray(ids).save(wrong / "grey.png")
@@ -580,7 +585,7 @@ for what, one in cases.items():
 #   0.70.
 # - Softmax, cross-entropy, inverse class weights and dice came out as worked out by hand, and void counted in
 #   no loss and no weight. After the same few epochs, class weights had found more of the light than plain
-#   cross-entropy.
+#   cross-entropy, and had called more light that is none.
 # - A division or an average spoiled ids. Wrong masks raised an error before training, all but the black and white
 #   one, and `explain` named the cause in three cases: a wrong input, no training, and a mask that only looks black.
 #

@@ -22,7 +22,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -450,6 +450,7 @@ view = int(shown.image.stem[-2:])
 sisters.sort(key=lambda p: abs((int(p.image.stem[-2:]) - view + 8) % 16 - 8))  # a circle of 16
 found = {"validation": shown, "by image": sisters[0]}
 found["by car"] = nearest(shown, by_car.train)
+# %%
 figure, axes = plt.subplots(1, 3, figsize=(7.4, 1.9), dpi=80, layout="constrained")
 for axis, (title, pair) in zip(axes, found.items(), strict=True):
     pixels = data.resized(data.read_image(pair.image), (160, 240))
@@ -729,6 +730,7 @@ def answers(record):
     }
 
 
+# %%
 print(*(f"{question:10} {answer}" for question, answer in answers(record).items()), sep="\n")
 
 # %% [markdown]

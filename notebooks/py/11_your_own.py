@@ -17,7 +17,7 @@
 # %% [markdown]
 # ## Setup
 
-# %%
+# %% tags=["hide-input"]
 import sys
 from pathlib import Path
 
@@ -97,10 +97,11 @@ _ = soft.rename("runs/soft.png")
 #
 # `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it
 # finds, and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set
-# `here = {}` where you train; stop before *Use it*, which has the command for yours. The code of this notebook
-# expects black and white masks, 17 pairs or more, six groups or more where the names make groups, and no parts
-# such as train and test; the commands take every folder. Leave the code that draws the images as it is: it
-# deletes the folder that it draws into.
+# `here = {}` where you train (and `verbose=0`, or each of the plan's epochs prints a line); stop before *Use
+# it*, which has the command for yours. The code of this notebook expects black and white masks, 17 pairs or
+# more, six groups or more where the names make groups, and no parts such as train and test; the commands take
+# every folder. Never write the name of your folder into the code that draws the images: that code deletes the
+# folder `drawn` before it draws.
 
 # %%
 folder = drawn
@@ -154,11 +155,12 @@ made = plan.plan(report, minutes=10)
 print(made.text())
 
 # %% [markdown]
-# Read a line from right to left: what was found, what follows, the setting. The numbers of flips and quarter
-# turns are chances; rotation is a share of a full turn. The last lines count steps, not epochs: the minutes
-# hold so many, whatever the number of images. Filters, batch size, steps and epochs are this machine's, and so
-# is how large an image or a crop may be; on a slow one the plan makes them smaller still. What follows from the
-# images alone is the same everywhere:
+# Read the right column first: it says what was found, and what follows from it. On the left stand the setting
+# and its value. The numbers of flips and quarter turns are chances; rotation is a share of a full turn. The
+# minutes hold so many steps, whatever the number of images; how many epochs that makes follows from them.
+#
+# Filters, batch size, steps and epochs are this machine's, and so is how large an image or a crop may be; on a
+# slow one the plan makes them smaller still. For images as small as these, two things are the same everywhere:
 
 # %%
 settings = made.settings
@@ -166,9 +168,12 @@ print("whole images:", settings["crop"] is None)
 print("recipe:", made.recipe)
 
 # %% [markdown]
-# An image of 96x96 is small enough to be taken whole, at its own size, where no mask loses anything. Has a cell
-# a top? Turned over, an image of cells is as likely as before, so turned copies are new images at no cost. A
-# car on its roof is not what anybody photographs. Here is what the plan chose for the cells:
+# An image of 96x96 is small enough to be taken whole, at its own size, where no mask loses anything.
+#
+# Has a cell a top? The plan compares small copies of the images with each other: where they have little in
+# common that changes when they are turned over, it takes it that there is no top. Turned over, an image of
+# cells is as likely as before, so turned copies are new images at no cost. A car on its roof is not what
+# anybody photographs. Here is what the plan chose for the cells:
 
 # %%
 amounts = settings["augment"]
@@ -219,14 +224,15 @@ print(f"dice {score['dice']:.3f} ({low:.3f} to {high:.3f})")
 print(f"a constant prediction: {score['baseline']:.3f}")
 print(f"sensitivity {score['sensitivity']:.3f}, specificity {score['specificity']:.3f}")
 
-# %%
+# %% tags=["hide-cell"]
 print("above 0.85:", score["dice"] > 0.85)
 print("better than a constant prediction by more than the interval:", not result["verdict"])
 
 # %% [markdown]
-# Do not trust that interval. It says how the mean moves with other wells ([chapter 07](07_prediction.ipynb)), and the test
-# part has two: drawn again and again, two wells give three means, and nobody knows how a third well would do. Bring more
-# groups, or train with `--folds 5`, which tests every well once.
+# Do not trust that interval. It should say how far the mean would move with other wells ([chapter
+# 07](07_prediction.ipynb)). But the test part has two: drawn again and again, with repeats, two wells give
+# three means, and none of these tells you how a third well would do. Bring more groups, or train with `--folds
+# 5`, which tests every well once.
 #
 # ## Look
 #
@@ -238,7 +244,8 @@ print("better than a constant prediction by more than the interval:", not result
 print(sorted(path.name for path in to.iterdir() if path.suffix in (".html", ".png", ".keras")))
 
 # %% tags=["nbval-ignore-output"]
-display(Image.open(to / "picture.png").quantize(200))  # fewer colours: a smaller file
+picture = Image.open(to / "picture.png").convert("RGB").quantize(200)  # a smaller file
+display(picture)
 
 # %% [markdown]
 # Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is extra.
@@ -262,11 +269,11 @@ print([mask.shape for mask in masks])
 reached = [scores.dice(truth, mask) for (_, truth), mask in zip(fresh, masks, strict=True)]
 print("dice of the first {:.3f}, of the second {:.3f}".format(*reached))
 
-# %%
+# %% tags=["hide-cell"]
 print("both above 0.6:", min(reached) > 0.6)
 
 # %% [markdown]
-# The second is 160 pixels wide and was reduced to 96 on the way. Its cells are then 0.6 times as large, the
+# The second is 160 pixels wide and was reduced to 96 on the way. Its cells are then 0.6 times as wide, the
 # smallest of them smaller than any that the model has seen. Under a microscope, at one magnification, a cell
 # has the same number of pixels in a small image and in a large one. For such images, of many sizes, train on
 # crops of their own size: `--image-size native --set crop=64,64`. Photographs of many sizes the plan takes
@@ -279,13 +286,14 @@ print("both above 0.6:", min(reached) > 0.6)
 
 # %%
 again = predict.scored(model, folder)
-print("the same as at the end of the training:", abs(again["dice"] - score["dice"]) < 1e-6)
+print(f"from the score at the end of the training: {abs(again['dice'] - score['dice']):.4f} away")
 
 # %% [markdown]
 # ## A training that is worth nothing
 #
-# A fault that the check cannot see: each mask was saved under the name of the next image. Names pair, sizes fit, all is
-# black and white. Many tools would train, print a number, and you would have to know that it means nothing:
+# A fault that the check cannot see: each mask was saved under the name of the next image. Names pair, sizes
+# fit, all is black and white. A program that trains on them prints a number all the same, and you have to know
+# that it means nothing:
 
 # %%
 wrong = Path("runs/cells_wrong")
@@ -308,7 +316,7 @@ for name, one in (("right", good), ("wrong", bad)):
     print(f"trained and scored with the {name} masks: dice {one['scores']['dice']:.3f}")
 print(protocol.verdict_text(bad["scores"], bad["verdict"]))
 
-# %%
+# %% tags=["hide-cell"]
 print("worth something, with the right masks:", not good["verdict"])
 print("worth something, with the wrong masks:", not bad["verdict"])
 

@@ -68,7 +68,7 @@ assert training.devices(count) is None
 keras.utils.set_random_seed(0)
 pairs = data.pair(folder)
 batches = pipeline.dataset(pairs[:12], (24, 36), 8, shuffle=True, augment=True)
-validation = pipeline.dataset(pairs[12:18], (24, 36), 4)
+validation = pipeline.dataset(pairs[12:17], (24, 36), 3)  # 3 and 2 images
 model = network.unet((24, 36, 3), (2, 4), batch_norm=True)
 history = training.fit(model, batches, validation, epochs=2, folder=to, verbose=0)
 kept = {"history": history.history, **training.backend()}

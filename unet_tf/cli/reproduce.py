@@ -17,6 +17,7 @@ def run_reproduce(arguments):
     folder = data.find(arguments.data, chosen[0].data)
     if not arguments.full:
         chosen = [protocol.quick(recipe) for recipe in chosen if recipe.variant == "corrected"]
+    together, own_number = network.processes()
     summaries = []
     for recipe in chosen:
         recipe = adjusted(recipe, arguments)
@@ -24,10 +25,13 @@ def run_reproduce(arguments):
         for seed in range(arguments.seeds):
             print(f"\n{recipe.name}, {recipe.variant}, seed {seed}")
             own = to / recipe.slug / f"seed{seed}"
-            how = {"resume": network.processes()[0] == 1, **how_to_train(arguments)}
+            how = {"resume": together == 1, **how_to_train(arguments)}
             results.append(protocol.run(recipe, folder, seed, own, **how))
         summaries.append(protocol.summary(results))
-        write_json(to / f"{recipe.slug}.json", summaries[-1])
+        if own_number == 0:  # the first process writes for all
+            write_json(to / f"{recipe.slug}.json", summaries[-1])
+    if own_number > 0:
+        return
     text = protocol.table(summaries)
     write_text(to / "table.md", text + "\n")
     print(f"\n{text}\n")

@@ -84,19 +84,34 @@ def share_of(batches):
 
 def refuse_uneven(batches):
     """UserError unless each batch divides among the devices of JAX, for which all are read once."""
+    if size := uneven(batches):
+        raise UserError(
+            f"a batch has {size} images, which do not divide among {divided()} devices, as JAX "
+            "asks for: choose another --batch-size, or --images, or --devices 1"
+        )
+
+
+def divisible(batches):
+    """Of validation: where a batch does not divide, each with every image as often as there are
+    devices, which leaves all means as they are."""
+    count = divided()
+    if not uneven(batches):
+        return batches
+    return batches.map(lambda *arrays: [tf.repeat(array, count, axis=0) for array in arrays])
+
+
+def uneven(batches):
+    """The size of a batch that does not divide among the devices of JAX; 0 where all do."""
     count = divided()
     if count == 1:
-        return
+        return 0
     if int(batches.cardinality()) < 0:
         raise UserError("a data set of unknown length cannot be divided among devices of JAX")
     number = attribute(batches, "epoch")
     epoch = None if number is None else int(number)
+    found = 0
     for images, *_ in batches:
         if number is not None:
             number.assign(epoch)  # what is drawn is as if nobody had looked
-        if len(images) % count:
-            raise UserError(
-                f"a batch has {len(images)} images, which do not divide among {count} devices, "
-                "as JAX asks for: choose another --batch-size, or --images, or --devices 1. "
-                "Crops, whose images are validated one by one, train on one device"
-            )
+        found = found or len(images) * bool(len(images) % count)
+    return found

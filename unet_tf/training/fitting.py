@@ -10,7 +10,7 @@ import tensorflow as tf
 from unet_tf.files import UserError, held
 from unet_tf.network import JAX, bce_dice_loss, hard_dice
 from unet_tf.training.checkpoint import Checkpoint, state_in
-from unet_tf.training.devices import refuse_uneven, share_of
+from unet_tf.training.devices import divisible, refuse_uneven, share_of
 from unet_tf.training.makings import attribute, made_of, settings_of
 from unet_tf.training.xla import by_xla, chosen_xla
 
@@ -147,8 +147,7 @@ def fit(
         When no epoch's loss was finite, `monitor` is not measured, another process writes into the
         folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
     """
-    for batches in (train, validation):
-        refuse_uneven(batches)
+    refuse_uneven(train)
     optimizer = optimizer or keras.optimizers.Adam(1e-4)
     # On TensorFlow see `by_xla`, which leaves the last, shorter batch to the plain graph.
     model.compile(optimizer, loss, metrics=list(metrics), jit_compile=JAX)
@@ -175,7 +174,7 @@ def fit(
             stack.callback(watching[-1].close)
         history = model.fit(
             share_of(train),
-            validation_data=share_of(validation),
+            validation_data=share_of(divisible(validation)),
             epochs=epochs,
             shuffle=False,  # tf.data shuffles; Keras warns otherwise
             callbacks=[AtEpoch(train), *watching, *callbacks],
