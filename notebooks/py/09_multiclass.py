@@ -54,9 +54,9 @@ keras.utils.set_random_seed(42)
 folder = data.find(None, "parts")
 
 # %% [markdown]
-# The cells below count on these five classes; for images and masks of your own use the commands of [notebook
-# 11](11_your_own.ipynb): they take masks of many classes, too. Do you have a GPU, a T4 or better? Set `FULL` to
-# `True` for the 64 filters and the 128x128 pixels of the ApX course.
+# The cells below are written for the five classes of this data set; for images and masks of your own use the
+# commands of [notebook 11](11_your_own.ipynb): they take masks of many classes, too. Do you have a GPU, a T4 or
+# better? Set `FULL` to `True` for the 64 filters and the 128x128 pixels of the ApX course.
 
 # %%
 FULL = False  # True: the course's size, for a GPU
@@ -70,7 +70,7 @@ print(f"{BASE} filters in the first level, {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs"
 # So far a pixel was one thing or background: a car, or a building. Now you want to know which *part* of the car
 # it is. Each pixel of a mask holds a whole number, the *id* of its class. The names are in a table beside the
 # folders, `classes.csv`: one row per class, and the row's place, counted from 0, is the id. One more row has
-# the colour of void, which you meet below; it is no class. The split is by car, as always.
+# the colour of void, which you meet below; it is no class. The split is by car, as in notebook 01.
 
 # %%
 parts = data.parts(folder, validation_size=1 / 6, test_size=1 / 4)
@@ -122,15 +122,16 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 # %% [markdown]
 # The division is what PyTorch's `ToTensor` does, and the ApX course applies it to masks. Of ids saved as grey
 # every one becomes background, and void becomes class 1. Nothing is left to learn but that, and no error says
-# so. The average turns the edge of a light into a window. So resize masks with `nearest` only.
+# so. The average of background and light is the id of the window, which is nowhere near. So resize masks with
+# `nearest` only.
 #
 # ## Train first
 #
 # The model is the U-Net of notebook 05, changed as in the ApX course. In front a layer subtracts the mean of
-# the colours in ImageNet, a large collection of photographs, and divides by their deviation. It has batch norm,
-# and bilinear upsampling instead of transposed convolutions, which keeps the number of channels: so the deepest
-# level has no more filters than the one above it. It has no dropout and no last 3x3 convolution. Its last layer
-# has one channel per class, and a softmax makes probabilities of them.
+# the colours in ImageNet, a large collection of photographs, and divides by their deviation. The network has
+# batch norm, and bilinear upsampling instead of transposed convolutions, which keeps the number of channels: so
+# the deepest level has no more filters than the one above it. It has no dropout and no last 3x3 convolution.
+# Its last layer has one channel per class, and a softmax makes probabilities of them.
 
 
 # %% tags=["lifted"]
@@ -154,8 +155,8 @@ def multiclass_unet(input_shape, filters, num_classes):
 
 
 # %% [markdown]
-# The pipeline is that of notebook 02. Only the reading of masks differs: `classes.read` returns ids, and augmentation
-# moves them by `nearest`, void among them.
+# The pipeline is that of notebook 02. Only the reading of masks differs: `classes.read` returns ids.
+# Augmentation moves them by `nearest` as before, void among them.
 
 # %%
 options = {"image_size": SIZE, "batch_size": BATCH, "cache": "memory", "read": classes.read}
@@ -184,8 +185,8 @@ policy = set_precision()
 plain = trained(network.cross_entropy)
 
 # %% [markdown]
-# To see a prediction at the photograph's own size, enlarge the probabilities of each class, then let the largest win.
-# Ids cannot be enlarged smoothly: halfway between background and light there is no window.
+# To see a prediction at the image's own size, enlarge the probabilities of each class, then let the largest
+# win. Ids cannot be enlarged smoothly: halfway between background and light there is no window.
 
 
 # %% tags=["lifted"]
@@ -277,7 +278,8 @@ for name in ("mean_iou", "frequency_weighted_iou", "pixel_accuracy", "pooled_iou
 # then divide. The ApX course recommends that, too, but its code divides in each batch. It drops the classes
 # that a batch neither holds nor predicts, and adds what is left to a list, *beginning at its start*. At the end
 # it divides by the number of batches. Try it on three images with one class each beside the background: of its
-# 4 pixels 2, 3 and 4 are found, and in the last image 2 are extra.
+# 4 pixels 2, 3 and 4 are found, and in the last image 2 are extra. (In these three images no class is predicted
+# that is not there, so `ious` drops the same ones.)
 
 
 # %%
@@ -303,8 +305,8 @@ print("shifted lists:", np.round(shifted / 3, 3), f"mean {(shifted / 3).mean():.
 # own places stayed empty.
 #
 # Put each class in its place, and a second error remains, which can be as large. Say one batch has 100 pixels
-# of a class, 90 of them found, and the next batch has one pixel, which is missed. The average of the two IoUs
-# is 0.45. The counts say 90/101, or 0.89.
+# of a class, 90 of them found and none extra, and the next batch has one pixel, which is missed. The average of
+# the two IoUs is 0.45. The counts say 90/101, or 0.89.
 #
 # Now your model. Beside it stands the *constant* baseline: for each place, the class that is most frequent there in
 # the training masks. It never looks at an image.
@@ -323,8 +325,9 @@ print("background, body, window and wheel each gain over 0.03:", (gains[:4] > 0.
 print("and the light is the worst of all:", np.argmin(reports["plain"]["iou"]) == 4)
 
 # %% [markdown]
-# Four classes stand well above the constant. The light is far behind the others: after so few epochs plain
-# cross-entropy has found little of it. Part of the cause may be what the loss counts: every pixel alike.
+# Four classes stand well above the constant. The light is far behind the others. A low IoU has two causes:
+# little is found, or much else is called so. In the picture above it is the first, after so few epochs. Part of
+# the reason may be what the loss counts: every pixel alike.
 #
 # ## Softmax and cross-entropy by hand
 #
@@ -429,10 +432,11 @@ for row in zip(classes.names, shares, by_hand, inverse, median, strict=True):
     print("{:10} {:7.2%} {:8.3f} {:8.3f} {:7.3f}".format(*row))
 
 # %% [markdown]
-# One pixel in 250 is light. A model that is right everywhere else and never says "light" gets no more than 0.4%
-# of the pixels wrong, so cross-entropy is in no hurry to find it. By the weights, one pixel of light counts as
-# much as two hundred of background. Train again with the median weights, and change nothing else. Do not
-# compare the two losses, which are measured differently now; compare the IoU.
+# One pixel in 250 is light. So of the pixels that plain cross-entropy averages over, 0.4% are light, and a
+# model that never says "light" can have 99.6% of the pixels right. That may be why it finds the light late. By
+# the weights, one pixel of light counts as much as two hundred of background. Train again with the median
+# weights, and change nothing else. Do not compare the two losses, which are measured differently now; compare
+# the IoU.
 
 # %% tags=["nbval-ignore-output"]
 weighted = trained(network.Weighted(network.cross_entropy, median))
@@ -445,8 +449,9 @@ for place, name in enumerate([*classes.names, "mean"]):
     print(f"{name:12} plain {both[0]:.3f}, weighted {both[1]:.3f}")
 
 # %% [markdown]
-# With weights, more of the light is found. What does that cost? Draw both confusion matrices. Each row is a
-# true class and adds up to 100%, up to rounding; the diagonal is what was found of it.
+# With weights, the IoU of the light is higher. Is more of it found, and what does that cost? Draw both
+# confusion matrices. Each row is a true class and adds up to 100%, up to rounding; the diagonal is what was
+# found of it.
 
 # %%
 confusions = {name: np.array(reports[name]["confusion"]) for name in ids_of}
@@ -472,16 +477,17 @@ print("both means are above the constant's, by over 0.1:", min(means[1:]) > mean
 # %% [markdown]
 # In our run: follow the bottom row. Without weights most light is called body; with them most of it is found.
 # Now the column on the right: with weights, a little of the body is called light. The body is about thirty
-# times as large, so that little is more than all the true light. Only about two in five of the pixels called
-# light are light: that is why nine tenths found still make an IoU of no more than two fifths. The wheel pays,
-# too: more of it is found than before, and its IoU is a little lower, since more is called wheel that is none.
+# times as large, so that little is about as much as all the true light. Only about two in five of the pixels
+# called light are light: that is why nine tenths found still make an IoU of no more than two fifths. Two
+# classes pay a little, by IoU: the background and the wheel. More of the wheel is found than before, and its
+# IoU is lower all the same, since more pixels of other classes are called wheel.
 #
 # Weights say which errors are expensive, and nothing else. And one training of each proves little: notebook 10
 # shows how to compare over several seeds. Nor is plain cross-entropy blind to the light: this project keeps its
-# trainings in [results](../results/README.md), and in the three as written, which differ in their seed alone
-# and have no weights, the light has a mean IoU of 0.93. They had, among other things, 25 epochs, another
-# learning rate, more images, of 128x128, and no augmentation; and the scored cars had been seen in training. So
-# they do not say which of these did it.
+# trainings in [results](../results/README.md), and in the three trainings of `multiclass_unet` as written,
+# which differ in their seed alone and have no weights, the light has a mean IoU of 0.93. They had, among other
+# things, 25 epochs, another learning rate, more images, of 128x128, and no augmentation; and the scored cars
+# had been seen in training. So they do not say which of these did it.
 #
 # There is another way to make small classes count: this project's recipe `multiclass_unet`, corrected, has no
 # weights, but adds the dice of classes to cross-entropy.
@@ -522,10 +528,10 @@ for name in ("beyond.png", "black_white.png", "soft.png", "lossy.jpg"):
         print(textwrap.fill(str(error), 100))
 
 # %% [markdown]
-# Three of them raise an error, which names the values or colours, counts their pixels, and gives the nearest
-# class. That class is the nearest by colour: a hint, and often a wrong one. `beyond.png` has 7 where the
-# light's 4 was, and the hint says background. A pixel of a soft edge lies between two colours, and the class
-# nearest to it may be neither of the two.
+# Three of them raise an error, which names the most frequent wrong values or colours, counts their pixels, and
+# gives the nearest class. That class is the nearest by colour: a hint, and often a wrong one. `beyond.png` has
+# 7 where the light's 4 was, and the hint says background. A pixel of a soft edge lies between two colours, and
+# the class nearest to it may be neither of the two.
 #
 # The black and white mask passes: 0 is an id, and 255 is void. A model trained on such masks sees background
 # and nothing else, and no file raises an error. So look at all of them first: `python -m unet_tf check DIR`
@@ -581,11 +587,11 @@ for what, one in cases.items():
 #
 # ## What we saw
 #
-# - A U-Net learned five classes, and IoU came from summed counts. Lists that shift said 0.38 where the counts said
-#   0.70.
+# - A U-Net told four of five classes apart well above the constant, and the light poorly; IoU came from summed
+#   counts. The shifted lists said 0.38 where the counts said 0.70.
 # - Softmax, cross-entropy, inverse class weights and dice came out as worked out by hand, and void counted in
 #   no loss and no weight. After the same few epochs, class weights had found more of the light than plain
-#   cross-entropy, and had called more light that is none.
+#   cross-entropy, and had called more pixels of other classes light.
 # - A division or an average spoiled ids. Wrong masks raised an error before training, all but the black and white
 #   one, and `explain` named the cause in three cases: a wrong input, no training, and a mask that only looks black.
 #

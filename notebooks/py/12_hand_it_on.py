@@ -56,9 +56,10 @@ kind = "rendered" if is_rendered(folder) else "photographed"
 
 # %% [markdown]
 # ONNX is a format for networks that many programs run; LiteRT, the new name of TensorFlow Lite, is for phones
-# and small boards. For ONNX, for LiteRT's own runtime and for the page you need four more packages. On your
-# machine, in the project's folder, they come by `pip install -r requirements-demo.txt`; on Colab and Kaggle,
-# remove the `#`:
+# and small boards. A *runtime* is the program that runs such a file. For ONNX, for LiteRT's own runtime and for
+# the page you need four more packages. On your machine, in the project's folder, they come by `pip install -r
+# requirements-demo.txt`; on Colab and Kaggle, remove the `#`. Should pip ask you to restart the session,
+# restart it, and run the notebook from the top.
 
 # %%
 # # %pip install -q onnx tf2onnx onnxruntime ai-edge-litert
@@ -129,7 +130,8 @@ print("not divided, it is too sure:", doubt["not divided by 255"] < doubt["right
 # them. On other images they may cost more: blue for red, for one, where colours tell the classes apart.
 #
 # Are you surprised that pixels up to 255 do so well? ReLU, pooling and the sums of a convolution pass a factor
-# above 0 on: twice the input is twice the output, and no sign changes. What breaks this is the biases, the
+# above 0 on: twice the input is twice the output, and no sign changes. The sigmoid at the end gives 0.5 for a
+# logit of 0, so a mask cut at 0.5 depends on the signs of the logits alone. What breaks this is the biases, the
 # numbers that a convolution adds to its sums: they stay as they are. Set them to zero, and the pixels times any
 # factor above 0 give the same mask, cut at 0.5. Count the pixels that agree.
 
@@ -191,8 +193,8 @@ print(mask.shape, mask.dtype, np.unique(mask))
 # %% [markdown]
 # ## Files for other programs
 #
-# A `.keras` file needs Keras, and often this project's layers: `import unet_tf.network` before `load_model`. Three
-# formats do not:
+# A `.keras` file needs Keras, and often this project's layers, loss or metric: `import unet_tf.network` before
+# `load_model`. Three formats do not:
 #
 # | format | for | preprocessing |
 # | --- | --- | --- |
@@ -266,14 +268,15 @@ Markdown(export.table(rows))
 print("the largest loss is below 0.005:", max(row["lost"] for row in rows) < 0.005)
 
 # %% [markdown]
-# The largest differences are as small as rounding in `float32`: each program adds up in an order of its own. Images per
-# second are those of this machine.
+# The largest differences are as small as rounding in `float32`: each program adds up in an order of its own.
+# Images per second are those of this machine: the median over runs of one image at a time; the brackets hold
+# the middle half of them.
 #
 # ## Fewer bits
 #
-# A weight has 32 bits. Does it need them? *Quantization* rounds weights to few levels: take the largest magnitude, divide
-# the range from minus to plus that number into equal steps, round to the nearest step. Eight bits give 127 steps to each
-# side, two bits give one. By hand, four weights:
+# A weight has 32 bits. Does it need them? *Quantization* rounds weights to few levels: take the largest
+# magnitude, divide the range from minus to plus that number into equal steps, and round to the nearest level, a
+# whole number of steps. Eight bits give 127 steps to each side, two bits give one. By hand, four weights:
 
 
 # %%
@@ -343,12 +346,14 @@ except UserError as error:
 
 # %% [markdown]
 # Half the bits, half the file. With 8 bits single probabilities move far, yet the dice hardly does; where a
-# file loses more than 0.01, a line below the table says so. A rate is the median over runs of one image at a
-# time; the brackets hold the middle half of them. Fewer bits are not always faster. In our run `float16` gained
-# next to nothing, and the files of 8 bits were slower than those of 32; on another machine LiteRT's of 8 bits
-# were up to 1.9 times as fast. It depends on what the processor can do with 8 bits. And the rates scatter:
-# `car.onnx` stands in both tables, so compare its two rows. [The benchmarks](../benchmarks/README.md) have such
-# a table for all five recipes. There, too, a difference below a factor of two says little.
+# file loses more than 0.01, a line below the table says so.
+#
+# Fewer bits are not always faster. In our second table `float16` gains next to nothing, and the files of 8 bits
+# come out slower than those of 32. But the rates scatter: `car.tflite` and `car.onnx` stand in both tables, so
+# compare their rows before you believe a small difference. [The benchmarks](../benchmarks/README.md) have such
+# a table for all five recipes, from another machine. There LiteRT's files of 8 bits are faster than those of 32
+# bits in every recipe. What the processor can do with 8 bits is one likely reason. There, too, a difference
+# below a factor of two says little.
 #
 # ## A page that segments
 #
@@ -359,6 +364,8 @@ except UserError as error:
 # this one it hardly matters to a phone, which has to load the runtime as well.
 #
 # ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
+#
+# The picture shows another model's page; yours says *car*.
 #
 # The next cell writes the folder and packs it as a zip, to download from Colab or Kaggle. It works on any
 # static host, a server that does no more than hand out files. From the disk alone it does not run, since

@@ -1078,8 +1078,8 @@ for name, values in {"alone": usual, "beside 50": np.append(usual, 50)}.items():
     print(f"{name}: {kept} different values of 9")
 
 # %% [markdown]
-# A step is a share of the largest magnitude. Beside 50 it is 0.39, so that several small weights become one. With a step
-# for each output channel, an outlier spoils its own channel alone.
+# A step is a share of the largest magnitude. Beside 50 it is 0.39, so that neighbours fall together: -0.5 with
+# -0.25, and 0.25 with 0.5. With a step for each output channel, an outlier spoils its own channel alone.
 #
 # 2. Enlarge, then cut; or cut, then enlarge.
 
