@@ -9,14 +9,14 @@
 # - build a U-Net in plain Keras, feed it with `tf.data`, and watch its masks appear epoch by epoch;
 # - score it on cars that it has never seen, beside a prediction that looks at no image.
 #
-# **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered, once: up
-# to a minute, without a word. Then one to four minutes on 2 CPU cores; on a GPU: not measured. Red lines about CUDA
-# are harmless. Some mean that TensorFlow found no GPU; others come where it has one, too:
-# `tf.config.list_physical_devices("GPU")` tells you.
+# **You need** no data and no account. Where Carvana's photographs are not at hand, a car studio is rendered,
+# once: that takes up to a minute, in which nothing is printed. Then one to four minutes on 2 CPU cores; on a
+# GPU: not measured. Red lines about CUDA are harmless. Some mean that TensorFlow found no GPU; others come
+# where it has one, too: `tf.config.list_physical_devices("GPU")` tells you.
 #
 # You should know Python with functions and loops, and NumPy arrays with their shapes. Take the layers of the
-# network as given here: 03 to 05 open them. Each step links the chapter that explains it. Words that you do not
-# know stand in the [glossary](glossary.md).
+# network as given here: 04 and 05 open them. Each step links the chapter that explains it. Words that you do
+# not know stand in the [glossary](glossary.md).
 
 # %% [markdown]
 # ## Setup
@@ -131,7 +131,8 @@ print({part: len(own) for part, own in parts.items()}, "images in", len(cars), "
 # %% [markdown]
 # ## From files to batches: `tf.data`
 #
-# A file becomes an array in [0, 1], 96 pixels high and 128 wide. The mask is read by `nearest`, so it stays 0 and 1.
+# A file becomes an array in [0, 1], 96 pixels high and 128 wide. `decode_gif` gives the mask as 0 and 255.
+# `nearest` copies pixels and mixes none, and `> 127` makes them 0 and 1.
 
 
 # %%
@@ -171,9 +172,13 @@ print(f"share of training pixels that are to be found: {np.mean(shares):.1%}")
 # %% [markdown]
 # ## A U-Net
 #
-# On the way down the image shrinks, and each place learns about more of its surroundings. On the way up it grows back,
-# so that every pixel gets its answer. At each size the *skip connection* hands the fine detail across
-# ([chapter 05](05_unet.ipynb)).
+# On the way down the image shrinks, and each place learns about more of its surroundings. On the way up it
+# grows back, so that every pixel gets its answer. At each size the *skip connection* hands the fine detail
+# across ([chapter 05](05_unet.ipynb)).
+#
+# In Keras `layers.Conv2D(...)` makes a layer; called on `x`, it gives what the layer makes of it. `keras.Input`
+# holds the place of an image, without numbers, and `keras.Model(inputs, outputs)` keeps all that lies between
+# the two.
 
 
 # %%
@@ -230,8 +235,10 @@ left[:, :, :2], middle[:, :, 1:3] = 1, 1
 print(left[0, ..., 0], middle[0, ..., 0], f"dice {float(dice(left, middle)[0]):.2f}", sep="\n")
 
 # %% [markdown]
-# With probabilities in place of 0 and 1, 1 - dice is a loss. Cross-entropy is added, because dice alone can get stuck
-# ([chapter 04](04_simple_model.ipynb) lets you watch that).
+# Training makes one number small, the *loss*. With probabilities in place of 0 and 1, 1 - dice can be it.
+# *Cross-entropy* is added, which is small where probabilities are near the truth ([chapter 03](03_dice.ipynb)),
+# because dice alone can get stuck ([chapter 04](04_simple_model.ipynb) lets you watch that). `compile` sets the
+# optimizer, which takes the training's steps, the loss and what is measured; it trains nothing yet.
 
 
 # %%
@@ -246,7 +253,8 @@ model.compile(keras.optimizers.Adam(1e-3), loss, metrics=[dice])
 # %% [markdown]
 # ## Train, and watch
 #
-# A callback keeps the network's answer for one validation image, before the training and after each epoch.
+# An *epoch* is one pass over all training images, a batch of them at each step. A *callback* is called between
+# epochs: this one keeps the network's answer for one validation image.
 
 # %%
 watched, truth = next(iter(dataset(parts["validation"][20:21])))
@@ -309,8 +317,8 @@ print(len(found), "masks of", found[0].shape)
 #
 # The dice of each test image at its own size, averaged. Beside it stands a prediction that looks at no image:
 # the mean training mask, cut at 0.5, the same for every car. A network has to score above that, else nothing
-# shows that it uses its images. (The folded cell checks what the text says of the numbers. Such cells stand in
-# all chapters: the notebooks' test runs them.)
+# shows that it uses its images. (The folded cell checks these numbers, with room for another machine's
+# decimals. Most chapters have such cells: the notebooks' test runs them.)
 
 
 # %%
@@ -333,12 +341,15 @@ print(f"as during training, of the same images' probabilities: {soft:.3f}")
 
 # %% tags=["hide-cell"]
 print("dice above 0.85:", np.mean(scores) > 0.85)
+gain = np.mean(scores) - np.mean(constant)
+print("more than 0.05 above the prediction that looks at no image:", gain > 0.05)
 print("above the same images' dice of probabilities:", np.mean(scores) > soft)
 
 # %% [markdown]
-# The score is higher than the dice that you saw while training, also on the same images. There each doubtful pixel along
-# the outline cost a part of itself; after the cut at 0.5 a pixel on the right side counts whole. One on the wrong side
-# costs a whole pixel, but most are on the right one.
+# The score is higher than the dice that you saw while training, also on the same images. There each doubtful
+# pixel along the outline cost a part of itself; after the cut at 0.5 a pixel on the right side counts whole.
+# One on the wrong side costs a whole pixel, but most are on the right one. (The size differs, too: 96x128
+# there, the photograph's own here. These two numbers cannot tell how much each of the two does.)
 
 # %%
 order = np.argsort(scores)
@@ -366,8 +377,8 @@ plt.show()
 # for a smaller network that trains in seconds; [solutions](solutions.ipynb) has the answers.
 #
 # 1. Leave out the skips, and train with and without. Which scores higher, and what happens to the outline?
-# 2. Train on one car alone, the 16 images of `parts.train[:16]`, for 60 epochs: an epoch is then a single step. How far
-#    apart are the dice of training and validation at the end?
+# 2. Train on one car alone, the first 16 training images, for 60 epochs: they are one batch, so an epoch is a
+#    single step. How far apart are the dice of training and validation at the end?
 # 3. Split by image instead of by car: shuffle `pairs` and cut. How many validation cars are in training, too? Does the
 #    score rise? Chapter 10 measures it with five seeds.
 #

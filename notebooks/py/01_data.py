@@ -625,15 +625,15 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 # code with gaps, [solutions](solutions.ipynb) has the answers.
 #
 # 1. Pair files wrongly. Take the first 160 pairs, lose `masks[20]`, and pair what is left by order. How many
-#    pairs are wrong? Then ask the score: which dice does a wrong mask reach against the right one, on average?
-#    And if each image gets the mask of the same view of the *next car* (the last car has none: leave it out)?
-#    What would you notice in a training?
+#    pairs are wrong? Then ask the score: which dice ([notebook 03](03_dice.ipynb); 1 is a perfect match) does a
+#    wrong mask reach against the right one, on average? And if each image gets the mask of the same view of the
+#    *next car* (the last car has none: leave it out)? What would you notice in a training?
 # 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32 pixels, the
 #    smallest squared difference), and hand in its mask. Do it with a split by image and with a split by car. How much does
 #    the split by image flatter this "model", which has learned nothing about cars?
-# 3. Save a mask as a JPEG and read it again, at quality 95, 75 and 25. How many different values does it hold? Make a mask
-#    of it once by "above 0" and once by "128 and more". Which of the two readings suffers, and why does a look at the
-#    picture not show it?
+# 3. Save a mask as a JPEG and read it again, at quality 95, 75 and 25. Does it still hold two values?
+#    (`np.unique` lists them.) Make a mask of it once by "above 0" and once by "128 and more". Which of the two
+#    readings suffers, and why would a look at the picture hardly show it?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

@@ -789,7 +789,10 @@ for paths in (unseen[:32], unseen[32:]):
 #
 # Three experiments: guess, change one thing, run, and explain what you see. [exercises/02](exercises/02.ipynb) has the code with gaps, [solutions.ipynb](solutions.ipynb) has the answers.
 #
-# 1. Draw an antenna in each of 480 rows, each in another column: `255 * np.eye(480, dtype="uint8")`. Resize to 128 columns, by nearest and by area, and count the rows in which any antenna is left. Then make the antennas 2, 3 and 4 pixels wide; what leaves at the right comes in at the left (`np.roll`). From which width on does nearest lose none, and how could you have known?
+# 1. Draw an antenna in each of 480 rows, each in another column: `255 * np.eye(480, dtype="uint8")`. Resize to
+#    128 columns, by nearest and by area, and count the rows in which any antenna is left. Then make the
+#    antennas 2, 3 and 4 pixels wide; what leaves a row at the right comes in at its left (`np.roll(...,
+#    axis=1)`). From which width on does nearest lose none, and how could you have known?
 # 2. The files are sorted by car, 16 views each. Shuffle 640 of them with a buffer of 1, of 16, of 160 and of all, in batches of 16: how many cars does a batch hold, on average? Then shuffle the *batches* with a full buffer. What would each training step see?
 # 3. Put the cache in the wrong place: behind the augmentation instead of before it. Look at the same image in two epochs, and count how many of 16 images differ between them. What has training lost, and which error message tells you?
 #

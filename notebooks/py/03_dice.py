@@ -471,11 +471,10 @@ print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 #
 # ### Where the gradient vanishes
 #
-# A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of
-# 0 is 0.5, one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient.
-# `pull` sets all 16 logits to one value and returns the largest gradient among the pixels, without
-# its sign. Adam, the *optimizer* here, makes steps of gradients. The grey band is where it halves them:
-# at the top in step 1, at the bottom late. Far below the band they die out; more of that below.
+# A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of 0 is 0.5,
+# one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient. `pull` sets all 16
+# logits to one value and returns the largest gradient among the pixels, without its sign. The grey band is
+# explained below the picture.
 
 
 # %%
@@ -525,7 +524,7 @@ def rescued(loss, starts, steps=150):
     target = np.repeat(truth[None, ..., None], len(starts), axis=0)
     begin = np.ones_like(target) * np.reshape(starts, (-1, 1, 1, 1))
     logits = keras.Variable(begin, dtype="float32")
-    adam = keras.optimizers.Adam(0.2)
+    adam = keras.optimizers.Adam(0.2)  # how far it goes in a step
     for _ in range(steps):
         with tf.GradientTape() as tape:
             value = ops.sum(loss(target, ops.sigmoid(logits)))
@@ -771,9 +770,10 @@ for size in ((24, 32), (48, 64), (96, 128)):
 #    same with the mask reduced to a quarter of its height and width, moved by as many pixels. Which of the two
 #    loses more, and why? Last, invert the mask. Which dice do you expect, and which pixel accuracy? What would
 #    you suspect if your own training scored that?
-# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image: solve dice = 2 IoU / (1 + IoU)
-#    for IoU. Then make the 4x4 prediction of the chapter more and more confident, from 0.6 for car to 0.999, while its
-#    mask stays the same. To which two numbers do soft dice and soft IoU go? Which of the two loses more to hesitation?
+# 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image: solve dice = 2 IoU / (1
+#    + IoU) for IoU. Then make the 4x4 prediction of the chapter more and more confident, from 0.6 for car and
+#    0.4 for background to 0.999 and 0.001, while its mask stays the same. To which two numbers do soft dice and
+#    soft IoU go? Which of the two loses more to hesitation?
 # 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at thresholds from 0.2 to 0.7 in
 #    steps of 0.05. Then change the prediction: take the mean mask of the image's own view, so that the masks behind it
 #    agree better. Which way does the best threshold move, and how does it go with the dice that you reach?

@@ -144,8 +144,9 @@ plt.show()
 # Each level has two 3x3 convolutions, the first with stride 2. The way up mirrors it with transposed
 # convolutions. Without a stride such a layer keeps the size: it is a plain convolution with its kernel turned
 # round. `relu` sets negative values to zero, at the start about half of all values, and `he_normal` starts the
-# weights large enough to make up for that. The head gives one logit per pixel, and the sigmoid makes it a
-# probability; both stay in `float32` under any precision.
+# weights large enough to make up for that. Where its input is negative, `relu` passes no gradient back. The
+# head gives one logit per pixel, and the sigmoid makes it a probability; both stay in `float32` under any
+# precision.
 
 
 # %%
@@ -212,9 +213,10 @@ class KeepAnswer(keras.callbacks.Callback):
 
 
 # %% [markdown]
-# `fit` compiles the model, trains it, and ends with the weights of the best epoch; a section below opens it. Its
-# default loss is notebook 03's cross-entropy + dice of each image. Each line is an epoch, and `val_hard_dice` the mean
-# dice of the validation images.
+# `fit` compiles the model (that sets the optimizer, the loss and the metrics, and trains nothing yet), trains
+# it, and ends with the weights of the best epoch; a section below opens it. Its default loss is notebook 03's
+# cross-entropy + dice of each image. Each line is an epoch, and `val_hard_dice` the mean dice of the validation
+# images.
 
 # %% tags=["nbval-ignore-output"]
 images, masks = next(iter(validation))
@@ -482,9 +484,8 @@ print("the sum ends above 0.6 in both runs:", min(summed[:, 3]) > 0.6)
 # The solid red lines lie on the dotted one, the dice of a mask that is car everywhere. What happened? Steps
 # that are too long push the logits far out, where the sigmoid is flat: at the end the mean of p (1 - p) says
 # so. Dice reaches the weights only through that slope, so the network stays where it was thrown: in our run at
-# car nearly everywhere. In the wider experiment below one seed ended at masks that are empty or nearly so, in
-# both precisions. Cross-entropy cancels the slope: its gradient with respect to the logit is p - truth, as
-# large as the mistake. Print both for a background pixel that is called car, with growing conviction.
+# car nearly everywhere. Cross-entropy cancels the slope: its gradient with respect to the logit is p - truth,
+# as large as the mistake. Print both for a background pixel that is called car, with growing conviction.
 
 # %%
 logits = tf.constant([0.0, 4.0, 8.0, 16.0])
@@ -505,9 +506,9 @@ for row in zip(logits, probability * (1 - probability), pulls, strict=True):
 # measures it more widely, on rendered cars at 96x128, with five learning rates, five seeds and two precisions,
 # over 8 epochs. It calls a run collapsed that ends with less than 1% of the pixels car, or with more than half.
 # Of 50 runs with the sum none ended collapsed. Of 50 with dice alone 13 did, 9 of them at 0.01, where the tenth
-# learned nothing either. Of the other four, three were at their best dice in the last epoch: eight epochs may
-# have been too few for them. The best rate for the sum was 0.003: its dice ended higher than at 0.01 for every
-# seed.
+# learned nothing either. (One seed ended at masks that are empty or nearly so, in both precisions; not all end
+# at car.) Of the other four, three were at their best dice in the last epoch: eight epochs may have been too
+# few for them. The best rate for the sum was 0.003: its dice ended higher than at 0.01 for every seed.
 #
 # ## What `fit` does
 #
@@ -656,9 +657,9 @@ def precision_policy():
 # 2. The exercise takes 160 images to train on. Train on 32 of them, a fifth, for 25 epochs. Compare with all
 #    160 after as many epochs, and after as many steps. How much of what is lost do the steps bring back? What
 #    would you write into a paper that compares two sizes of data?
-# 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you expect, then
-#    train. Two of them do not learn, for opposite reasons. How does the picture tell them apart, and which of the two
-#    would more epochs help?
+# 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you
+#    expect, then train. Two of them do not learn, for opposite reasons. Print `rates`: which of the two still
+#    rises, and which would more epochs help?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

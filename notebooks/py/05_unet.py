@@ -543,12 +543,14 @@ print(f"{sum(same)} of {len(same)} masks of the saved model equal the ones score
 # Three experiments on the skips, with a small U-Net of four levels that is built in two halves. Guess first, then run, then
 # explain. [exercises/05](exercises/05.ipynb) has the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Remove skips, then train: one network with all four, one without the finest, one without any. Which of the three lies
-#    far below the others? What does that say about where the outline comes from?
+# 1. Remove skips, then train: one network with all four, one without the finest, one without any. Which of the
+#    three lies far below the others? What does that say about where the outline comes from? (The images are
+#    48x64 here: expect a surprise.)
 # 2. Now train first and remove afterwards: set one skip of the trained network to zero, another one each time. Is the worst
 #    of these four better or worse than the network that was trained without any skip? Why?
-# 3. Give the trained decoder the bottom of one image and the skips of another. Whose car does the mask show? Before you run
-#    it, say what you expect from "the bottom knows what is car, the skips know where".
+# 3. Give the trained decoder the bottom of one image and the skips of another. Whose car does the mask show?
+#    Before you run it, say what you expect from what is often said: "the bottom knows what is car, the skips
+#    know where".
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #
