@@ -377,10 +377,11 @@ plt.show()
 # for a smaller network that trains in seconds; [solutions](solutions.ipynb) has the answers.
 #
 # 1. Leave out the skips, and train with and without. Which scores higher, and what happens to the outline?
-# 2. Train on one car alone, the first 16 training images, for 60 epochs: they are one batch, so an epoch is a
+# 2. Train on one car alone, the first 16 training images, for 40 epochs: they are one batch, so an epoch is a
 #    single step. How far apart are the dice of training and validation at the end?
-# 3. Split by image instead of by car: shuffle `pairs` and cut. How many validation cars are in training, too? Does the
-#    score rise? Chapter 10 measures it with five seeds.
+# 3. Split by image instead of by car: shuffle `pairs` and cut. How many validation cars are in training, too?
+#    What does a score by image tell you of a new car? (Chapter 10 asks, with five seeds, whether such a score
+#    is higher.)
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

@@ -116,15 +116,16 @@ def outlined(axis, pixels, mask, title):
 view = np.s_[-128:, :128]  # 128 metres each way, at the lower left
 pixels, ids = data.read_image(parts.train[1].image) / 255, table.read(parts.train[1].mask)
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
-outlined(axes[0], pixels[view], 0 * ids[view], "What the network gets: three colours per pixel")
+outlined(axes[0], pixels[view], 0 * ids[view], "The image: red, green and blue of each pixel")
 outlined(
     axes[1], pixels[view].mean(axis=2), ids[view], "What it should find: the outlined buildings"
 )
 plt.show()
 
 # %% [markdown]
-# Roofs are grey, red or white, and so are streets and cars: colour alone is not enough. The masks are footprints from a
-# map, not what a camera sees: where a tree hangs over a roof, the mask follows the roof. How much of the ground is
+# (The pictures have few shades, to keep this file small: the speckles are not in the image.) Roofs are grey,
+# red or white, and so are streets and cars: colour alone is not enough. The masks are footprints from a map,
+# not what a camera sees: where a tree hangs over a roof, the mask follows the roof. How much of the ground is
 # built on?
 
 # %%
@@ -275,8 +276,10 @@ plt.show()
 #
 # ### New places each epoch
 #
-# Decoding a large TIFF takes longer than cutting it, so the whole images stay in memory. One pass over them cuts one
-# crop from each. Order and places follow from the seed and the number of the pass, as in notebook 02.
+# Decoding a large TIFF takes longer than cutting it, so the next cell keeps the whole images in memory. (The
+# training above, with `cache` at None, reads them anew for each crop: the drawn ones are small.) One pass over
+# them cuts one crop from each. Order and places follow from the seed and the number of the pass, as in notebook
+# 02.
 
 # %%
 elements = pipeline.decoded(parts.train, None, read=table.read).cache()
@@ -357,10 +360,10 @@ for name, logits in answers.items():
     print(f"{name:9}  of logits {float(raw):12.2f}   of probabilities {float(proper):.3f}")
 
 # %% [markdown]
-# A dice lies between 0 and 1. Of logits it is 6, 60, a million, or below zero. Why? The overlap 3 + 3, doubled, is 12,
-# and it is divided by the truth's 2 plus the sum of the logits, which is 0. Where that sum is -2, only the smoothing
-# is left to divide by: 1e-5 here, 1 in the library of Rudzki's article. Larger logits alone raise such a "dice", and
-# the mask gets no better. Apply the softmax first.
+# A dice lies between 0 and 1. Of logits it is 6, 60, more than a million, or below zero. Why? In the first line
+# the overlap 3 + 3, doubled, is 12, and it is divided by the truth's 2 plus the sum of the logits, which is 0.
+# Where that sum is -2, only the smoothing is left to divide by: 1e-5 here, 1 in the library of Rudzki's
+# article. Larger logits alone raise such a "dice", and the mask gets no better. Apply the softmax first.
 #
 # The article's IoU also takes logits and cuts each channel at 0.5. A pixel with logits (0.3, 0.1) then has no class,
 # one with (2, 1) has both. A softmax says background, twice.
@@ -430,9 +433,10 @@ print(f"pooled     13/19 = {pooled:.4f}, scikit-learn {library[2]:.4f}")
 # %% [markdown]
 # scikit-learn calls IoU the Jaccard score, and the pooled one its micro average.
 #
-# Two more choices move an IoU. *Soft or hard*: take the probabilities as they are, or first pick the likelier class.
-# *Averaged or summed*: take the mean of the images' IoUs, or one IoU from all their counts. By hand, first four
-# pixels of which two are building; then two images, one with 900 of 1000 building pixels found, one with 1 of 10.
+# Two more choices move an IoU. *Soft or hard*: take the probabilities as they are, or first pick the likelier
+# class. *Averaged or summed*: take the mean of the images' IoUs, or one IoU from all their counts. By hand,
+# first four pixels of which two are building; then two images, one with 900 of 1000 building pixels found, one
+# with 1 of 10, and nothing else called building.
 
 
 # %%
@@ -471,9 +475,9 @@ print("building IoU above 0.2:", by_class[1] > 0.2)
 print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
-# One prediction, five numbers. A network trained so briefly hesitates, so the soft IoU is below the hard one. The
-# pooled one lies far above all three of the building's, since it is mostly background. And pooled is how Rudzki's
-# article counts: per image, on logits, padding included.
+# One prediction, five numbers. The network hesitates, as the grey in its picture shows, so the soft IoU is
+# below the hard one. The pooled one lies far above all three of the building's, since it is mostly background.
+# And pooled is how Rudzki's article counts: per image, on logits, padding included.
 #
 # ### Why 0.66 reads as 0.88
 #
@@ -513,8 +517,8 @@ print(f"  pooled {ious(empty)[1]:.4f}, padded as 1500 to 1536 {ious(empty + more
 #
 # ## Where it fails
 #
-# Here are the test images with the lowest and the highest building IoU, a corner of each. Solid magenta lines are the
-# buildings, dashed black lines are the prediction.
+# Here are the test images with the lowest and the highest building IoU, a corner of each. The IoU above each is
+# that of the whole image. Solid magenta lines are the buildings, dashed black lines are the prediction.
 
 # %%
 words = ("Worst", "Best")
@@ -526,10 +530,9 @@ for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, 
 plt.show()
 
 # %% [markdown]
-# Follow the walls: a small network rounds the corners and misses by a pixel or more. A pixel costs a lot: a house of
-# 10x10
-# pixels drawn one pixel too small on each side has an IoU of 64/100. Then find where the two lines part by more than
-# that: what is there, a tree, a shadow, a street?
+# Follow the walls: the prediction rounds the corners and misses by a pixel or more. A pixel costs a lot: a
+# house of 10x10 pixels drawn one pixel too small on each side has an IoU of 64/100. Then find where the two
+# lines part by more than that: what is there, a tree, a shadow, a street?
 #
 # ## From colours to class ids
 #
@@ -559,8 +562,8 @@ for name, image in (("as it is", label), ("after JPEG", Image.open("runs/label.j
     print(f"{name}: {1 - known.any(axis=-1).mean():.0%} of the pixels have neither colour")
 
 # %% [markdown]
-# So save masks as PNG or TIFF, never as JPEG. The module's reader does not guess either: it raises an error that
-# names the file, the colour, the number of pixels, and the nearest class.
+# So save masks as PNG or TIFF, never as JPEG. The module's reader does not guess: it raises an error that names
+# the file, the colour, the number of pixels, and the nearest class.
 
 # %%
 Image.fromarray(painted).save("runs/painted.png")

@@ -60,10 +60,10 @@ kind = "rendered" if is_rendered(folder) else "photographed"
 # The records lie in the repository, not in the installed package. Where you have a checkout, they are
 # there; on Colab and Kaggle the next cell gets them.
 #
-# There are two kinds. The *ledger* has a file for each protocol, variant, size and data set, with all its
-# seeds inside: a *seed* is one training, named by the number that its random draws start from. The
-# *effects* are single trainings, each with one change to one small protocol. Both grow: everything
-# below is computed from whatever records are there.
+# There are two kinds. The *ledger* has a file for each protocol, variant, size and data set, with all its seeds
+# inside: a *seed* is one training, named by the number that its random draws start from. The *effects* are
+# single trainings, each with one change to one small protocol. Both grow: everything below is computed from
+# whatever records are there. You read those of the article's two models here.
 
 # %%
 root = Path(unet_tf.__file__).resolve().parents[1]
@@ -140,16 +140,18 @@ figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", 
 plt.show()
 
 # %% [markdown]
-# A column is a car, a mark an image. On the left every column outside the test mixes squares and circles. In the
-# middle each column has one mark. On the right stands what this changed: the mean leak and its 95% interval, in dice.
-# The interval holds zero: these small trainings on rendered cars show no price. The split is wrong all the same.
-# How an interval is made, and why a leak may hide, comes below.
+# A column is a car, a mark an image. On the left every column outside the test mixes squares and circles. In
+# the middle each column holds one kind of mark. On the right stands what this changed: the mean leak and its
+# 95% interval, in dice. The interval holds zero: these small trainings on rendered cars show no price. The
+# split is wrong all the same. How an interval is made, and why a leak may hide, comes below.
 #
 # ## What has to be known about a score?
 #
-# Open the first record of the corrected U-Net. Before you look at a score, ask four questions: which data, which images
-# in which part, scored on which part, and what differs from the published protocol (`changed`; empty for the full one).
-# Below the line stands every setting of the training. If you want to get the score again, start there.
+# Open the first record of the corrected U-Net. Before you look at a score, ask four questions: which data,
+# which images in which part, scored on which part, and what differs from this project's recipe of that variant
+# (`changed`; empty for the full size). How far the recipe is from the published protocol, `variant` says: *as
+# written* follows it, *corrected* mends its faults. Below the line stand the settings of its recipe. If you
+# want to get the score again, start there.
 
 # %%
 unets = [r for r in ledger if (r["recipe"], r["variant"]) == ("article_unet", "corrected")]
@@ -205,13 +207,13 @@ for train, validation in (([a, b], [c, d]), ([b, a], [c, d]), ([a], [b, c, d])):
 
 
 # %% [markdown]
-# Now the split by car from above. Do the records have its hash? On the rendered cars some do: they were tested on the
-# very images that you have here.
+# Now the split by car from above. Do the records have its hash? On the rendered cars some do: they were tested
+# on images of the very names that you have here.
 
 # %%
 digest = split_hash(by_car)
 same = [sum(r["split"]["hash"] == digest for r in some) for some in (ledger, effects)]
-print(f"{digest}, {kind}: so split {same[0]} records of the ledger and {same[1]} effects")
+print(f"{digest}, {kind}: {same[0]} records of the ledger and {same[1]} effects have this split")
 
 # %% [markdown]
 # ## May ours stand beside the published?
@@ -260,9 +262,9 @@ print(f"{yes} of {len(ledger)} lines may stand beside the published number")
 Markdown(table(ledger))
 
 # %% [markdown]
-# A line of rendered cars shows that the protocol runs; it says nothing about photographs. A line that can say yes needs
-# Carvana's own files. You can fill it, with a GPU and one command in a checkout of the repository; a second command
-# takes the result into the ledger:
+# A line of rendered cars shows that the protocol runs; it says nothing about photographs. A line that can say
+# yes needs Carvana's own files. You can add one, with a GPU and one command in a checkout of the repository; a
+# second command takes the result into the ledger:
 #
 # ```
 # python -m unet_tf reproduce --data data/carvana --full --seeds 3
@@ -315,10 +317,10 @@ plt.show()
 # for the article's; the mean of the filled ones as a thin stroke; the constant baseline dotted; and the published
 # number as a thick red stroke. The red text says whether it may be compared.
 #
-# Dots right of the red stroke look like a victory. They are one only where the red text says *comparable*. What you
-# can compare on this figure is filled dots with filled dots, of two rows on the same data with the same split: the
-# simple model and the U-Net of one kind, both as written, both corrected, or both with settings changed. Never mix two
-# kinds.
+# Dots right of the red stroke look like a victory. Only hollow ones can be one, for they alone hold the
+# published score, and only where the red text says *comparable*. What you can compare on this figure is filled
+# dots with filled dots, of two rows on the same data with the same split: the simple model and the U-Net of one
+# kind, both as written, both corrected, or both with settings changed. Never mix two kinds.
 #
 # ## How much does the choice of a score change?
 #
@@ -344,7 +346,7 @@ for row, key in enumerate(NAMES):
     axis.plot(values, [row] * len(values), "o", ms=5, mfc="none", color=colour)
     axis.vlines(means[key], row - 0.3, row + 0.3, colour, lw=3)
 axis.set_yticks(range(len(NAMES)), NAMES.values(), fontsize=8)
-axis.set(ylim=(6.5, -0.5), title=f"U-Net, {record['data']} cars: one prediction, seven scores")
+axis.set(ylim=(6.5, -0.5), title=f"{record['data']} cars: the same predictions, seven scores")
 axis.locator_params(axis="x", nbins=6)
 plt.show()
 
@@ -431,9 +433,9 @@ for count in (2, 3, 4, 5, 10, 20):
 #
 # Back to the two splits of the beginning.
 #
-# What does training hold that looks like a validation image? Split by image: the same car, one step further round the
-# turntable. Split by car: at best another car in the same pose; the cell picks the image whose 24x32 thumbnail is
-# closest.
+# What does training hold that looks like a validation image? Split by image: the same car, one step of the
+# turntable away. Split by car: at best another car in the same pose; the cell picks the image whose 24x32
+# thumbnail is closest.
 
 # %%
 thumbs = {p: data.resized(data.read_image(p.image), (24, 32)) / 255 for p in pairs}
@@ -483,8 +485,9 @@ without = scores.per_image_dice(by_image.validation, copies).mean()
 print(f"by image {without:.3f} on validation, the image's own car shut out ({kind}, copied)")
 
 # %% [markdown]
-# Copying goes far, because cars in one pose are alike. Compare the last line with the first number: what it loses is
-# the worth of the very car. On the rendered cars that is less than one hundredth: another car in the same pose serves
+# Copying goes far, because cars in one pose are alike. Compare the last line with the first number: what it
+# loses is what the car's own views are worth to this copying, which may take another car whenever that one
+# looks more alike. On the rendered cars that is less than one hundredth: another car in the same pose serves
 # nearly as well. Where cars differ more, expect more.
 #
 # Now the network from the beginning: the same small U-Net, trained on both splits, scored on the same test cars.
@@ -504,10 +507,10 @@ print(f"leak {mean:+.4f} ({low:+.4f} to {high:+.4f}):", "it shows" if low > 0 el
 # Each column is a seed, and the leak is the mean of the differences between its two numbers. It is the square with the
 # line in the first figure.
 #
-# If the leak shows, its size is about what the random split adds here to a number that should speak of new cars. If it
-# does not, this training, small and short, on rendered cars, has not remembered enough for these seeds, and these two
-# splits, to tell. Split by car all the same: you know that nothing leaked only because cars were kept apart for the
-# test.
+# If the leak shows, its size is about what the random split adds here to a number that should speak of new
+# cars. If it does not, this training, small and short, on rendered cars, has not remembered enough for these
+# seeds, and these two splits, to tell. Split by car all the same: you could look for a leak only because cars
+# were kept apart for the test.
 #
 # (By image, training holds views of more cars. That may help on the test cars too, which is why you compare gaps and
 # not dices.)
@@ -515,10 +518,11 @@ print(f"leak {mean:+.4f} ({low:+.4f} to {high:+.4f}):", "it shows" if low > 0 el
 # ## What moved the score?
 #
 # The article names what it would try next: blocks, filters, resolution, more images, another loss, Adam's
-# epsilon, strided convolutions. This project tried each on the small U-Net, one change at a time. Below is what *small*
-# means, and which variants ran where. The ledger's small U-Net is the same protocol, trained by another script. On one
-# machine the same seed and code give the same bits; other code or hardware rounds differently, and small trainings drift
-# apart. The last line says how far.
+# epsilon, strided convolutions. This project tried each on the small U-Net, one change at a time. Below is what
+# *small* means, and which variants ran where. The ledger's small U-Net is the same protocol, trained by another
+# script. On one machine the same seed and code give the same bits; other code or hardware rounds differently,
+# and small trainings drift apart. The last line says how far it was for other code; both ran on one kind of
+# machine.
 
 
 # %% tags=["lifted"]
@@ -549,9 +553,9 @@ apart = [abs(twins[run["seed"]] - run["dice"]) for run in plain if run["seed"] i
 print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4f} apart")
 
 # %% [markdown]
-# Find `base` above, then the variants that ran elsewhere or later. Their rows hold the difference of machine or code,
-# too. A row that moves far more than a seed does when it is trained twice (the last line above) is hardly the machine's
-# doing.
+# Find `base` above, then the variants that ran elsewhere or later. Their rows hold the difference of machine or
+# code, too. A row that moves far more than a seed does when other code trains it again (the last line above)
+# hardly moves for that reason. What another processor adds was not measured.
 #
 # Now the differences from base, paired by seed. A variant with one seed has no interval and is left out.
 #
@@ -560,8 +564,8 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 # | `again` | nothing: the base once more, same seeds, by later code: how far a row moves without a change |
 # | `images_only` | images augmented without their masks, as in the article's simple model |
 # | `no_augmentation` | no augmentation, as in the article's U-Net |
-# | `guide_augmentation` | up to 35 degrees and one in ten upside down, as the guide of notebook 06 augments |
-# | `rotation_35`, `upside_down` | each of the two alone |
+# | `guide_augmentation` | up to 35 degrees, one in ten upside down, and no change of contrast, as the guide of notebook 06 augments |
+# | `rotation_35`, `upside_down` | each of the two turns alone, all else as in the base |
 # | `split_by_image` | the validation part split off by image |
 # | `nearest` | photographs resized by nearest, not by area |
 # | `blocks_4`, `blocks_6` | one encoder level fewer, one more |
@@ -632,21 +636,23 @@ kept = [np.std(differences[name], ddof=1) / np.hypot(spreads[name], alone) for n
 print(f"spread of the differences, as a share of what it is unpaired: {np.median(kept):.2f}")
 
 # %% [markdown]
-# The last line says what pairing was worth here. Near 0, it took the luck of a seed out of the difference. Near 1 or
-# above, it did not: with another network or other steps, the same seed is a different start. Pairing is still the right
-# arithmetic, but what it leaves, only more seeds narrow.
+# The last line says what pairing was worth in the middle one of the rows. At 0 it would take all the luck of a
+# seed out of the difference, at 1 none. The nearer it is to 1, the less the same seed means once something else
+# changes. Pairing is still the right arithmetic, but what it leaves, only more seeds narrow.
 #
 # Remember the title of the figure, too. A change that helps in 8 epochs may only learn faster, and one that hurts may
 # need longer.
 #
 # ## Is the resolution to blame?
 #
-# Is 0.9416 so low because of 96x128? The article also scores at 96x128, and there a perfect model has a dice of 1:
-# its masks are as small as its answers. The size costs something only when a mask is enlarged to the photograph, as
-# the competition scores it. How much? Notebook 03 took true masks down to a size and back. What they keep is about
-# what a perfect model of that size would score. (Probabilities fitted to the way back can do a little better: it is a
-# guide, not a bound.) Where no photographs are at hand, full size is 480x320. For cars drawn at Carvana's 1918x1280,
-# render some by `python -m unet_tf data --render 1918x1280 --cars 4` and compare. Four sizes:
+# Is 0.9416 so low because of 96x128? The article also scores at 96x128, and there a perfect model has a dice of
+# 1: its masks are as small as its answers. A perfect model loses something only when its mask is enlarged to
+# the photograph, as the competition scores it. (A real one also sees a smaller photograph; what that costs does
+# not stand in this table.) How much? Notebook 03 took true masks down to a size and back. What they keep is
+# about what a perfect model of that size would score. (Probabilities fitted to the way back can do a little
+# better: it is a guide, not a bound.) Where no photographs are at hand, full size is 480x320. For cars drawn at
+# Carvana's 1918x1280, render some by `python -m unet_tf data --render 1918x1280 --cars 4` and compare. Four
+# sizes:
 
 # %%
 heights, kept_by = (24, 48, 96, 192), {"area": [], "nearest": []}
@@ -700,8 +706,9 @@ print(f"true masks lose {lost:.4f} at most at 96x128, the article {1 - 0.9416:.4
 print(f"our small U-Net, rendered cars: {ours[128]:.4f}; true masks, {kind}: {at_96['area']:.4f}")
 
 # %% [markdown]
-# So the resolution does not explain it. Even enlarged to full size, rendered true masks of 96x128 lose less than one
-# hundredth, and 0.9416 is almost six short of 1. The rest is training, data, and the way of scoring.
+# So the resolution does not explain it. Even enlarged to full size, rendered true masks of 96x128 lose less
+# than one hundredth, and 0.9416 is almost six short of 1. And on the photographs themselves a U-Net of 128x128
+# reached 0.990 in the competition. The rest is training, data, and the way of scoring.
 #
 # ## What belongs beside a score?
 #
@@ -734,9 +741,10 @@ def answers(record):
 print(*(f"{question:10} {answer}" for question, answer in answers(record).items()), sep="\n")
 
 # %% [markdown]
-# *Other cars* is the bootstrap interval over the test cars (notebook 07). It answers another question than
-# the spread: the spread says how the number moves with another seed, the interval how it moves with other
-# cars. Do not compare their widths as they stand: the interval holds 95%, the spread is one standard deviation.
+# *Other cars* is the bootstrap interval over the test cars (notebook 07). It answers another question than the
+# spread: the spread says how the number moves with another seed, the interval how it moves with other cars. Do
+# not compare their widths as they stand: the interval is made for 95% (over so few cars it holds less, as you
+# saw in notebook 07), the spread is one standard deviation.
 #
 # Now the same list for the article's U-Net. Which lines are missing, and which are there only in part?
 
@@ -753,8 +761,8 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 # From the article's list nobody can tell how the model does on a new car, or what another seed would give. From yours,
 # anybody can.
 #
-# And the question of the beginning, 0.8788 or 0.9745? Nobody can say from these two numbers: they are of other pictures,
-# of another split, and of another score.
+# And the question of the beginning, 0.8788 or 0.9745? Nobody can say from these two numbers: they come from
+# different pictures, different splits and different scores.
 #
 # ## What we saw
 #
@@ -781,8 +789,8 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 # 3. Split 1000 images by image into 800 and 200. How likely is it that the views of one car fall on both sides, if it has
 #    16 views, 4 or 2? Compute it, then count it in a random split. Which data sets can afford a split by image?
 #
-# With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb), or fill the lines of the
-# table with the two commands above. What each file of the project is for, its [README](../README.md) says.
+# With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb), or add Carvana's lines to
+# the table with the two commands above. What each file of the project is for, its [README](../README.md) says.
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #
