@@ -112,9 +112,10 @@ plt.show()
 #
 # ## Cars for training, cars for the score
 #
-# Each car was photographed from 16 sides. If some sides of a car train the network and others test it, the test may be
-# too kind: the network has seen that very car. So you split by car: a fifth of them is put away for the score, a fifth
-# watches the training. [Chapter 01](01_data.ipynb) shows how, [10](10_results.ipynb) measures what it changes.
+# Each car is shown from 16 sides. If some sides of a car train the network and others test it, the test may be
+# too kind: the network has seen that very car. So you split by car (the code says *group*: what must stay on
+# one side): a fifth of them is put away for the score, a fifth watches the training. [Chapter
+# 01](01_data.ipynb) shows how, [10](10_results.ipynb) measures what it changes.
 
 # %%
 cars = sorted({data.group_of(pair.image) for pair in pairs})  # a photograph of a pet is a group
@@ -131,8 +132,10 @@ print({part: len(own) for part, own in parts.items()}, "images in", len(cars), "
 # %% [markdown]
 # ## From files to batches: `tf.data`
 #
-# A file becomes an array in [0, 1], 96 pixels high and 128 wide. `decode_gif` gives the mask as 0 and 255.
-# `nearest` copies pixels and mixes none, and `> 127` makes them 0 and 1.
+# A file becomes an array in [0, 1], 96 pixels high and 128 wide. `decode_gif` gives a row of pictures in three
+# colours, of 0 and 255: `[0, ..., :1]` takes the first picture and its first colour. The image is resized by
+# `area`, which takes the mean of the pixels that fall into one. The mask is resized by `nearest`, which copies
+# pixels and mixes none, and `> 127` makes them 0 and 1.
 
 
 # %%
@@ -146,7 +149,8 @@ def read(image_path, mask_path):
 
 
 # %% [markdown]
-# `cache` decodes each file once, `shuffle` gives each epoch another order, `batch` packs 16 pairs together, and
+# `from_tensor_slices` lists the pairs of paths, `map` reads each, `cache` keeps what was read, so that each
+# file is decoded once, `shuffle` gives each epoch another order, `batch` packs 16 pairs together, and
 # `prefetch` prepares the next batch while the network works on this one ([chapter 02](02_pipeline.ipynb)).
 
 
@@ -213,8 +217,10 @@ plot.network(model, f"Your U-Net: {model.count_params():,} numbers to learn")
 plt.show()
 
 # %% [markdown]
-# Read it from left to right. Each bar is what a layer puts out: the larger its image, the higher the bar; above it stands
-# its number of channels. What is hatched came over a skip.
+# Read it from left to right. The first bar is the image. Each other one is what a convolution puts out: the
+# larger its image, the higher the bar; above it stands its number of channels. In a bar of two colours
+# `Concatenate` has put two things side by side: the hatched part came over a skip, the plain part from below.
+# Pooling is an arrow and has no bar.
 #
 # ## How well two areas agree: dice
 #
@@ -284,8 +290,9 @@ for axis, picture, title in zip(axes.flat, shown, titles, strict=True):
 plt.show()
 
 # %% [markdown]
-# White is "surely car", black "surely not", grey is doubt. The first epoch finds where the car is, with
-# much doubt left; those after it work on the outline.
+# White is "surely car", black "surely not", grey is doubt. The first epoch finds where the car is, with much
+# doubt left; those after it work on the outline. (Dots above a roof in the true mask are what `nearest` has
+# left of an antenna: chapter 02.)
 
 # %%
 plot.curves(history.history, ["loss", "dice"], f"{kind} {DATA}: training and validation")
@@ -346,10 +353,11 @@ print("more than 0.05 above the prediction that looks at no image:", gain > 0.05
 print("above the same images' dice of probabilities:", np.mean(scores) > soft)
 
 # %% [markdown]
-# The score is higher than the dice that you saw while training, also on the same images. There each doubtful
-# pixel along the outline cost a part of itself; after the cut at 0.5 a pixel on the right side counts whole.
-# One on the wrong side costs a whole pixel, but most are on the right one. (The size differs, too: 96x128
-# there, the photograph's own here. These two numbers cannot tell how much each of the two does.)
+# The score is higher than the dice that you saw while training. Those were of other images, but the third line
+# takes that dice of the test images, and it is lower, too. There each doubtful pixel along the outline cost a
+# part of itself; after the cut at 0.5 a pixel on the right side counts whole. One on the wrong side costs a
+# whole pixel. Where most are on the right side, the dice rises. (The size differs, too: 96x128 there, the
+# photograph's own here. These two numbers cannot tell how much each of the two does.)
 
 # %%
 order = np.argsort(scores)
@@ -369,7 +377,8 @@ plt.show()
 # - Segmentation gives every pixel an answer, where classification gives the image one and detection a box.
 # - A U-Net in twenty lines of Keras, fed by fifteen lines of `tf.data`, learned masks by cross-entropy and dice, and
 #   its answers sharpened, with a step back in between.
-# - On cars that it had never seen, at the photographs' own size, it scored well above a prediction that looks at no image.
+# - On cars that it had never seen, at the images' own size, it scored well above a prediction that looks at no
+#   image.
 #
 # ## Exercises
 #

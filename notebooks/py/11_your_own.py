@@ -96,12 +96,13 @@ _ = soft.rename("runs/soft.png")
 # ## Check
 #
 # `doctor.check` decodes every file; on the command line it is `python -m unet_tf check FOLDER`. Read what it
-# finds, and what it says to do. For your own images change the first line here to `Path("my/folder")`, and set
-# `here = {}` where you train (and `verbose=0`, or each of the plan's epochs prints a line); stop before *Use
-# it*, which has the command for yours. The code of this notebook expects black and white masks, 17 pairs or
-# more, six groups or more where the names make groups, and no parts such as train and test; the commands need
-# none of that. Never write the name of your folder into the code that draws the images: that code deletes the
-# folder `drawn` before it draws.
+# finds, and what it says to do. (A file's *mode* is Pillow's word for how it stores a pixel: `L` is one grey
+# number from 0 to 255.) For your own images change the first line here to `Path("my/folder")`, and set `here =
+# {}` where you train (and `verbose=0`, or each of the plan's epochs prints a line); stop before *Use it*, which
+# has the command for yours. The code of this notebook expects black and white masks, 17 pairs or more, six
+# groups or more where the names make groups, and no parts such as train and test; the commands need none of
+# that. Never write the name of your folder into the code that draws the images: that code deletes the folder
+# `drawn` before it draws.
 
 # %%
 folder = drawn
@@ -158,8 +159,8 @@ print(made.text())
 # Read the right column first: it says what was found, and what follows from it. On the left stand the setting
 # and its value. The numbers of flips and quarter turns are chances. The others are the most that may happen,
 # either way: rotation as a share of a full turn, scale and contrast as a share of what they were, brightness on
-# a range from 0 to 1. The minutes hold so many steps, whatever the number of images; how many epochs that makes
-# follows from them.
+# a range from 0 to 1. The minutes hold so many steps, whatever the number of images. How many epochs that makes
+# depends on the number of images. A larger batch is taken only where the minutes still hold 2000 steps of it.
 #
 # Filters, batch size, steps and epochs are this machine's, and so is how large an image or a crop may be; on a
 # slow one the plan makes them smaller still. For images as small as these, two things are the same everywhere:
@@ -199,10 +200,12 @@ for share in (1.0, 0.5, 0.25, 0.125):
 #
 # ## Train
 #
-# The plan's settings make a recipe, and `protocol.run` carries it out: split, a training that can be resumed,
-# scores, pictures, a report. So that it takes a minute and not ten, on a slow machine too, you set four things
-# by hand: 20 epochs without early stopping, 96x96 pixels, and small batches, for more steps. On the command
-# line it is `python -m unet_tf train --data FOLDER --minutes 10 --to runs/mine`.
+# The plan's settings make a *recipe*, all settings of a training, named after the published one that it starts
+# from: here the guide's, *corrected*, without its faults (notebook 06). `protocol.run` carries it out: split, a
+# training that can be resumed, scores, pictures, a report. So that it takes a minute and not ten, on a slow
+# machine too, you set four things by hand: 20 epochs, a *patience* of as many (the epochs without gain after
+# which a training stops), 96x96 pixels, and small batches, for more steps. On the command line it is `python -m
+# unet_tf train --data FOLDER --minutes 10 --to runs/mine`.
 
 # %% tags=["nbval-ignore-output"]
 here = {"image_size": (96, 96), "epochs": 20, "patience": 20, "batch_size": 4}
@@ -212,12 +215,13 @@ shutil.rmtree(to, ignore_errors=True)
 result = protocol.run(recipe, folder, seed=0, to=to, verbose=2)
 
 # %% [markdown]
-# Beside each epoch stands what a *constant prediction* reaches, one that never looks at an image. It is the
-# best of three: the mean of the training masks, an empty mask, a full one. Only what lies above it was learned
-# from images. (In our run validation lies below it in epoch 2, and training far above: notebook 06 explains
-# such a gap, by batch norm; whether that is the cause here, nothing measures.) The lines show that of the
-# validation images; the test images are of other wells and have another. Below, *sensitivity* is the share of
-# the cells' pixels that was found, *specificity* the share of the ground that was left alone.
+# *hard_dice* is the dice after the cut at 0.5. Beside each epoch stands what a *constant prediction* reaches,
+# one that never looks at an image. It is the best of three: the mean of the training masks, an empty mask, a
+# full one. Only what lies above it was learned from images. (In our run validation lies below it in epoch 2,
+# and training far above: notebook 06 explains such a gap, by batch norm; whether that is the cause here,
+# nothing measures.) The lines show that of the validation images; the test images are of other wells and have
+# another. Below, *sensitivity* is the share of the cells' pixels that was found, *specificity* the share of the
+# ground that was left alone.
 
 # %% tags=["nbval-ignore-output"]
 score = result["scores"]
@@ -278,8 +282,9 @@ print("both above 0.6:", min(reached) > 0.6)
 # The second is 160 pixels wide and was reduced to 96 on the way. Its cells are then 0.6 times as wide, the
 # smallest of them smaller than any that the model has seen. Under a microscope, at one magnification, a cell
 # has the same number of pixels in a small image and in a large one. For such images, of many sizes, train on
-# crops, cut from the images at their own size: `--image-size native --set crop=64,64`. Photographs of many
-# sizes the plan takes whole, if their masks survive it.
+# crops, cut from the images at their own size: `--image-size native --set crop=64,64`. The plan does not know a
+# microscope from a camera: it takes images of many sizes whole, if their masks survive it. That suits most
+# photographs. For a microscope ask for the crops yourself.
 #
 # ## Score it, on what it has not seen
 #
@@ -338,8 +343,8 @@ plt.show()
 # ## What we saw
 #
 # - The check named a lost mask and a soft one, with what to do; it knew the layout by itself.
-# - Settings followed from the images, the machine and the minutes, each with its reason: whole images, turned
-#   every way, as many steps as the minutes hold. To save time you set four of them by hand.
+# - Settings followed from the images, the machine and the minutes, each with its reason: whole images, mirrored
+#   and turned by quarters, as many steps as the minutes hold. To save time you set four of them by hand.
 # - The score stood beside that of a constant prediction, and came from wells that the model had not seen, though from too
 #   few to say how far it holds; scored again, the model left out what had trained it.
 # - A training that was worth nothing was called so, though its folder had passed every check; the pictures told why.

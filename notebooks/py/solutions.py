@@ -122,10 +122,11 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# At first both are 0: this dice is taken after the cut at 0.5, and hardly a pixel of the car reaches it yet.
-# Then both rise together. At the end training still rises, while validation goes up and down below it: read the
-# gap off the figure. These rendered cars resemble each other, and so do the walls behind them, which may keep
-# it small; on photographs it may be wider.
+# For about fifteen epochs both are near 0: this dice is taken after the cut at one half, and hardly a pixel of
+# the car reaches it yet. (The training's curve starts a little above.) Then both rise together. At the end
+# training still rises, while validation goes up and down below it: read the gap off the figure. These rendered
+# cars resemble each other, and so do the walls behind them, which may keep it small; on photographs it may be
+# wider.
 #
 # **3.** A split by image.
 
@@ -141,8 +142,8 @@ cars = [{data.group_of(image) for image, _ in part} for part in (parts.train, pa
 print(f"by car, {len(cars[0] & cars[1])} of {len(cars[1])}")
 
 # %% [markdown]
-# By image every validation car is known from training, so the score says nothing about a new car, whether it is
-# higher or not. Chapter 10 asks over five seeds whether it is.
+# By image every validation car is known from training. So the score is of known cars, and does not show how the
+# network does on a new one. Chapter 10 asks over five seeds whether it is higher.
 
 # %% [markdown]
 # ## Notebook 01
@@ -1020,10 +1021,10 @@ for width in (1, 2, 4, 8):
 
 # %% [markdown]
 # A line is safe while it is two pixels wide at the smaller size. With one pixel its place decides: where the
-# grid cuts the line into two equal halves, nothing is left. The table has the mean of such places. Thinner
-# lines are gone. By the rule of 0.975: lines of 4 pixels may be halved and lines of 8 quartered. Lines of 1 or
-# 2 pixels bear no reduction tried here: where whole images have to be reduced, cut crops from them at their own
-# size.
+# grid cuts the line into two equal halves, nothing is left. The table pools all eight places: it adds up their
+# pixels and takes one dice, as `kept` does with the masks of a folder. Thinner lines are gone. By the rule of
+# 0.975: lines of 4 pixels may be halved and lines of 8 quartered. Lines of 1 or 2 pixels bear no reduction
+# tried here: where whole images have to be reduced, cut crops from them at their own size.
 #
 # 2. A folder whose masks are inverted.
 
