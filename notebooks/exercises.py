@@ -135,7 +135,9 @@ def solved(solutions):
     for cell in solutions.cells:
         if cell.cell_type == "markdown":
             chapter = next(iter(re.findall(r"^## Notebook (\d\d)", cell.source, re.M)), chapter)
-            number = next(iter(re.findall(r"^(?:\*\*)?(\d)\. ?", cell.source, re.M)), number)
+            number = next(
+                iter(re.findall(r"^(?:\*\*)?(\d)\.(?:\*\*)? ", cell.source, re.M)), number
+            )
         elif chapter is None:
             setup.append(cell)
         else:

@@ -129,9 +129,11 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 #
 # The model is the U-Net of notebook 05, changed as in the ApX course. In front a layer subtracts the mean of
 # the colours in ImageNet, a large collection of photographs, and divides by their deviation. The network has
-# batch norm, and bilinear upsampling instead of transposed convolutions, which keeps the number of channels: so
-# the deepest level has no more filters than the one above it. It has no dropout and no last 3x3 convolution.
-# Its last layer has one channel per class, and a softmax makes probabilities of them.
+# batch norm (notebook 06), and bilinear upsampling instead of transposed convolutions. Bilinear upsampling
+# keeps the number of channels, so the deepest level has no more filters than the one above it. It has no
+# dropout and no last 3x3 convolution. Its last layer has one channel per class, and a softmax makes
+# probabilities of them. (The course does the first while it reads the images, and leaves the softmax to its
+# loss. Here both are layers, so they travel with the model.)
 
 
 # %% tags=["lifted"]
@@ -155,8 +157,9 @@ def multiclass_unet(input_shape, filters, num_classes):
 
 
 # %% [markdown]
-# The pipeline is that of notebook 02. Only the reading of masks differs: `classes.read` returns ids.
-# Augmentation moves them by `nearest` as before, void among them.
+# The pipeline is that of notebook 02, with its augmentation, which the ApX course does not have. Only the
+# reading of masks differs: `classes.read` returns ids. Augmentation moves them by `nearest` as before, void
+# among them.
 
 # %%
 options = {"image_size": SIZE, "batch_size": BATCH, "cache": "memory", "read": classes.read}
@@ -229,8 +232,8 @@ plt.show()
 # ## IoU from counts
 #
 # Count which class got which: one row per true class, one column per predicted class. That is the *confusion
-# matrix* of notebook 08, now with a row and a column for each class. Fill it in by hand before you run the
-# cell: `truth` and `guess` below have 4x4 pixels, three classes, and two void pixels in the truth.
+# matrix* of notebook 08, now for any number of classes, and without the void pixels. Fill it in by hand before
+# you run the cell: `truth` and `guess` below have 4x4 pixels, three classes, and two void pixels in the truth.
 
 
 # %%
@@ -325,9 +328,10 @@ print("background, body, window and wheel each gain over 0.03:", (gains[:4] > 0.
 print("and the light is the worst of all:", np.argmin(reports["plain"]["iou"]) == 4)
 
 # %% [markdown]
-# Four classes stand well above the constant. The light is far behind the others. A low IoU has two causes:
-# little is found, or much else is called so. In the picture above it is the first, after so few epochs. Part of
-# the reason may be what the loss counts: every pixel alike.
+# Body, window and wheel stand well above the constant. The background stands above it, too, but there the
+# constant is high already. The light is far behind the others. A low IoU has two causes: little is found, or
+# much else is called so. In the picture above it is the first, after so few epochs. Part of the reason may be
+# what the loss counts: every pixel alike.
 #
 # ## Softmax and cross-entropy by hand
 #
@@ -561,9 +565,9 @@ plt.show()
 # %% [markdown]
 # On top: the image, drawn in its usual colours whatever its scale, its mask, and what the model makes of
 # numbers that it has never seen. The colours are those from above: nearly all that it calls light, in yellow,
-# lies where no light is: on the wall, along the edges, across the bumper. Below: the share of each class, on
-# the left in the prediction, on the right in the mask. The first verdict says what to do: the same image,
-# divided by 255, has a far better mean IoU.
+# lies where no light is: on the wall, along two edges of the picture, across the bumper. Below: the share of
+# each class, on the left in the prediction, on the right in the mask. The first verdict says what to do: the
+# same image, divided by 255, has a far better mean IoU.
 #
 # Two more cases: a model that has not been trained, and the one you trained with weights beside ids saved as
 # grey, the "black" mask from the beginning of this notebook.
@@ -587,8 +591,8 @@ for what, one in cases.items():
 #
 # ## What we saw
 #
-# - A U-Net told four of five classes apart well above the constant, and the light poorly; IoU came from summed
-#   counts. The shifted lists said 0.38 where the counts said 0.70.
+# - A U-Net scored above the constant on four of five classes, well above it on three of them, and poorly on the
+#   light; IoU came from summed counts. The shifted lists said 0.38 where the counts said 0.70.
 # - Softmax, cross-entropy, inverse class weights and dice came out as worked out by hand, and void counted in
 #   no loss and no weight. After the same few epochs, class weights had found more of the light than plain
 #   cross-entropy, and had called more pixels of other classes light.

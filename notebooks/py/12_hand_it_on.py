@@ -11,9 +11,9 @@
 # - round its weights to fewer bits, and find where that starts to cost;
 # - put the model on a web page that segments photographs in the browser.
 #
-# **You need** no data and no account: where Carvana is not at hand, a car studio is rendered. One or two minutes on 2
-# CPU cores. Two of the formats need packages that the rest of the course does not; without them the chapter says so and goes
-# on.
+# **You need** no data and no account: where Carvana is not at hand, a car studio is rendered. One or two
+# minutes on 2 CPU cores; the time on a GPU was not measured. Two of the formats need packages that the rest of
+# the course does not; without them the chapter says so and goes on.
 
 # %% [markdown]
 # ## Setup
@@ -202,8 +202,9 @@ print(mask.shape, mask.dtype, np.unique(mask))
 # | ONNX, `.onnx` | ONNX Runtime: C, C#, Java, browsers, phones | inside: any size in |
 # | LiteRT, `.tflite` | phones and small boards | scaling inside; resize the image yourself |
 #
-# All three answer with probabilities at the model's own size. To enlarge them, and to cut them at the threshold, is left to
-# whoever asks; the card goes along inside the file, as metadata, and says where to cut.
+# All three answer with probabilities at the model's own size. To enlarge them, and to cut them at the
+# threshold, is left to whoever asks; the card goes along, as metadata or, in a SavedModel, as a file in the
+# folder. It says where to cut; the hashes of the images stay behind.
 #
 # `export` knows the format by the ending; on the command line it is `python -m unet_tf export MODEL --to FILE`. Where a
 # package is missing, the error names it.
@@ -292,8 +293,9 @@ for bits in (2, 3, 8):
     print(bits, "bits:", quantized(weights, bits).round(3))
 
 # %% [markdown]
-# Fewer bits, fewer different weights: with two there are three, minus, nothing and plus. Do that to every kernel of the
-# network, and score it each time. How few bits does it bear? Guess first.
+# Fewer bits, fewer different weights: with two bits only three values are left, minus the largest, zero, and
+# plus the largest. Do that to every kernel of the network (`kept` still holds the trained weights, from the
+# test without biases), and score it each time. How few bits does it bear? Guess first.
 
 # %% tags=["nbval-ignore-output"]
 dices = {}
@@ -322,7 +324,8 @@ print("2 bits cost more than 0.1:", lost["right"] - dices[2] > 0.1)
 # In our run the dice stays level down to four bits, goes from 0.944 to 0.921 at three, and falls off at two.
 # `export` has three ways to fewer bits, for LiteRT and for ONNX:
 #
-# - `float16` keeps floats, shorter ones: 16 bits for a weight.
+# - `float16` keeps floats, shorter ones: 16 bits for a weight in the file. As the file runs, they become 32
+#   bits again.
 # - `dynamic` rounds weights to 8 bits, with a step of its own for each output channel. LiteRT leaves the
 #   smallest kernels as they are, and rounds what flows into the others, too, anew for each image. In ONNX every
 #   kernel is rounded, and the weights become floats again as the file runs. (ONNX Runtime's own tool of that
@@ -351,9 +354,9 @@ except UserError as error:
 # Fewer bits are not always faster. In our second table `float16` gains next to nothing, and the files of 8 bits
 # come out slower than those of 32. But the rates scatter: `car.tflite` and `car.onnx` stand in both tables, so
 # compare their rows before you believe a small difference. [The benchmarks](../benchmarks/README.md) have such
-# a table for all five recipes, from another machine. There LiteRT's files of 8 bits are faster than those of 32
-# bits in every recipe. What the processor can do with 8 bits is one likely reason. There, too, a difference
-# below a factor of two says little.
+# a table for all five recipes, from another run. There LiteRT's files of 8 bits are faster than those of 32
+# bits in every recipe. Larger networks, or what the processor can do with 8 bits, are likely reasons; neither
+# was tested. There, too, a difference below a factor of two says little.
 #
 # ## A page that segments
 #
@@ -365,12 +368,12 @@ except UserError as error:
 #
 # ![The page with a car, its outline and the slider for the threshold](pictures/page.png)
 #
-# The picture shows another model's page; yours says *car*.
+# The picture shows the page of another model, named *unet*; your page names yours *car*.
 #
-# The next cell writes the folder and packs it as a zip, to download from Colab or Kaggle. It works on any
-# static host, a server that does no more than hand out files. From the disk alone it does not run, since
-# browsers load such files from a server only: unpack it, go into the folder, start one, `python -m
-# http.server`, and open http://localhost:8000.
+# The next cell writes the folder and packs it as a zip, to download from Colab or Kaggle. The folder works on
+# any static host, a server that does no more than hand out files. From the disk alone it does not run, since
+# browsers load such files from a server only: unpack the zip into a new folder, go there, start a server,
+# `python -m http.server`, and open http://localhost:8000.
 
 # %% tags=["nbval-ignore-output"]
 try:
