@@ -120,8 +120,9 @@ def place_of(node):
 
 
 def questions(chapter):
-    """The exercises of a chapter, by number, without italics."""
+    """The exercises of a chapter, by number: no italics, links as from the exercises' folder."""
     text = chapter.cells[-1].source.partition("## Exercises")[2]
+    text = re.sub(r"\]\((?=\w+\.ipynb)", "](../", text)
     found = re.split(r"^(\d)\. ", text.partition("\nNext:")[0], flags=re.M)[1:]
     return {
         number: re.sub(r"(`[^`]*`)|\*([^*]+)\*", r"\1\2", body.partition("\n\n")[0]).strip()

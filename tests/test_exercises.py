@@ -44,11 +44,24 @@ def test_each_has_three_open_exercises_and_no_answer(name):
     assert not any("*" in text for text in words)
 
 
-def test_what_a_chapter_asks_in_italics_is_asked():
-    text = "## Exercises\n\n1. Of the *next car*, `2 * 3 * 4`?\n2. The *last*.\n\nNext: 02"
+@pytest.mark.parametrize("name", MADE)
+def test_links_lead_to_files(name):
+    text = "\n".join(c.source for c in MADE[name].cells if c.cell_type == "markdown")
+    links = re.findall(r"\]\((?!http)([^)#\s]+)", text)
+    assert links and all((FOLDER / link).exists() for link in links), links
+
+
+def test_what_a_chapter_asks_in_italics_and_with_links_is_asked():
+    text = (
+        "## Exercises\n\n1. Of the *next car*, `2 * 3 * 4`?\n2. The *last* [dice](03_dice.ipynb).\n"
+    )
+    text += "\nNext: 02"
     chapter = nbformat.from_dict({"cells": [{"source": text}]})
     asked = exercises.questions(chapter)
-    assert asked == {"1": "Of the next car, `2 * 3 * 4`?", "2": "The last."}
+    assert asked == {
+        "1": "Of the next car, `2 * 3 * 4`?",
+        "2": "The last [dice](../03_dice.ipynb).",
+    }
 
 
 def test_each_chapter_s_solutions_need_no_other_chapter(tmp_path):
