@@ -1,5 +1,7 @@
 """Several GPUs of one machine."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -84,34 +86,33 @@ def share_of(batches):
 
 def refuse_uneven(batches):
     """UserError unless each batch divides among the devices of JAX, for which all are read once."""
-    if size := uneven(batches):
+    if sizes := uneven(batches):
         raise UserError(
-            f"a batch has {size} images, which do not divide among {divided()} devices, as JAX "
-            "asks for: choose another --batch-size, or --images, or --devices 1"
+            f"a batch has {min(sizes)} images, which do not divide among {divided()} devices, as "
+            "JAX asks for: choose another --batch-size, or --images, or --devices 1"
         )
 
 
 def divisible(batches):
-    """Of validation: where a batch does not divide, each with every image as often as there are
-    devices, which leaves all means as they are."""
+    """Of validation: each image so many times that all batches divide, by which means stay."""
     count = divided()
-    if not uneven(batches):
+    times = math.lcm(*(count // math.gcd(size, count) for size in uneven(batches)))
+    if times == 1:
         return batches
-    return batches.map(lambda *arrays: [tf.repeat(array, count, axis=0) for array in arrays])
+    return batches.map(lambda *arrays: [tf.repeat(array, times, axis=0) for array in arrays])
 
 
 def uneven(batches):
-    """The size of a batch that does not divide among the devices of JAX; 0 where all do."""
-    count = divided()
+    """The sizes of batches that do not divide among the devices of JAX, a set."""
+    count, sizes = divided(), set()
     if count == 1:
-        return 0
+        return sizes
     if int(batches.cardinality()) < 0:
         raise UserError("a data set of unknown length cannot be divided among devices of JAX")
     number = attribute(batches, "epoch")
     epoch = None if number is None else int(number)
-    found = 0
     for images, *_ in batches:
         if number is not None:
             number.assign(epoch)  # what is drawn is as if nobody had looked
-        found = found or len(images) * bool(len(images) % count)
-    return found
+        sizes.add(len(images))
+    return {size for size in sizes if size % count}

@@ -148,6 +148,7 @@ def fit(
         folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
     """
     refuse_uneven(train)
+    judged = divisible(validation)
     optimizer = optimizer or keras.optimizers.Adam(1e-4)
     # On TensorFlow see `by_xla`, which leaves the last, shorter batch to the plain graph.
     model.compile(optimizer, loss, metrics=list(metrics), jit_compile=JAX)
@@ -174,7 +175,7 @@ def fit(
             stack.callback(watching[-1].close)
         history = model.fit(
             share_of(train),
-            validation_data=share_of(divisible(validation)),
+            validation_data=share_of(judged),
             epochs=epochs,
             shuffle=False,  # tf.data shuffles; Keras warns otherwise
             callbacks=[AtEpoch(train), *watching, *callbacks],
