@@ -49,8 +49,8 @@ def check(line, cell):
     if own == right and result.success:
         print("-> right: it prints what the solution prints")
     elif not result.success or "Ellipsis" in kept.getvalue():
-        print("-> not yet: a gap is still open, or holds another kind of thing than the lines")
-        print("   below it need")
+        print("-> not yet: a gap is still open, or the cell ended in an error: run the cells above")
+        print("   first; a gap may hold another kind of thing than the lines below it need")
     elif len(own) != len(right):
         print(f"-> not yet: lines printed: {len(own)}, by the solution: {len(right)}")
     else:

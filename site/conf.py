@@ -39,5 +39,7 @@ def setup(app):
 
 
 def outside(app, name, source):
+    if "/" in name:  # an exercise's links lead to pages beside its folder
+        return
     address = f"https://github.com/{REPOSITORY}/blob/main/"
     source[0] = re.sub(r"\]\(\.\./([^)]+)\)", rf"]({address}\1)", source[0])

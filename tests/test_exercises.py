@@ -51,6 +51,17 @@ def test_links_lead_to_files(name):
     assert links and all((FOLDER / link).exists() for link in links), links
 
 
+def test_on_the_site_their_links_lead_to_its_pages_and_those_beside_to_the_repository():
+    spec = importlib.util.spec_from_file_location("conf", ROOT / "site" / "conf.py")
+    conf = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conf)
+    there, beside = ["[01](../01_data.ipynb)"], ["[results](../results/README.md)"]
+    conf.outside(None, "exercises/01", there)
+    conf.outside(None, "01_data", beside)
+    assert there == ["[01](../01_data.ipynb)"]
+    assert re.fullmatch(r"\[results\]\(https://github\.com/.*/main/results/README\.md\)", beside[0])
+
+
 def test_what_a_chapter_asks_in_italics_and_with_links_is_asked():
     text = (
         "## Exercises\n\n1. Of the *next car*, `2 * 3 * 4`?\n2. The *last* [dice](03_dice.ipynb).\n"

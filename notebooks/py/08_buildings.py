@@ -9,9 +9,9 @@
 # - measure IoU in five ways from the same prediction, and see why a building IoU of 0.66 reads as 0.88;
 # - turn coloured masks into class ids, and catch a mask that was saved in the wrong format.
 #
-# **You need** no data and no account. Without the photographs the notebook draws a town of its own; that takes up to
-# a minute, once. The rest takes one to three minutes on 2 CPU cores, and several minutes with the photographs. The time on
-# a GPU was not measured.
+# **You need** no data and no account. Without the photographs the notebook draws a town of its own; that takes
+# up to a minute, once. The rest takes one to three minutes on 2 CPU cores. With the photographs it takes
+# longer; that time, and the time on a GPU, were not measured.
 #
 # The photographs are the Massachusetts Buildings of Volodymyr Mnih's thesis "Machine Learning for Aerial Image
 # Labeling" (2013). The training follows "U-Net for Image Segmentation: Architecture, Implementation and Code Example"
@@ -411,8 +411,9 @@ guess = np.array([[0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
 print(confusion_matrix(truth, guess))
 
 # %% [markdown]
-# The diagonal counts what is right: 11 background, 2 building. IoU divides a class's hits by all pixels that either
-# the truth or the guess gives to it. *Pooled* IoU adds up both classes first.
+# The diagonal counts what is right: 11 background, 2 building. IoU divides a class's hits by all pixels that
+# either the truth or the guess gives to it. *Pooled* IoU adds up both classes first. (In notebook 03 the pixels
+# of several images were pooled; here the classes are.)
 
 
 # %%
@@ -477,7 +478,7 @@ print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 # %% [markdown]
 # One prediction, five numbers. The network hesitates, as the grey in its picture shows, so the soft IoU is
 # below the hard one. The pooled one lies far above all three of the building's, since it is mostly background.
-# And pooled is how Rudzki's article counts: per image, on logits, padding included.
+# And Rudzki's article pools the classes, too: image by image, on logits, padding included.
 #
 # ### Why 0.66 reads as 0.88
 #

@@ -124,9 +124,9 @@ plt.show()
 # %% [markdown]
 # For about fifteen epochs both are near 0: this dice is taken after the cut at one half, and hardly a pixel of
 # the car reaches it yet. (The training's curve starts a little above.) Then both rise together. At the end
-# training still rises, while validation goes up and down below it: read the gap off the figure. These rendered
-# cars resemble each other, and so do the walls behind them, which may keep it small; on photographs it may be
-# wider.
+# training lies nearly level, and validation goes up and down below it: read the gap off the figure. These
+# rendered cars resemble each other, and so do the walls behind them, which may keep it small; on photographs it
+# may be wider.
 #
 # **3.** A split by image.
 
@@ -134,6 +134,7 @@ plt.show()
 order = np.random.default_rng(0).permutation(len(pairs))
 mixed = [pairs[number] for number in order]
 ends = len(parts.train), len(parts.train) + len(parts.validation)
+# two lists: training, as long as by car, and validation
 by_image = mixed[: ends[0]], mixed[ends[0] : ends[1]]  # yours
 print("their sizes:", *map(len, by_image), "and the last image:", by_image[1][-1].image.name)
 cars = [{data.group_of(image) for image, _ in part} for part in by_image]
@@ -258,7 +259,7 @@ for name, stream in streams.items():
 order = [int(batch[0]) for batch in streams["whole batches"].as_numpy_iterator()]
 print("whole batches come in the order of the cars:", order == sorted(order))
 early = max(car - place for place, car in enumerate(order))  # a buffer bounds it
-print("one of them comes over 8 places early:", early > 8)
+print("one of them comes over 19 places early:", early > 19)
 
 # %% [markdown]
 # A buffer of 1 shuffles nothing, and raises no error. With whole batches the order of the cars changes, and still each step
