@@ -62,10 +62,10 @@ HEAD = """\
 {badges}
 
 Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
-cell. It says whether it prints what the solution prints, on the rendered cars: other data give
-other numbers. So leave the printing lines as they are, and take your own prints out again. Where
-you see no way on, the answers are in [solutions](../solutions.ipynb), and the words in the
-[glossary](../glossary.md)."""
+cell. It says whether it prints what the solution prints{data}. So leave the printing lines as they
+are, and take your own prints out again. Where you see no way on, the answers are in
+[solutions](../solutions.ipynb), and the words in the [glossary](../glossary.md)."""
+RENDERED = ", on the rendered cars: other data\ngive other numbers"
 
 
 def opened(source):
@@ -174,8 +174,10 @@ def made(left_open=opened):
         badges = next(line for line in first.splitlines() if line.startswith("[!["))
         title = first.splitlines()[0].removeprefix("# ")
         words = {"number": number, "title": title, "name": path.name}
-        badges = badges.replace(f"/{path.name}", f"/exercises/{number}.ipynb")
-        cells = [{"cell_type": "markdown", "source": HEAD.format(**words, badges=badges)}]
+        words["badges"] = badges.replace(f"/{path.name}", f"/exercises/{number}.ipynb")
+        reads = any("folder" in cell.source for cells in own.values() for cell in cells)
+        words["data"] = RENDERED if reads else ""
+        cells = [{"cell_type": "markdown", "source": HEAD.format(**words)}]
         deeper = [cell.source.replace('append("..")', 'append("../..")') for cell in setup]
         cells += [code(source) for source in (*deeper, CHECK)]
         asked = questions(chapter)

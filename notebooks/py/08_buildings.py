@@ -171,7 +171,12 @@ for seed in ((0, 0), (0, 1), (0, 0)):
 
 # %%
 amounts = {"vertical_flip": 0.5, "quarter_turn": 0.75, "rotation": 0.0, "brightness": 0.1}
-settings = {"crops": CROPS, "batch_size": BATCH, "cache": None, "read": table.read}
+settings = {
+    "crops": CROPS,
+    "batch_size": BATCH,
+    "cache": "auto" if FULL else None,
+    "read": table.read,
+}
 training = pipeline.crop_dataset(parts.train, CROP, augment=amounts, **settings)
 updates = int(training.cardinality())
 print(f"{updates} batches of {BATCH} crops per epoch, {EPOCHS * updates} in {EPOCHS} epochs")
@@ -185,12 +190,14 @@ for number, (axis, image, mask) in enumerate(zip(axes, images, masks, strict=Fal
 plt.show()
 
 # %% [markdown]
-# The crops of this batch come from different images. Many are mirrored or turned, and the outlines still fit.
+# The crops of this batch come from different images; here are two. They may be mirrored or turned, and the
+# outlines still fit.
 #
 # ## Train
 #
-# The network is a U-Net like that of notebook 05, with two output channels, one per class. A *softmax* turns the two
-# numbers of a pixel into probabilities that add up to one.
+# The network is a U-Net like that of notebook 05, with two output channels, one per class. A *softmax* turns
+# the two numbers of a pixel into probabilities that add up to one. As in notebook 06 every block has batch
+# norm, the transposed convolutions are 2x2, and there is no last 3x3 convolution.
 
 # %% tags=["nbval-ignore-output"]
 policy = set_precision()
@@ -277,9 +284,9 @@ plt.show()
 # ### New places each epoch
 #
 # Decoding a large TIFF takes longer than cutting it, so the next cell keeps the whole images in memory. (The
-# training above, with `cache` at None, reads them anew for each crop: the drawn ones are small.) One pass over
-# them cuts one crop from each. Order and places follow from the seed and the number of the pass, as in notebook
-# 02.
+# training above does so with `FULL` alone. Else, with `cache` at None, it reads them anew for each crop: the
+# drawn ones are small.) One pass over them cuts one crop from each. Order and places follow from the seed and
+# the number of the pass, as in notebook 02.
 
 # %%
 elements = pipeline.decoded(parts.train, None, read=table.read).cache()
@@ -552,7 +559,7 @@ print(one_hot.sum(axis=-1))
 # print shows its class ids. The second adds up the channels: the grey pixel matches no colour, and `argmax` calls it
 # background without a word. In Rudzki's article it stays 0 in both channels, so no prediction can be right there.
 #
-# One pixel does no harm. But save a mask as JPEG once, and such pixels line every wall.
+# One pixel does no harm. Now save a mask as JPEG once, and count such pixels.
 
 # %%
 Path("runs").mkdir(exist_ok=True)  # for files that this notebook writes
@@ -563,8 +570,9 @@ for name, image in (("as it is", label), ("after JPEG", Image.open("runs/label.j
     print(f"{name}: {1 - known.any(axis=-1).mean():.0%} of the pixels have neither colour")
 
 # %% [markdown]
-# So save masks as PNG or TIFF, never as JPEG. The module's reader does not guess: it raises an error that names
-# the file, the colour, the number of pixels, and the nearest class.
+# They lie where the colour changes, along the walls. So save masks as PNG or TIFF, never as JPEG. The module's
+# reader does not guess: it raises an error that names the file, the colour, the number of pixels, and the
+# nearest class.
 
 # %%
 Image.fromarray(painted).save("runs/painted.png")

@@ -62,8 +62,9 @@ kind = "rendered" if is_rendered(folder) else "photographed"
 #
 # There are two kinds. The *ledger* has a file for each protocol, variant, size and data set, with all its seeds
 # inside: a *seed* is one training, named by the number that its random draws start from. The *effects* are
-# single trainings, each with one change to one small protocol. Both grow: everything below is computed from
-# whatever records are there. You read those of the article's two models here.
+# single trainings of one small protocol, most with one change to it. Both grow: the outputs below are computed
+# from whatever records are there, and the sentences speak of those of today. You read those of the article's
+# two models here.
 
 # %%
 root = Path(unet_tf.__file__).resolve().parents[1]
@@ -485,10 +486,10 @@ without = scores.per_image_dice(by_image.validation, copies).mean()
 print(f"by image {without:.3f} on validation, the image's own car shut out ({kind}, copied)")
 
 # %% [markdown]
-# Copying goes far, because cars in one pose are alike. Compare the last line with the first number: what it
-# loses is what the car's own views are worth to this copying, which may take another car whenever that one
-# looks more alike. On the rendered cars that is less than one hundredth: another car in the same pose serves
-# nearly as well. Where cars differ more, expect more.
+# Copying goes far, even where the copied image shows another car. Compare the last line with the first number:
+# what it loses is what the car's own views are worth to this copying, which may take another car whenever that
+# one looks more alike. On the rendered cars that is less than one hundredth: the closest image of another car
+# serves nearly as well. Where cars differ more, expect more.
 #
 # Now the network from the beginning: the same small U-Net, trained on both splits, scored on the same test cars.
 # By car there is a gap as well: four validation cars can be kinder than four test cars, and they have chosen the epoch.
@@ -508,9 +509,9 @@ print(f"leak {mean:+.4f} ({low:+.4f} to {high:+.4f}):", "it shows" if low > 0 el
 # line in the first figure.
 #
 # If the leak shows, its size is about what the random split adds here to a number that should speak of new
-# cars. If it does not, this training, small and short, on rendered cars, has not remembered enough for these
-# seeds, and these two splits, to tell. Split by car all the same: you could look for a leak only because cars
-# were kept apart for the test.
+# cars. If it does not, there may be little to see, for this training is small and short and its cars are
+# rendered; or kind validation cars in the split by car may hide it. Split by car all the same: you could look
+# for a leak only because cars were kept apart for the test.
 #
 # (By image, training holds views of more cars. That may help on the test cars too, which is why you compare gaps and
 # not dices.)
@@ -520,9 +521,9 @@ print(f"leak {mean:+.4f} ({low:+.4f} to {high:+.4f}):", "it shows" if low > 0 el
 # The article names what it would try next: blocks, filters, resolution, more images, another loss, Adam's
 # epsilon, strided convolutions. This project tried each on the small U-Net, one change at a time. Below is what
 # *small* means, and which variants ran where. The ledger's small U-Net is the same protocol, trained by another
-# script. On one machine the same seed and code give the same bits; other code or hardware rounds differently,
-# and small trainings drift apart. The last line says how far it was for other code; both ran on one kind of
-# machine.
+# script. On one machine the same seed and code give the same bits; other code or hardware may round or draw
+# differently, and small trainings then drift apart. The last line says how far it was for other code; both ran
+# on one kind of machine.
 
 
 # %% tags=["lifted"]
@@ -554,10 +555,11 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 
 # %% [markdown]
 # Find `base` above, then the variants that ran elsewhere or later. Their rows hold the difference of machine or
-# code, too. A row that moves far more than a seed does when other code trains it again (the last line above)
-# hardly moves for that reason. What another processor adds was not measured.
+# code, too. The last line above says how far a seed moves when other code trains it again. Where a row moves
+# far more, other code is hardly the reason. What another processor adds was not measured.
 #
-# Now the differences from base, paired by seed. A variant with one seed has no interval and is left out.
+# Now the differences from base, paired by seed. A variant with one seed has no interval and is left out. Guess
+# first: which change costs most, and is a larger network, or a larger input, better here?
 #
 # | name | what changed |
 # | --- | --- |
@@ -565,7 +567,7 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 # | `images_only` | images augmented without their masks, as in the article's simple model |
 # | `no_augmentation` | no augmentation, as in the article's U-Net |
 # | `guide_augmentation` | up to 35 degrees, one in ten upside down, and no change of contrast, as the guide of notebook 06 augments |
-# | `rotation_35`, `upside_down` | each of the two turns alone, all else as in the base |
+# | `rotation_35`, `upside_down` | each of the two alone, the larger turn and the upside-down flip, all else as in the base |
 # | `split_by_image` | the validation part split off by image |
 # | `nearest` | photographs resized by nearest, not by area |
 # | `blocks_4`, `blocks_6` | one encoder level fewer, one more |
@@ -673,7 +675,7 @@ for height in heights:
 LEADERBOARD = {128: 0.990, 256: 0.992, 512: 0.995, 1024: 0.996}
 ours = {64: dices["size_48x64"], 128: base, 256: dices["size_192x256"]}
 ours = {width: np.mean(list(found.values())) for width, found in ours.items() if found}
-curves = [("petrosgk, photographs, leaderboard", LEADERBOARD, "s-", "k")]
+curves = [("petrosgk, test photographs", LEADERBOARD, "s-", "k")]
 curves += [("our small U-Net, rendered cars", ours, "o-", plot.EXTRA)]
 curves += [("the article, photographs, soft pooled", {128: 0.9416}, "X", plot.MISSED)]
 for way, line in (("area", "-"), ("nearest", "--")):
@@ -682,7 +684,7 @@ for way, line in (("area", "-"), ("nearest", "--")):
 figure, axis = plt.subplots(figsize=(7.4, 4.8), dpi=80, layout="constrained")
 for text, found, style, colour in curves:
     axis.loglog([*found], 1 - np.array([*found.values()]), style, color=colour, label=text)
-axis.axhline(1 - 0.988, color="k", ls=":", lw=1, label="milesial, photographs, leaderboard")
+axis.axhline(1 - 0.988, color="k", ls=":", lw=1, label="milesial, test photographs")
 axis.set(xlabel="width of the model's input, pixels", ylabel="dice", ylim=(0.1, 0.001))
 axis.set_title("At a width of 128 there is room far above the article's number", fontsize=10)
 axis.minorticks_off()
@@ -706,9 +708,10 @@ print(f"true masks lose {lost:.4f} at most at 96x128, the article {1 - 0.9416:.4
 print(f"our small U-Net, rendered cars: {ours[128]:.4f}; true masks, {kind}: {at_96['area']:.4f}")
 
 # %% [markdown]
-# So the resolution does not explain it. Even enlarged to full size, rendered true masks of 96x128 lose less
-# than one hundredth, and 0.9416 is almost six short of 1. And on the photographs themselves a U-Net of 128x128
-# reached 0.990 in the competition. The rest is training, data, and the way of scoring.
+# So the resolution does not explain it. Even enlarged to their full size (480x320 for the rendered ones), true
+# masks of 96x128 lose less than one hundredth, and 0.9416 is almost six short of 1. And on the photographs
+# themselves a U-Net of 128x128 reached 0.990 in the competition. What is left is the network, its training, the
+# data and the way of scoring. Nothing here tells these apart.
 #
 # ## What belongs beside a score?
 #
@@ -757,9 +760,10 @@ missing = [question for question in answers(record) if question not in article]
 print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(missing)}")
 
 # %% [markdown]
-# Two lines are missing, and others say only a part: a result of one training, a machine without a commit or versions.
-# From the article's list nobody can tell how the model does on a new car, or what another seed would give. From yours,
-# anybody can.
+# Two lines are missing, and others say only a part: a split without its hash, a result of one training, a model
+# without its number of parameters, a machine without a commit or versions. From the article's list nobody can
+# tell how the model does on a new car, or what another seed would give. From yours, anybody can estimate both,
+# for rendered cars.
 #
 # And the question of the beginning, 0.8788 or 0.9745? Nobody can say from these two numbers: they come from
 # different pictures, different splits and different scores.

@@ -146,10 +146,11 @@ plt.show()
 #
 # ## Plan
 #
-# How large should the network's input be? Whole images or parts of them? What augmentation, how many steps? `plan.plan`
-# looks at the images, times a few steps on this machine, and answers for a budget of minutes. It searches for nothing; it
-# follows rules that you can read (`rules.py` and `pace.py` in `unet_tf/plan`). The idea is nnU-Net's
-# ([Isensee et al., 2021](https://doi.org/10.1038/s41592-020-01008-z)).
+# How large should the network's input be? Whole images or parts of them? What augmentation, how many steps?
+# `plan.plan` looks at the images, times a few steps on this machine, and answers for a budget of minutes. It
+# searches for nothing; it follows rules that you can read (`rules.py` and `pace.py` in `unet_tf/plan`). The
+# idea is that of nnU-Net, a program that sets up its own training for each medical data set ([Isensee et al.,
+# 2021](https://doi.org/10.1038/s41592-020-01008-z)).
 
 # %% tags=["nbval-ignore-output"]
 made = plan.plan(report, minutes=10)
@@ -159,8 +160,9 @@ print(made.text())
 # Read the right column first: it says what was found, and what follows from it. On the left stand the setting
 # and its value. The numbers of flips and quarter turns are chances. The others are the most that may happen,
 # either way: rotation as a share of a full turn, scale and contrast as a share of what they were, brightness on
-# a range from 0 to 1. The minutes hold so many steps, whatever the number of images. How many epochs that makes
-# depends on the number of images. A larger batch is taken only where the minutes still hold 2000 steps of it.
+# a range from 0 to 1. How many steps the minutes hold hardly depends on the number of images. How many *epochs*
+# that makes does: an epoch is as many steps as it takes to see them all. A larger batch is taken only where the
+# minutes still hold 2000 steps of it.
 #
 # Filters, batch size, steps and epochs are this machine's, and so is how large an image or a crop may be; on a
 # slow one the plan makes them smaller still. For images as small as these, two things are the same everywhere:
@@ -174,9 +176,11 @@ print("recipe:", made.recipe)
 # An image of 96x96 is small enough to be taken whole, at its own size, where no mask loses anything.
 #
 # Has a cell a top? The plan compares small copies of the images with each other: where they have little in
-# common that changes when they are turned over, it takes it that there is no top. Turned over, an image of
-# cells is as likely as before, so turned copies are new images at no cost. A car on its roof is not what
-# anybody photographs. Here is what the plan chose for the cells:
+# common that changes when they are turned over, it takes it that there is no top. In the same way it looks for
+# a left, and for lines in one direction. Only where it finds none of the three, and the network's input is
+# square, does it turn images by quarters, too. Turned over, an image of cells is as likely as before, so turned
+# copies are new images at no cost. A car on its roof is not what anybody photographs. Here is what the plan
+# chose for the cells:
 
 # %%
 amounts = settings["augment"]
@@ -255,8 +259,9 @@ display(picture.quantize(200, Image.Quantize.MAXCOVERAGE))  # a smaller file
 
 # %% [markdown]
 # Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is extra.
-# Enlarge the picture, and you see the last two as coloured specks on the outlines: there lies all that is
-# wrong. The grey specks on the ground are the noise of the image.
+# Enlarge the picture, and you see the last two as coloured specks on the outlines: do you find any whole cell
+# in one colour? Else, in these four images, all that is wrong lies there. The grey specks on the ground are the
+# noise of the image.
 #
 # ## Use it
 #
@@ -280,11 +285,12 @@ print("both above 0.6:", min(reached) > 0.6)
 
 # %% [markdown]
 # The second is 160 pixels wide and was reduced to 96 on the way. Its cells are then 0.6 times as wide, the
-# smallest of them smaller than any that the model has seen. Under a microscope, at one magnification, a cell
-# has the same number of pixels in a small image and in a large one. For such images, of many sizes, train on
-# crops, cut from the images at their own size: `--image-size native --set crop=64,64`. The plan does not know a
-# microscope from a camera: it takes images of many sizes whole, if their masks survive it. That suits most
-# photographs. For a microscope ask for the crops yourself.
+# smallest of them smaller than any that the model has seen. In our run its dice is lower; that may be why, but
+# two images do not prove it. Under a microscope, at one magnification, a cell has the same number of pixels in
+# a small image and in a large one. For such images, of many sizes, train on crops, cut from the images at their
+# own size: `--image-size native --set crop=64,64`. The plan does not know a microscope from a camera: it takes
+# images of many sizes whole, if their masks survive it. That suits most photographs. For a microscope ask for
+# the crops yourself.
 #
 # ## Score it, on what it has not seen
 #
@@ -344,7 +350,8 @@ plt.show()
 #
 # - The check named a lost mask and a soft one, with what to do; it knew the layout by itself.
 # - Settings followed from the images, the machine and the minutes, each with its reason: whole images, mirrored
-#   and turned by quarters, as many steps as the minutes hold. To save time you set four of them by hand.
+#   and turned by quarters, as many steps as the minutes hold. To save time you set four of the settings by
+#   hand.
 # - The score stood beside that of a constant prediction, and came from wells that the model had not seen, though from too
 #   few to say how far it holds; scored again, the model left out what had trained it.
 # - A training that was worth nothing was called so, though its folder had passed every check; the pictures told why.
