@@ -105,13 +105,23 @@ def test_statements_are_left_open_by_hand():
 
 @pytest.mark.slow
 def test_a_filled_one_is_right_and_an_open_one_is_not(tmp_path):
+    others = {
+        "%%check 0000\nprint(...)": "a gap is still open",
+        "%%check 0000 0000\nprint(1)": "lines printed: 1, by the solution: 2",
+        "%%check 0000\nprint(1)": "line 1 is not the solution's",
+    }
     for left_open, word in ((lambda source: source, "-> right"), (exercises.opened, "-> not yet")):
         notebook = exercises.made(left_open)["03.ipynb"]
         notebook.cells[1].source = f"import sys\nsys.path.append({str(ROOT)!r})"
         keep = (
             notebook.cells[:4] + [c for c in notebook.cells if "soft_iou(y_true" in c.source][-1:]
         )
+        keep += [nbformat.v4.new_code_cell(source) for source in others]
         notebook = nbformat.from_dict({**notebook, "cells": keep})
         NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
-        printed = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
-        assert word in printed, printed
+        answers = [
+            "".join(output.get("text", "") for output in cell.outputs)
+            for cell in notebook.cells[-1 - len(others) :]
+        ]
+        for found, expected in zip(answers, (word, *others.values()), strict=True):
+            assert expected in found, found

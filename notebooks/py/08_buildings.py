@@ -7,7 +7,7 @@
 #
 # - train a U-Net on random crops of large aerial photographs, and validate it on whole ones;
 # - measure IoU in five ways from the same prediction, and see why a building IoU of 0.66 reads as 0.88;
-# - turn coloured masks into class ids, and catch a mask that was saved in the wrong format.
+# - turn coloured masks into class ids, see what JPEG does to a mask, and have a wrong colour named.
 #
 # **You need** no data and no account. Without the photographs the notebook draws a town of its own; that takes
 # up to a minute, once. The rest takes one to three minutes on 2 CPU cores. With the photographs it takes
@@ -103,10 +103,10 @@ table = data.table_of(folder)
 
 
 # %%
-def outlined(axis, pixels, mask, title):
+def outlined(axis, pixels, mask, title, darkest=0):
     """An image with the outlines of a mask, drawn twice, to show on dark and on light ground."""
     few = np.round(8 * pixels) / 8  # few shades: a small file
-    axis.imshow(few, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.imshow(few, cmap="gray", vmin=darkest, vmax=1, interpolation="nearest")
     for colour, width in (("white", 3), ("magenta", 1.3)) if np.any(mask) else ():
         axis.contour(mask, [0.5], colors=colour, linewidths=width)
     axis.set(xticks=[], yticks=[])
@@ -124,9 +124,9 @@ plt.show()
 
 # %% [markdown]
 # (The pictures have few shades, to keep this file small: the speckles are not in the image.) Roofs are grey,
-# red or white, and so are streets and cars: colour alone is not enough. The masks are footprints from a map,
-# not what a camera sees: where a tree hangs over a roof, the mask follows the roof. How much of the ground is
-# built on?
+# red or white. Streets are grey, and cars have all these colours: colour alone is not enough. The masks are
+# footprints from a map, not what a camera sees: where a tree hangs over a roof, the mask follows the roof. How
+# much of the ground is built on?
 
 # %%
 for name, pairs in zip(parts._fields, parts, strict=True):
@@ -247,9 +247,10 @@ outlined(axes[1], said[0][view][..., 1], truths[0][view], "White: here the netwo
 plt.show()
 
 # %% [markdown]
-# The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A light patch
-# outside of all outlines is a mistake: what looks like a roof there? How good is that, as a number? Before you measure
-# it, look at three choices that you have made on the way: the crops, the padding and the loss.
+# The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A patch
+# outside of all outlines that is lighter than middle grey is a mistake, since it counts as building: what looks
+# like a roof there? How good is that, as a number? Before you measure it, look at three choices that you have
+# made on the way: the crops, the padding and the loss.
 #
 # ## How much does an epoch see?
 #
@@ -283,10 +284,11 @@ plt.show()
 #
 # ### New places each epoch
 #
-# Decoding a large TIFF takes longer than cutting it, so the next cell keeps the whole images in memory. (The
-# training above does so with `FULL` alone. Else, with `cache` at None, it reads them anew for each crop: the
-# drawn ones are small.) One pass over them cuts one crop from each. Order and places follow from the seed and
-# the number of the pass, as in notebook 02.
+# Decoding a large TIFF takes longer than cutting it, so the next cell keeps the whole images in memory. (With
+# `FULL` the training above keeps them too, in memory where they fit, else in a file where there is room.
+# Without `FULL`, `cache` is None, and it reads them anew for each crop: the drawn ones are small.) One pass
+# over them cuts one crop from each. Order and places follow from the seed and the number of the pass, as in
+# notebook 02.
 
 # %%
 elements = pipeline.decoded(parts.train, None, read=table.read).cache()
@@ -350,8 +352,10 @@ print(f"100x150 gives {odd.shape}, the two classes sum to {odd.sum(axis=-1).mean
 #
 # ## A dice needs probabilities
 #
-# The network in Rudzki's article has no softmax at its end. Its dice gets the *logits*, the raw numbers. Does that
-# matter? Take two pixels, first background, then building, and four networks. The first three have both pixels right.
+# The network in Rudzki's article has no softmax at its end. Its dice gets the *logits*, the raw numbers. Does
+# that matter? Take two pixels, first background, then building, and four networks. The truth is *one-hot*: each
+# pixel has a 1 in the column of its class and a 0 in the other. The first three networks have both pixels
+# right.
 
 # %%
 truth = np.array([[1, 0], [0, 1]], "float32")  # one-hot, a row per pixel
@@ -459,10 +463,10 @@ print(f"soft {soft_iou(four, chances):.4f} = 1.5/2.5, hard {soft_iou(four, chanc
 print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10):.4f}")
 
 # %% [markdown]
-# All four pixels are right, and the soft score is 0.6: it rewards confidence. Report the hard one. Averaged, both
-# images count the same; summed, the one with few buildings hardly counts. For buildings it is usual to sum. The town is
-# one map, somebody cut it into images, and an image without buildings has an IoU of 0/0, or of 0 as soon as one pixel
-# is called building.
+# All four pixels are right, and the soft score is 0.6: it rewards confidence. Report the hard one. Averaged,
+# both images count the same; summed, the one with few buildings hardly counts. For buildings we sum. The town
+# is one map, somebody cut it into images, and an image without buildings has an IoU of 0/0, or of 0 as soon as
+# one pixel is called building.
 #
 # Here is your network, measured in all these ways.
 
@@ -533,14 +537,16 @@ words = ("Worst", "Best")
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 for axis, i, word in zip(axes, (per_image.argmin(), per_image.argmax()), words, strict=True):
     pixels = data.read_image(parts.test[i].image)[view].mean(axis=2) / 255
-    outlined(axis, 0.5 + pixels / 2, truths[i][view], f"{word}, {kind}: IoU {per_image[i]:.2f}")
+    title = f"{word}, {kind}: IoU {per_image[i]:.2f}"
+    outlined(axis, pixels, truths[i][view], title, darkest=-1)
     axis.contour(found[i][view], [0.5], colors="black", linewidths=1.2, linestyles="--")
 plt.show()
 
 # %% [markdown]
 # Follow the walls: the prediction rounds the corners and misses by a pixel or more. A pixel costs a lot: a
 # house of 10x10 pixels drawn one pixel too small on each side has an IoU of 64/100. Then find where the two
-# lines part by more than that: what is there, a tree, a shadow, a street?
+# lines part by more than that: is the ground there as dark as trees and shadows are, or as light as streets and
+# lawns? (The picture is pale, so that you see the lines: it shows no more than that.)
 #
 # ## From colours to class ids
 #
@@ -555,9 +561,10 @@ print(one_hot.argmax(axis=-1))
 print(one_hot.sum(axis=-1))
 
 # %% [markdown]
-# Compare each pixel with each colour of the table, and you get a *one-hot* mask, one channel per class. The first
-# print shows its class ids. The second adds up the channels: the grey pixel matches no colour, and `argmax` calls it
-# background without a word. In Rudzki's article it stays 0 in both channels, so no prediction can be right there.
+# Compare each pixel with each colour of the table, and you get a one-hot mask, one channel per class. The first
+# print shows its class ids. The second adds up the channels: the grey pixel matches no colour, and `argmax`
+# calls it background without a word. In Rudzki's article it stays 0 in both channels, so no prediction can be
+# right there.
 #
 # One pixel does no harm. Now save a mask as JPEG once, and count such pixels.
 
@@ -570,9 +577,9 @@ for name, image in (("as it is", label), ("after JPEG", Image.open("runs/label.j
     print(f"{name}: {1 - known.any(axis=-1).mean():.0%} of the pixels have neither colour")
 
 # %% [markdown]
-# They lie where the colour changes, along the walls. So save masks as PNG or TIFF, never as JPEG. The module's
-# reader does not guess: it raises an error that names the file, the colour, the number of pixels, and the
-# nearest class.
+# They lie near the walls: JPEG works in blocks of 8x8 pixels, and a wall spoils the blocks that it crosses. So
+# save masks as PNG or TIFF, never as JPEG. The module's reader does not guess: it raises an error that names
+# the file, the colour, the number of pixels, and the nearest class.
 
 # %%
 Image.fromarray(painted).save("runs/painted.png")
@@ -598,9 +605,11 @@ except ValueError as error:
 # 1. The rim of an image is seen least. Draw a hundred thousand crops of 256 pixels in an image of 1500, and count how
 #    often the middle and the corner are seen. Then let a crop begin up to 255 pixels outside of the image. What happens
 #    to the corner, what to the middle? What would the network see beyond the rim, and is that worth it?
-# 2. What does one pixel cost? Build a town of 10x10 houses, one in each 26x26 block, and take the same town, shifted by
-#    one pixel, as the prediction. Score building IoU and pooled IoU. Shift further. Then double every house and block
-#    in size, as if the camera had twice the resolution. Which of the two scores tells you that something is wrong?
+# 2. What does one pixel cost? Build a town of 10x10 houses, one in each 26x26 block, and take the same town,
+#    shifted by one pixel, as the prediction. Score building IoU and pooled IoU: the module's `confusion_matrix`
+#    takes the number of classes as its third argument, and `scores_of` makes all scores of such a table. Shift
+#    further. Then double every house and block in size, as if the camera had twice the resolution. Which of the
+#    two scores tells you that something is wrong?
 # 3. Is a surer network a better one? Multiply the logits of one prediction by 0.5, 1, 2, 4 and 8, and compare hard IoU,
 #    soft IoU and cross-entropy. Which do not move, which only rise, and which has a best place in between? Why?
 #

@@ -176,11 +176,11 @@ print("recipe:", made.recipe)
 # An image of 96x96 is small enough to be taken whole, at its own size, where no mask loses anything.
 #
 # Has a cell a top? The plan compares small copies of the images with each other: where they have little in
-# common that changes when they are turned over, it takes it that there is no top. In the same way it looks for
-# a left, and for lines in one direction. Only where it finds none of the three, and the network's input is
-# square, does it turn images by quarters, too. Turned over, an image of cells is as likely as before, so turned
-# copies are new images at no cost. A car on its roof is not what anybody photographs. Here is what the plan
-# chose for the cells:
+# common that changes when they are turned over, it assumes that there is no top. In the same way it looks for a
+# left. It also looks for lines in one direction. Only where it finds none of the three, and the network's input
+# is square, does it turn images by quarters, too. Turned over, an image of cells is as likely as before, so
+# turned copies are new images at no cost. A car on its roof is not what anybody photographs. Here is what the
+# plan chose for the cells:
 
 # %%
 amounts = settings["augment"]
@@ -259,9 +259,9 @@ display(picture.quantize(200, Image.Quantize.MAXCOVERAGE))  # a smaller file
 
 # %% [markdown]
 # Compare *mask* and *prediction*. On the right green was found, dark red was missed, pale blue is extra.
-# Enlarge the picture, and you see the last two as coloured specks on the outlines: do you find any whole cell
-# in one colour? Else, in these four images, all that is wrong lies there. The grey specks on the ground are the
-# noise of the image.
+# Enlarge the picture, and you see the last two as coloured specks on the outlines. Is any whole cell dark red
+# or pale blue? If none is, all that is wrong in these four images lies on the outlines. The grey specks on the
+# ground are the noise of the image.
 #
 # ## Use it
 #
@@ -365,9 +365,10 @@ plt.show()
 #    pixels wide. How much is left at a half, a quarter and an eighth of the size, by `found.kept`? Suppose the
 #    images were so large that a training step held them whole only at such a size. Which widths would you then
 #    train as whole images, and which in crops at the images' own size?
-# 2. Inverted masks. Copy 32 pairs of the cars into a folder and swap black and white in the masks. Does `doctor.check`
-#    find it? Compare the dice of a constant prediction in the folder and in its copy. A model in the copy scores 0.85: is
-#    it good?
+# 2. Inverted masks. Copy 32 pairs of the cars into a folder and swap black and white in the masks. Does
+#    `doctor.check` find it? Compare the dice of a constant prediction in the folder and in its copy
+#    (`scores.constant_baseline`, with the same pairs to learn from and to score). A model in the copy scores
+#    0.85: is it good?
 # 3. Nearly empty masks. Nine of ten masks are empty. Score three models: one that says nothing, one that is right but for
 #    a single stray pixel in each image, and one that finds half of the only object. In which order do you expect them?
 #

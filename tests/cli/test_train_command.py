@@ -92,6 +92,17 @@ def test_what_no_recipe_takes_is_found_before_the_data(tmp_path, capsys, words, 
 
 
 @pytest.mark.slow
+def test_of_several_processes_the_first_writes_for_all(folder, tmp_path, capsys, monkeypatch):
+    settings = "--recipe guide_unet --image-size 24x36 --epochs 1 --seeds 1 --set filters=4,8"
+    for own in (1, 0):
+        monkeypatch.setattr("unet_tf.network.processes", lambda own=own: (2, own))
+        command = f"reproduce --data {folder} {settings} --batch-size 4 --to both"
+        assert commands.main(command.split()) == 0
+        written = [path.name for path in tmp_path.glob("both/*") if path.is_file()]
+        assert sorted(written) == ([] if own else ["guide_unet-corrected.json", "table.md"])
+
+
+@pytest.mark.slow
 def test_train_and_reproduce(folder, tmp_path, capsys):
     settings = f"--data {folder} --image-size 24x36 --epochs 1 --batch-size 8 --precision float32"
     settings += " --set filters=4,8"

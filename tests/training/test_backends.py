@@ -72,6 +72,13 @@ validation = pipeline.dataset(pairs[12:17], (24, 36), 3)  # 3 and 2 images
 model = network.unet((24, 36, 3), (2, 4), batch_norm=True)
 history = training.fit(model, batches, validation, epochs=2, folder=to, verbose=0)
 kept = {"history": history.history, **training.backend()}
+crops = pipeline.crop_dataset(pairs[:8], (16, 16), crops=2, batch_size=8)
+model = network.unet((16, 16, 3), (2, 4), num_classes=2, head="softmax")
+many = {"loss": network.cross_entropy_dice_loss, "metrics": [network.mean_iou(2)]}
+history = training.fit(
+    model, crops, crops, epochs=2, monitor="val_mean_iou", folder=to + "/crops", verbose=0, **many
+)
+kept["history"] |= {f"{name}, crops": values for name, values in history.history.items()}
 if count > 1:
     try:
         training.fit(model, pipeline.dataset(pairs[:9], (24, 36), 4), validation, verbose=0)
@@ -97,6 +104,18 @@ def test_two_devices_train_as_one(folder, tmp_path):
     assert "a batch has 1 images, which do not divide among 2 devices" in two["uneven"]
     weights = [np.load(tmp_path / f"{count}/state.npz")["model_0000"] for count in (1, 2)]
     np.testing.assert_allclose(*weights, rtol=1e-3, atol=1e-5)
+
+
+def test_an_epoch_of_more_pixels_than_32_bits_count():
+    metric = network.mean_iou(2)
+    labels = np.array([[[[0], [1], [1], [255]]]], "float32")
+    said = np.array([[[[1, 0], [0, 1], [1, 0], [1, 0]]]], "float32")
+    for _ in range(5):
+        metric.update_state(labels, said, sample_weight=np.full((1, 1, 4), 2**30))
+    assert float(metric.result()) == pytest.approx((1 / 2 + 1 / 2) / 2)
+    metric.reset_state()
+    metric.update_state(labels[:, :, :2], said[:, :, :2])
+    assert float(metric.result()) == 1
 
 
 def test_what_jax_does_by_itself_is_not_to_be_asked_for():

@@ -7,6 +7,7 @@ over batches: exact over an epoch, the short last batch counting as what it is.
 import keras
 from keras import ops
 
+from unet_tf.network.backend import JAX
 from unet_tf.network.losses import without_void
 
 
@@ -39,17 +40,30 @@ class MeanIoU(keras.metrics.MeanIoU):
     def __init__(self, num_classes, **kwargs):
         super().__init__(num_classes, **kwargs)
         self.spoilt = self.add_weight(name="spoilt", initializer="zeros", dtype="float32")
+        shape = (num_classes, num_classes)
+        self.counts = self.add_weight(shape, "zeros", "float32", name="counts") if JAX else None
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(y_true, y_pred, sample_weight)
         self.spoilt.assign_add(0 * ops.sum(ops.cast(y_pred, "float32")))
+        if JAX:  # its integers have 32 bits, and an epoch may have more pixels than they count
+            self.counts.assign_add(ops.cast(self.total_cm, "float32"))
+            super().reset_state()
 
     def reset_state(self):
         super().reset_state()
         self.spoilt.assign(0.0)
+        if JAX:
+            self.counts.assign(ops.zeros(self.counts.shape))
 
     def result(self):
-        return super().result() + self.spoilt
+        if not JAX:
+            return super().result() + self.spoilt
+        hits = ops.diag(self.counts)
+        either = ops.sum(self.counts, axis=0) + ops.sum(self.counts, axis=1) - hits
+        occurs = ops.cast(either > 0, "float32")
+        iou = ops.sum(hits / ops.maximum(either, 1)) / ops.maximum(ops.sum(occurs), 1)
+        return iou + self.spoilt
 
 
 def mean_iou(num_classes):

@@ -100,7 +100,8 @@ def fit(
     model : keras.Model
         Built under the precision policy it is to be trained in (`set_precision`).
     train, validation : tf.data.Dataset
-        Of (image, mask), as `unet_tf.pipeline.dataset` gives them.
+        Of (image, mask), as `unet_tf.pipeline.dataset` gives them. On several devices of JAX the
+        batches of `train` have to divide among them; validation's images are repeated until its do.
     epochs : int
         At most so many.
     loss : callable
@@ -145,7 +146,8 @@ def fit(
     ------
     UserError
         When no epoch's loss was finite, `monitor` is not measured, another process writes into the
-        folder, or what is to be resumed is damaged, of another training, or further than `epochs`.
+        folder, a batch does not divide among the devices of JAX, or what is to be resumed is
+        damaged, of another training, or further than `epochs`.
     """
     refuse_uneven(train)
     judged = divisible(validation)
