@@ -142,17 +142,18 @@ plt.show()
 
 # %% [markdown]
 # A column is a car, a mark an image. On the left every column outside the test mixes squares and circles. In
-# the middle each column holds one kind of mark. On the right stands what this changed: the mean leak and its
-# 95% interval, in dice. The interval holds zero: these small trainings on rendered cars show no price. The
-# split is wrong all the same. How an interval is made, and why a leak may hide, comes below.
+# the middle each column holds one kind of mark. On the right stands what the split by image added to the gap:
+# the mean leak and its 95% interval, in dice. The interval holds zero: these small trainings on rendered cars
+# show no price. The split is wrong all the same. How an interval is made, and why a leak may hide, comes below.
 #
 # ## What has to be known about a score?
 #
 # Open the first record of the corrected U-Net. Before you look at a score, ask four questions: which data,
 # which images in which part, scored on which part, and what differs from this project's recipe of that variant
 # (`changed`; empty for the full size). How far the recipe is from the published protocol, `variant` says: *as
-# written* follows it, *corrected* mends its faults. Below the line stand the settings of its recipe. If you
-# want to get the score again, start there.
+# written* follows it as far as the article prints it, *corrected* mends its faults and trains with settings of
+# its own. Below the line stand the settings of its recipe. If you want to get the score again, start there.
+# (What this record calls `split_by car` is `split_by group` today.)
 
 # %%
 unets = [r for r in ledger if (r["recipe"], r["variant"]) == ("article_unet", "corrected")]
@@ -209,7 +210,8 @@ for train, validation in (([a, b], [c, d]), ([b, a], [c, d]), ([a], [b, c, d])):
 
 # %% [markdown]
 # Now the split by car from above. Do the records have its hash? On the rendered cars some do: they were tested
-# on images of the very names that you have here.
+# on images of the very names that you have here. An unequal hash does not say which part differs: the other
+# effects share the test cars, and train or validate on other images.
 
 # %%
 digest = split_hash(by_car)
@@ -239,7 +241,7 @@ def comparable(record):
 
 
 # %% [markdown]
-# Four invented records, each a step nearer to the article. Only the last is a yes.
+# Four invented records, each of which passes one check more than the one before. Only the last is a yes.
 
 # %%
 invented = {"data": "rendered", "changed": [], "variant": "as written", "published_dice": 0.5}
@@ -318,14 +320,16 @@ plt.show()
 # for the article's; the mean of the filled ones as a thin stroke; the constant baseline dotted; and the published
 # number as a thick red stroke. The red text says whether it may be compared.
 #
-# Dots right of the red stroke look like a victory. Only hollow ones can be one, for they alone hold the
-# published score, and only where the red text says *comparable*. What you can compare on this figure is filled
-# dots with filled dots, of two rows on the same data with the same split: the simple model and the U-Net of one
-# kind, both as written, both corrected, or both with settings changed. Never mix two kinds.
+# Dots right of the red stroke look like a victory. Only hollow ones can be one, for they alone are scored as
+# the article scores, and only where the red text says *comparable*. What you can compare on this figure are
+# dots of one kind, filled with filled or hollow with hollow, of two rows on the same data with the same split:
+# the simple model and the U-Net, both as written, both corrected, or both with settings changed. Even there the
+# network is not all that differs: at full size the epochs do, too, and as written the augmentation (notebook
+# 05).
 #
 # ## How much does the choice of a score change?
 #
-# Notebook 03 scored a mean mask in several ways. A trained model's predictions have as many scores, and a
+# Notebook 03 scored a mean mask in several ways. A trained model's predictions have several scores, too, and a
 # record holds them all, for the same predictions. Guess before you run it: which is highest, which is lowest,
 # and how far apart are the four that are all called dice?
 
@@ -352,8 +356,9 @@ axis.locator_params(axis="x", nbins=6)
 plt.show()
 
 # %% [markdown]
-# Strokes are means over seeds, dots are the seeds. The third row, green, is the competition's score; the fourth, blue,
-# the article's.
+# Strokes are means over seeds, dots are the seeds. The third row, green, is the competition's score; the
+# fourth, blue, the article's. Both IoUs and the pixel accuracy are of counts summed over all images; notebook
+# 03 took its IoU per image.
 #
 # How much is the choice of a score worth? Compare the distance between the four dices with the spread of
 # the seeds.
@@ -366,8 +371,9 @@ spread = record["scores"]["dice"]["spread"] or np.nan  # a single seed has none
 print(f"the four dices: {max(four) - min(four):.4f} apart; spread of the seeds {spread:.4f}")
 
 # %% [markdown]
-# The predictions behind every row are the same. So compare two networks from two papers only if both papers define
-# their score in the same way, to the last word.
+# The four dices lie several spreads of the seeds apart: here the choice of a score moves the number more than
+# another seed does. And the predictions behind every row are the same. So compare two networks from two papers
+# only if both papers define their score in the same way, to the last word.
 #
 # ## Was it the change, or chance?
 #
@@ -416,9 +422,9 @@ for name, found in {"paired": paired, "loose": apart}.items():
     print(f"SciPy, {name} ({found.low:+.4f} to {found.high:+.4f}): {verdict(*found)}")
 
 # %% [markdown]
-# Paired, zero lies outside the interval: the change helped. As two loose groups, zero lies well inside,
-# with the same six numbers. Then the verdict is *within the noise*. That is not "no effect"; it is "not
-# seen with so few seeds".
+# Paired, zero lies outside the interval: the verdict is *better*. As two loose groups, zero lies well inside,
+# with the same six numbers. Then the verdict is *within the noise*. That is not "no effect"; it is "not seen
+# with so few seeds".
 #
 # How many seeds? Half of the interval, in spreads of the differences:
 
@@ -508,10 +514,12 @@ print(f"leak {mean:+.4f} ({low:+.4f} to {high:+.4f}):", "it shows" if low > 0 el
 # Each column is a seed, and the leak is the mean of the differences between its two numbers. It is the square with the
 # line in the first figure.
 #
-# If the leak shows, its size is about what the random split adds here to a number that should speak of new
-# cars. If it does not, there may be little to see, for this training is small and short and its cars are
-# rendered; or kind validation cars in the split by car may hide it. Split by car all the same: you could look
-# for a leak only because cars were kept apart for the test.
+# Here the leak does not show. There may be little to see, for this training is small and short and its cars are
+# rendered. Or kind validation cars in the split by car hide it. The copying hints at that: on rendered cars,
+# without a view of the image's own car, it has 0.948 on the four validation cars of the split by car, and 0.941
+# on the validation images by image, which are of sixteen cars. Had the leak shown, its size would be about what
+# the random split adds to a number that should speak of new cars. Split by car all the same: you could look for
+# a leak only because cars were kept apart for the test.
 #
 # (By image, training holds views of more cars. That may help on the test cars too, which is why you compare gaps and
 # not dices.)
@@ -556,7 +564,8 @@ print(f"{len(apart)} seeds trained twice, at most {max(apart, default=np.nan):.4
 # %% [markdown]
 # Find `base` above, then the variants that ran elsewhere or later. Their rows hold the difference of machine or
 # code, too. The last line above says how far a seed moves when other code trains it again. Where a row moves
-# far more, other code is hardly the reason. What another processor adds was not measured.
+# far more, other code is hardly the reason. For the rows of the commit of `again`, its own row shows what the
+# later code moves. What another processor adds was not measured.
 #
 # Now the differences from base, paired by seed. A variant with one seed has no interval and is left out. Guess
 # first: which change costs most, and is a larger network, or a larger input, better here?
@@ -621,11 +630,11 @@ plt.show()
 # stroke a seed. Light grey is within the noise; of the others, red, left of zero, is worse, and green, right of it,
 # better. An arrow at the rim would say that the interval goes on.
 #
-# Before you believe a colour, ask how many rows would have one by chance: of twenty intervals around no effect, one
-# misses zero on average. So begin with the rows whose interval ends nearest to zero: with one seed more, their colour
-# may change. All rows also share one base: if its seeds were lucky, every row lies too far to the left. And ask how
-# small an effect could show in a typical row: about half of its interval, and then only every other time. Rows whose
-# seeds agree show smaller ones.
+# Before you believe a colour, ask how many rows would have one by chance: of twenty intervals around no effect,
+# one misses zero on average. So doubt first the coloured rows whose interval ends nearest to zero: with one
+# seed more, their colour may change. All rows also share one base: if its seeds were lucky, every row lies too
+# far to the left. And ask how small an effect could show in a typical row: about half the length of its
+# interval, and then only every other time. Rows whose seeds agree show smaller ones.
 #
 # Then find the rows that contradict your guess: is a larger network better here, and a larger input?
 
@@ -638,9 +647,13 @@ kept = [np.std(differences[name], ddof=1) / np.hypot(spreads[name], alone) for n
 print(f"spread of the differences, as a share of what it is unpaired: {np.median(kept):.2f}")
 
 # %% [markdown]
-# The last line says what pairing was worth in the middle one of the rows. At 0 it would take all the luck of a
-# seed out of the difference, at 1 none. The nearer it is to 1, the less the same seed means once something else
-# changes. Pairing is still the right arithmetic, but what it leaves, only more seeds narrow.
+# Nothing here says that larger is better: 32 filters are worse, if barely, and one level more and 192x256
+# pixels are within the noise. More training cars are better.
+#
+# The last line says what pairing was worth in the median row, when the rows are sorted by this share. At 0 it
+# would take all the luck of a seed out of the difference, at 1 none. The nearer it is to 1, the less the same
+# seed means once something else changes. The paired interval stays honest at any share, for these are pairs; it
+# is not always the narrower one. What pairing leaves, more seeds narrow.
 #
 # Remember the title of the figure, too. A change that helps in 8 epochs may only learn faster, and one that hurts may
 # need longer.
@@ -652,9 +665,10 @@ print(f"spread of the differences, as a share of what it is unpaired: {np.median
 # the photograph, as the competition scores it. (A real one also sees a smaller photograph; what that costs does
 # not stand in this table.) How much? Notebook 03 took true masks down to a size and back. What they keep is
 # about what a perfect model of that size would score. (Probabilities fitted to the way back can do a little
-# better: it is a guide, not a bound.) Where no photographs are at hand, full size is 480x320. For cars drawn at
-# Carvana's 1918x1280, render some by `python -m unet_tf data --render 1918x1280 --cars 4` and compare. Four
-# sizes:
+# better: it is a guide, not a bound.) Where no photographs are at hand, full size is 480x320 (images are given
+# as width x height, a model's sizes as height x width). For cars drawn at Carvana's 1918x1280, render some by
+# `python -m unet_tf data --render 1918x1280 --cars 4`. It prints their folder; `scores.ceiling(data.pair("that
+# folder"), (96, 128))` gives the number to compare. Four sizes, on every second test image:
 
 # %%
 heights, kept_by = (24, 48, 96, 192), {"area": [], "nearest": []}
@@ -665,11 +679,11 @@ for height in heights:
     print(f"{height:3}x{height * 4 // 3:<3} {kind}: {found}")
 
 # %% [markdown]
-# Others have published what the competition gave them, on its test photographs at full size: a Keras U-Net at four
-# sizes, 128x128 to 1024x1024 (https://github.com/petrosgk/Kaggle-Carvana-Image-Masking-Challenge), and a PyTorch U-Net
-# (https://github.com/milesial/Pytorch-UNet). Beside them stand the article's number, which is another score, and our
-# small U-Net at three sizes. The axis is logarithmic in the distance to 1: from one mark to the next the error halves,
-# or more.
+# Others have published what the competition gave them, on its test photographs at full size: a Keras U-Net at
+# four sizes, 128x128 to 1024x1024 (https://github.com/petrosgk/Kaggle-Carvana-Image-Masking-Challenge), and a
+# PyTorch U-Net (https://github.com/milesial/Pytorch-UNet). Beside them stand the article's number, which is
+# another score, and our small U-Net at three sizes. The axis is logarithmic in the distance to 1: from one
+# number at the axis to the next one up, the error halves, or more.
 
 # %%
 LEADERBOARD = {128: 0.990, 256: 0.992, 512: 0.995, 1024: 0.996}
@@ -790,11 +804,13 @@ print(f"answered: {len(article)} of {len(answers(record))}; missing: {', '.join(
 #    0.03 from car to car and by 0.02 from view to view, 16 views per car. Simulate tests of 5, 10, 20, 40 and 80 cars: how
 #    often does the interval exclude zero? Then make the two models equal, and treat the views as if each were a test of its
 #    own. How often do you now find a difference that is not there?
-# 3. Split 1000 images by image into 800 and 200. How likely is it that the views of one car fall on both sides, if it has
-#    16 views, 4 or 2? Compute it, then count it in a random split. Which data sets can afford a split by image?
+# 3. Split 1000 images by image into 800 and 200. How likely is it that the views of one car fall on both sides,
+#    if it has 16 views, 4 or 2? Compute it, then count it in a random order of the images, whose first 200 are
+#    the 200. Which data sets can afford a split by image?
 #
 # With Carvana's own files, start again at [01 · The Carvana files](01_data.ipynb), or add Carvana's lines to
-# the table with the two commands above. What each file of the project is for, its [README](../README.md) says.
+# the table with the two commands above. What each part of the code is for, [CONTRIBUTING](../CONTRIBUTING.md)
+# says.
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #
