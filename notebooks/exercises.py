@@ -63,7 +63,8 @@ HEAD = """\
 
 Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
 cell. It says whether it prints what the solution prints{data}. So leave the printing lines as they
-are, and take your own prints out again. Where you see no way on, the answers are in
+are, and take your own prints out again. (A second `data.split` prints a line, too, and so does
+Keras without `verbose=0`.) Where you see no way on, the answers are in
 [solutions](../solutions.ipynb), and the words in the [glossary](../glossary.md)."""
 RENDERED = ", on the rendered cars: other data\ngive other numbers"
 
@@ -179,6 +180,8 @@ def made(left_open=opened):
         words["data"] = RENDERED if reads else ""
         cells = [{"cell_type": "markdown", "source": HEAD.format(**words)}]
         deeper = [cell.source.replace('append("..")', 'append("../..")') for cell in setup]
+        if not reads:  # finding them may draw them first
+            deeper = [source.replace("\nfolder = data.find()", "") for source in deeper]
         cells += [code(source) for source in (*deeper, CHECK)]
         asked = questions(chapter)
         for n, solutions in own.items():

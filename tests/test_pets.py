@@ -6,7 +6,9 @@ import io
 import json
 import tarfile
 import threading
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,7 @@ from unet_tf import data, doctor, pets
 from unet_tf.cli import commands
 from unet_tf.files import UserError
 
+ROOT = Path(__file__).parents[1]
 NAMES = ("Abyssinian_1", "Abyssinian_2", "beagle_1", "beagle_2", "pug_10", "pug_11", "pug_12")
 
 
@@ -121,6 +124,27 @@ def test_some_of_them_in_carvanas_layout(served, tmp_path):
     # Evenly: of seven, every third.
     some = data.pair(pets.like_carvana(2, tmp_path / "pets"))
     assert [pair.image.stem for pair in some] == [NAMES[0], NAMES[3]]
+
+
+@pytest.mark.slow
+def test_notebook_01_takes_photographs_of_many_sizes(tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    for place in ("train", "train_masks"):
+        (tmp_path / "pets" / place).mkdir(parents=True)
+    for number in range(40):
+        height, width = random.integers(60, 90, 2)
+        mask = np.zeros((height, width), "uint8")
+        mask[20:50, 15:45] = 255
+        name = f"Abyssinian_{number}"
+        Image.fromarray(mask).save(tmp_path / f"pets/train_masks/{name}_mask.gif")
+        Image.fromarray(np.stack([mask // 2] * 3, axis=2)).save(tmp_path / f"pets/train/{name}.jpg")
+    monkeypatch.setattr(pets, "like_carvana", lambda: tmp_path / "pets")
+    matplotlib.use("Agg")
+    text = (ROOT / "notebooks/py/01_data.py").read_text()
+    assert 'DATA = "cars"' in text
+    ran = {}
+    exec(text.replace('DATA = "cars"', 'DATA = "pets"'), ran)
+    assert len(ran["pairs"]) == 40 and ran["kind"] == "photographed"
 
 
 def test_a_cut_download_leaves_no_file_that_passes_for_whole(served, tmp_path):

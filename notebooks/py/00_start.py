@@ -217,10 +217,11 @@ plot.network(model, f"Your U-Net: {model.count_params():,} numbers to learn")
 plt.show()
 
 # %% [markdown]
-# Read it from left to right. The first bar is the image. Each other one is what a convolution puts out: the
-# larger its image, the higher the bar; above it stands its number of channels. In a bar of two colours
-# `Concatenate` has put two things side by side: the hatched part came over a skip, the plain part from below.
-# Pooling is an arrow and has no bar.
+# Read it from left to right. The first bar is the image. Each other one is what a convolution puts out (a layer
+# of the network; the [glossary](glossary.md) has the words, chapter 04 explains them): the larger its image,
+# the higher the bar; above it stands its number of channels. In a bar of two colours `Concatenate` has put two
+# things side by side: the hatched part came over a skip, the plain part from below. Pooling is an arrow and has
+# no bar.
 #
 # ## How well two areas agree: dice
 #
@@ -368,9 +369,10 @@ plot.triplets(photographs, *masks, [f"dice {scores[i]:.2f}" for i in chosen])
 plt.show()
 
 # %% [markdown]
-# Above the worst image, below the best. Green was found, dark red was missed, pale blue is too much. Even in the
-# best a thin line along the outline is wrong: a pixel of the network stands for several of the photograph. In the
-# worst a part of the object itself is missing.
+# Above the worst image, below the best. Green was found, dark red was missed, pale blue is too much. Even in
+# the best a thin line along the outline is wrong. One reason may be that a pixel of the network stands for
+# several of the photograph; chapter 03 measures what that alone costs. In the worst a part of the object itself
+# is missing.
 #
 # ## What we saw
 #
@@ -386,8 +388,8 @@ plt.show()
 # for a smaller network that trains in seconds; [solutions](solutions.ipynb) has the answers.
 #
 # 1. Leave out the skips, and train with and without. Which scores higher, and what happens to the outline?
-# 2. Train on one car alone, the first 16 training images, for 40 epochs: they are one batch, so an epoch is a
-#    single step. How far apart are the dice of training and validation at the end?
+# 2. Train on one car alone, the first 16 training images, for 40 epochs, and judge by other cars. The 16 are
+#    one batch, so an epoch is a single step. How far apart are the dice of training and validation at the end?
 # 3. Split by image instead of by car: shuffle `pairs` and cut. How many validation cars are in training, too?
 #    What does a score by image tell you of a new car? (Chapter 10 asks, with five seeds, whether such a score
 #    is higher.)

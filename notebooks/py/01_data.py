@@ -63,9 +63,11 @@ DATA = "cars"  # "pets": photographs of cats and dogs, a download of 0.8 GB, no 
 folder = data.find() if DATA == "cars" else pets.like_carvana()
 
 # %% [markdown]
-# The line of output tells you which data you work on. `data.find()` looks in `$UNET_DATA`, in
-# Kaggle's `/kaggle/input`, in Colab's `/content` and in `./data`. If it finds nothing there, it
-# renders cars. Every notebook starts this way, and runs on either kind of data.
+# The line of output tells you which data you work on. `data.find()` looks in `$UNET_DATA`, in Kaggle's
+# `/kaggle/input`, in Colab's `/content` and in `./data`. If it finds nothing there, it renders cars. The
+# notebooks on cars start this way, and run on either kind of data: photographs or rendered cars. (`DATA =
+# "pets"` takes photographs of cats and dogs, of many sizes. Each then counts as a car with one view: so what is
+# said below of views and of sisters stays without its examples.)
 #
 # ## What segmentation is
 #
@@ -93,11 +95,12 @@ axes[2].contour(mask, [0.5], colors="k", linewidths=1.5)
 plt.show()
 
 # %% [markdown]
-# *Classification* gives one answer per image. *Detection* gives a box per object, with a part in it
-# that is not car. *Semantic segmentation* gives a class for each pixel, here car or background: the
-# outline is there, but two cars that touch become one area. *Instance segmentation* also tells one
-# car from the other; [notebook 00](00_start.ipynb) draws the difference. This course is about
-# semantic segmentation. Its answer, a picture of 0 and 1, is called a *mask*.
+# *Classification* gives one answer per image. *Detection* gives a box per object, with a part in it that is not
+# car. (The box reaches up to the tip of the antenna, which you see in the third picture only.) *Semantic
+# segmentation* gives a class for each pixel, here car or background: the outline is there, but two cars that
+# touch become one area. *Instance segmentation* also tells one car from the other; [notebook
+# 00](00_start.ipynb) draws the difference. This course is about semantic segmentation. Its answer, a picture of
+# 0 and 1, is called a *mask*.
 #
 # People segment where a box is too coarse: to measure a tumour, to find the road before a car, to
 # count roofs in an aerial photograph, or, as here, to cut out a product for a shop.
@@ -183,10 +186,10 @@ print(f"indices: {np.unique(np.asarray(mask)).tolist()}")
 print(f"colours: {np.unique(np.asarray(mask.convert('L'))).tolist()}")
 
 # %% [markdown]
-# Pillow hands you indices, 0 and 1. With the palette applied (index 0 is black, index 1 is white),
-# they are 0 and 255. Both are right, and other libraries choose the other one:
-# `tf.image.decode_gif` applies the palette. Code that divides a mask by 255 works with one reader,
-# and makes an empty mask with the other, without an error.
+# Pillow hands you indices, 0 and 1. With the palette applied (index 0 is black, index 1 is white), they are 0
+# and 255. Both are right, and other libraries choose the other one: `tf.image.decode_gif` applies the palette.
+# Code that divides a mask by 255 works with one reader, and makes an all but empty mask with the other, without
+# an error.
 #
 # So read masks with one function that always returns 0 and 1. It applies the palette, and raises an
 # error unless the mask is pure black and white.
@@ -226,10 +229,10 @@ for name in ("grey.png", "upside_down.png", "lossy.jpg"):
 # an error: its compression has mixed black and white into values between, and where does the car end
 # then?
 #
-# From here on you use the module's `read_mask`. It also reads masks of 0 and 1, of 16 bits, and with
-# a transparency, and names a file that cannot be decoded. Its `read_image` does the same for
-# photographs. Now look at the mask of a car. The helper puts pictures side by side. The left picture
-# shows the 0 and 1 of the array as if they were 8-bit values.
+# From here on you use the module's `read_mask`. It also reads masks of 0 and 1, of 16 bits, and with a
+# transparency, and names a file that cannot be decoded. Its `read_image` reads photographs of many kinds as
+# `uint8` RGB, and names a broken file, too. Now look at the mask of a car. The helper puts pictures side by
+# side. The left picture shows the 0 and 1 of the array as if they were 8-bit values.
 
 
 # %%
@@ -318,9 +321,9 @@ paths = sorted(images_folder.iterdir())
 show({f"view {path.stem[-2:]}": read_image(path) for path in paths[::2]}, 4, (7.2, 2.8))
 
 # %% [markdown]
-# The turntable goes round once, 22.5 degrees per view. The car's shape changes; its colour, its
-# wheels, the room and the light do not. A network that has seen view 04 may know something about
-# view 05. You come back to that at the split.
+# The turntable goes round once, 22.5 degrees per view. The car's outline changes; its colour, its wheels, the
+# room and the light do not. A network that has seen view 04 may know something about view 05. You come back to
+# that at the split.
 #
 # ## Pair by name, not by order
 #
@@ -390,7 +393,7 @@ images, masks = (sorted((broken / name).iterdir()) for name in ("images", "masks
 
 masks[0].unlink()  # an image without a mask
 images[1].unlink()  # a mask without an image
-images[2].write_bytes(images[2].read_bytes()[:3000])  # half a file
+images[2].write_bytes(images[2].read_bytes()[:3000])  # the beginning of a file
 shutil.copy(images[3], images[3].with_suffix(".jpeg"))  # one name, two files
 Image.open(masks[4]).resize((64, 48)).save(masks[4])  # a mask of another size
 
@@ -421,7 +424,8 @@ some, shares, mean_mask = pairs[:640], [], 0
 for _, path in some:
     mask = read_mask(path)
     shares.append(mask.mean())
-    mean_mask = mean_mask + mask / np.float32(len(some))
+    small = Image.fromarray(255 * mask).resize((240, 160))  # all of one size, as pets are not
+    mean_mask = mean_mask + np.asarray(small) / np.float32(255 * len(some))
 print(f"car share of a frame, {kind} {DATA}: mean {np.mean(shares):.2f}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.5), dpi=90, layout="constrained")
@@ -513,8 +517,9 @@ except ValueError as error:
 
 # %% [markdown]
 # Now real lists. The article takes the first 1000 files, sorted by name, and gives a random fifth of them to
-# validation: the first line. The second splits the same files by car, the third line all files. (Rendered, there are
-# only 640 files, so all three split the same.) Compare the last number of the first two lines.
+# validation: the first line. The second splits the same files by car, the third line all files. (Rendered,
+# there are only 640 files, so all three lines split the same files.) Compare the last number of the first two
+# lines.
 
 # %%
 by_image = data.split(pairs[:1000], by="image")
@@ -528,21 +533,26 @@ three = data.split(pairs, by="group", test_size=0.1)
 # What does a shared car mean? Take a validation image of the split by image, and find the two views
 # of the same car in training that come closest.
 
+
 # %%
+def view_of(path):
+    """The number at the end of a name."""
+    return int(path.stem.rpartition("_")[2])
+
+
 seen = by_image.validation[0].image
 sisters = [image for image, _ in by_image.train if group_of(image) == group_of(seen)]
-view = int(seen.stem[-2:])
-sisters.sort(key=lambda path: abs((int(path.stem[-2:]) - view + 8) % 16 - 8))  # a circle of 16
-pictures = {f"validation: view {seen.stem[-2:]}": read_image(seen)}
-pictures |= {f"training: view {path.stem[-2:]}": read_image(path) for path in sisters[:2]}
+sisters.sort(key=lambda path: abs((view_of(path) - view_of(seen) + 8) % 16 - 8))  # a circle of 16
+pictures = {f"validation: view {view_of(seen):02}": read_image(seen)}
+pictures |= {f"training: view {view_of(path):02}": read_image(path) for path in sisters[:2]}
 show(pictures, 3, (7.2, 1.9))
 
 # %% [markdown]
 # A network trained on this split has seen the same car, a step or two of the turntable away, with its masks.
 # Its score may tell you partly how well it remembers. How much does that add? Notebook 10 measures how far
 # validation lies above a test on unseen cars, split by image and by car. On rendered cars, with one split and
-# five trainings of each kind, the first is larger by +0.0002 of dice, with a 95% interval over the trainings
-# (how far such a mean could move with others; notebook 07) from -0.0076 to +0.0081. That is within the noise;
+# five trainings of each kind, the split by image adds +0.0002 of dice to that gap. Five other trainings might
+# give anything from -0.0076 to +0.0081 (a 95% interval over trainings; notebook 10). That is within the noise;
 # with another split or on other data it may be more. Split by car anyway: it costs one argument, and its score
 # answers your question without this doubt.
 #
@@ -628,9 +638,10 @@ print(f"{len(before)} images, then {len(after)}; not written again: {kept}")
 #    pairs are wrong? Then ask the score: which dice ([notebook 03](03_dice.ipynb); 1 is a perfect match) does a
 #    wrong mask reach against the right one, on average? And if each image gets the mask of the same view of the
 #    *next car* (the last car has none: leave it out)? What would you notice in a training?
-# 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32 pixels, the
-#    smallest squared difference), and hand in its mask. Do it with a split by image and with a split by car. How much does
-#    the split by image flatter this "model", which has learned nothing about cars?
+# 2. Copy instead of learning. For each validation image, find the training image that looks most alike (24x32
+#    pixels, the smallest squared difference), and hand in its mask. Do it with a split by image and with a
+#    split by car. Which scores higher, and is it so with other seeds of the split, too? What does such a score
+#    say of a "model" that has learned nothing about cars?
 # 3. Save a mask as a JPEG and read it again, at quality 95, 75 and 25. Does it still hold two values?
 #    (`np.unique` lists them.) Make a mask of it once by "above 0" and once by "128 and more". Which of the two
 #    readings suffers, and why would a look at the picture hardly show it?

@@ -115,7 +115,9 @@ def article_mask(path):
 
 
 # %% [markdown]
-# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. The cell prints the shapes and draws the first batch, the edge of each mask in green and black.
+# Now the stages, on the first ten pairs. `map` applies a function to every element, `zip` walks through two
+# streams at once, `batch` stacks elements, and `prefetch` prepares the next batch while you use this one. The
+# first cell prints the shapes, the second draws the first batch, the edge of each mask in green and black.
 
 # %%
 photographs = tf.data.Dataset.from_tensor_slices(images[:10]).map(article_image)
@@ -577,9 +579,9 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 #
 # You may take the next two functions as given; the check below shows what they do. `each_epoch` counts the
 # epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That happens anew in
-# each pass, and so does the count. `assert_cardinality` states the number of steps, which TensorFlow cannot see
-# through `flat_map`. `untuned` switches off the thread that tunes: AUTOTUNE then stands for the number of
-# cores, 16 at most. The end of an epoch would sometimes wait for that thread.
+# each pass, and each time the number goes up by one. `assert_cardinality` states the number of steps, which
+# TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes: In a `map` AUTOTUNE
+# then stands for the number of cores, 16 at most. The end of an epoch would sometimes wait for that thread.
 
 
 # %%
@@ -658,9 +660,9 @@ def dataset(pairs, batch_size=32, shuffle=False, augment=False, cache=None, seed
 
 
 # %% [markdown]
-# Run it on ten pairs, with everything on. The cell prints the shapes, from which you can count ten images and a
-# short last batch. It checks that the same seed repeats two whole epochs to the bit, though several threads
-# read. The last line compares them with those of the module.
+# Run it on ten pairs, first plain: the cell prints the shapes, from which you can count ten images and a short
+# last batch. Then switch everything on. It checks that the same seed repeats two whole epochs to the bit,
+# though several threads read. The last line compares them with those of the module.
 
 
 # %%
@@ -759,7 +761,10 @@ print(f"a pass from the cache is over 5 times as fast as the article's reading: 
 # %% [markdown]
 # The numbers beside the bars are those of one machine, at one moment; yours will differ.
 #
-# - Both read several files at once: TensorFlow makes a `map` parallel by itself where its function keeps no state. Ours decodes each photograph small from the start, and leaves the masks to Pillow. The article's decodes all pixels and turns them into floats before it resizes. The bars do not tell which of these gains how much.
+# - The article's stages and ours both read several files at once: TensorFlow makes a `map` parallel by itself
+#   where its function keeps no state. Ours decodes each photograph small from the start, and leaves the masks
+#   to Pillow. The article's decodes all pixels and turns them into floats before it resizes. The bars do not
+#   tell which of these gains how much.
 # - A pass from the cache reads no file: it stacks images and turns them into floats. Here it is a single batch, so
 #   what a pass costs to begin may weigh much. Augmentation costs time in every pass.
 # - Work that keeps the cores busy, such as decoding, cannot gain much more than a factor of their number by a
@@ -793,8 +798,8 @@ for paths in (unseen[:32], unseen[32:]):
 #    128 columns, by nearest and by area, and count the rows in which any antenna is left. Then make the
 #    antennas 2, 3 and 4 pixels wide; what leaves a row at the right comes in at its left (`np.roll(...,
 #    axis=1)`). From which width on does nearest lose none, and how could you have known?
-# 2. The files are sorted by car, 16 views each. Shuffle 640 of them with a buffer of 1, of 16, of 160 and of all, in batches of 16: how many cars does a batch hold, on average? Then shuffle the *batches* with a full buffer. What would each training step see?
-# 3. Put the cache in the wrong place: behind the augmentation instead of before it. Look at the same image in two epochs, and count how many of 16 images differ between them. What has training lost, and which error message tells you?
+# 2. The files are sorted by car, 16 views each. Shuffle 640 of them with a buffer of 1, of 16, of 160 and of all, in batches of 16: how many cars does a batch hold, on average? Then leave the files sorted, make batches of 16 of them, and shuffle these whole *batches* with a full buffer. What would each training step see?
+# 3. Put the cache in the wrong place: behind the augmentation instead of before it. Look at the same image in two epochs, and count how many of 16 images differ between them. What has training lost, and does an error message tell you?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

@@ -347,10 +347,10 @@ print(f"per image {float(ops.mean(soft_dice(cars, guess))):.3f}")
 print(f"pooled    {pooled_dice(cars, guess):.3f}")
 
 # %% [markdown]
-# The large car is found (left) and the small one missed (right). Pooled, that is 0.994: the large
-# car hides the small one. In the competition each image matters as much as the next, so the score
-# is the mean over images: 0.500. (Where images are pieces of one large picture, pooling is right:
-# notebook 08 does it.)
+# The large car is found (left) and the small one missed (right). Pooled, that is 0.994: the large car hides the
+# small one. In the competition each image matters as much as the next, so the score is the mean over images:
+# 0.500. (Where images are pieces of one large picture, it is right to add up their pixels: notebook 08 does so,
+# and calls it *summed*.)
 #
 # Keras's loss pools too, unless you name the axes of an image:
 
@@ -473,8 +473,8 @@ print(f"hesitant, by hand  {cross_entropy + 1 - 6.4 / 13.6:.4f}")
 #
 # A network ends in a *logit* for each pixel, and the sigmoid makes a probability of it: a logit of 0 is 0.5,
 # one of -8 is 0.0003, one of 8 is 0.9997. Training moves the logits along the gradient. `pull` sets all 16
-# logits to one value and returns the largest gradient among the pixels, without its sign. The grey band is
-# explained below the picture.
+# logits to one value and returns the largest gradient among the pixels, without its sign (`tape.watch` has it
+# taken with respect to a tensor that is no variable). The grey band is explained below the picture.
 
 
 # %%
@@ -641,10 +641,10 @@ print(f"{origin} data, {len(train)} masks averaged, {len(original)} images score
 print(f"per-image hard dice at original size: {original.mean():.3f}")
 
 # %% [markdown]
-# That is the competition's way to score. (The module's `constant_baseline` also tries an empty and a
-# full mask, and takes the best of the three: where objects are small and stand anywhere, the mean mask
-# is empty.) For other scores you need truth and prediction at the model's size. The mean mask is the
-# probability, the same for every image:
+# That is the competition's way to score. (The module's `constant_baseline` also tries an empty and a full mask,
+# and takes the best of the three: where objects are small and stand anywhere, the mean mask, cut at 0.5, is
+# empty.) For other scores you need truth and prediction at the model's size. The mean mask is the probability,
+# the same for every image:
 
 
 # %%
@@ -672,9 +672,9 @@ for axis, title in zip(axes, ("probability", f"over one {origin} image"), strict
 plt.show()
 
 # %% [markdown]
-# On the left is the mean mask: white where every car is, grey where only some are. On the right are
-# its pixels of at least 0.5, dashed, over one validation image, whose car has the solid outline. Green
-# meets the car, red misses it, blue goes beyond it.
+# On the left is the mean mask: white where every car is, grey where only some are. On the right are its pixels
+# of at least 0.5, dashed, over one validation image, whose car has the solid outline. Green is car that they
+# cover, red is car that they miss, blue lies beyond the car.
 #
 # Now compute six scores for this one prediction. Guess first which is the highest and which is the
 # lowest.
@@ -743,12 +743,13 @@ for size in ((24, 32), (48, 64), (96, 128)):
     print(f"{size[0]:7}x{size[1]:<3}  {kept[0]:9.3f}  {kept[1]:.3f}")
 
 # %% [markdown]
-# A model that answers each image with its own mask, reduced as in training, reaches the column *nearest*: it loses a
-# little at edges, antennas and mirrors, more at smaller sizes. A model whose probabilities say where within a pixel
-# the edge runs reaches the column *area*. (That is a mark to measure by, not quite a bound: probabilities that are
-# fitted to the way back can come back a little better. Sharper ones alone do not.) Either way masks of 96x128 keep
-# nearly all of the score: a model that stays far below has another problem than the size of its mask. (Its
-# photographs are smaller, too; what that costs does not stand in this table.)
+# A model that answers each image with its own mask, reduced as in training, reaches the column *nearest*: it
+# loses a little, mostly, one would guess, at edges, antennas and mirrors, and more at smaller sizes. A model
+# whose probabilities say where within a pixel the edge runs reaches the column *area*. (That is a mark to
+# measure by, not quite a bound: probabilities that are fitted to the way back can come back a little better.
+# Sharper ones alone do not.) Either way masks of 96x128 keep nearly all of the score: a model that stays far
+# below has another problem than the size of its mask. (Its photographs are smaller, too; what that costs does
+# not stand in this table.)
 
 # %% [markdown]
 # ## What we saw
@@ -766,14 +767,15 @@ for size in ((24, 32), (48, 64), (96, 128)):
 # Three experiments: guess, change one thing, run, and explain what you see. [exercises/03](exercises/03.ipynb) has the
 # code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Break a mask. Move a true mask to the right by 2, 5 and 10 pixels and score it against itself. Then do the
-#    same with the mask reduced to a quarter of its height and width, moved by as many pixels. Which of the two
-#    loses more, and why? Last, invert the mask. Which dice do you expect, and which pixel accuracy? What would
-#    you suspect if your own training scored that?
+# 1. Break a mask. Move a true mask to the right by 2, 5 and 10 pixels (`np.roll(..., axis=1)`; this car stays
+#    clear of the edge) and score it against itself. Then do the same with the mask reduced to a quarter of its
+#    height and width, moved by as many pixels. Which of the two loses more, and why? Last, invert the mask.
+#    Which dice do you expect, and which pixel accuracy? What would you suspect if your own training scored
+#    that?
 # 2. Write `soft_iou(y_true, y_pred)` in one line from `soft_dice`, one value per image: solve dice = 2 IoU / (1
 #    + IoU) for IoU. Then make the 4x4 prediction of the chapter more and more confident, from 0.6 for car and
-#    0.4 for background to 0.999 and 0.001, while its mask stays the same. To which two numbers do soft dice and
-#    soft IoU go? Which of the two loses more to hesitation?
+#    0.4 for background to 0.999 and 0.001, while its mask stays the same. Soft dice goes to 2/3 and soft IoU to
+#    1/2: which scores of this mask are these two numbers? Which of the two loses more to hesitation?
 # 3. Is 0.5 the best threshold for dice? Score the mean mask at 96x128 with `hard_dice` at thresholds from 0.2 to 0.7 in
 #    steps of 0.05. Then change the prediction: take the mean mask of the image's own view, so that the masks behind it
 #    agree better. Which way does the best threshold move, and how does it go with the dice that you reach?

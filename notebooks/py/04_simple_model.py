@@ -145,8 +145,8 @@ plt.show()
 # convolutions. Without a stride such a layer keeps the size: it is a plain convolution with its kernel turned
 # round. `relu` sets negative values to zero, at the start about half of all values, and `he_normal` starts the
 # weights large enough to make up for that. Where its input is negative, `relu` passes no gradient back. The
-# head gives one logit per pixel, and the sigmoid makes it a probability; both stay in `float32` under any
-# precision.
+# last convolution, the *head*, gives one logit per pixel, and the sigmoid makes it a probability; both stay in
+# `float32` under any precision.
 
 
 # %%
@@ -215,8 +215,8 @@ class KeepAnswer(keras.callbacks.Callback):
 # %% [markdown]
 # `fit` compiles the model (that sets the optimizer, the loss and the metrics, and trains nothing yet), trains
 # it, and ends with the weights of the best epoch; a section below opens it. Its default loss is notebook 03's
-# cross-entropy + dice of each image. Each line is an epoch, and `val_hard_dice` the mean dice of the validation
-# images.
+# cross-entropy + dice of each image. Each pair of lines is an epoch, and `val_hard_dice` is the mean dice of
+# the validation images.
 
 # %% tags=["nbval-ignore-output"]
 images, masks = next(iter(validation))
@@ -248,11 +248,11 @@ plot.curves(history.history, title=f"Simple model, {kind} cars")
 plt.show()
 
 # %% [markdown]
-# Dotted is training, solid is validation, on cars that training never saw. In the first epochs training can lie
-# far *below* validation. Why? Keras averages the training dice over the steps of an epoch, while the weights
-# change, so the early, poor steps count. It measures the validation dice afterwards, with the weights at the
-# epoch's end. Augmented images may be harder, too. In the last epochs the scores change less within an epoch,
-# and the gap is smaller.
+# Dotted is training, solid is validation, on cars that training never saw. In the first epochs the training
+# dice can lie far *below* the validation dice, as in epochs 2 and 3 of our run. Why? Keras averages the
+# training dice over the steps of an epoch, while the weights change, so the early, poor steps count. It
+# measures the validation dice afterwards, with the weights at the epoch's end. Augmented images may be harder,
+# too. In the last epochs the scores change less within an epoch, and the gap is smaller.
 
 # %% tags=["hide-cell"]
 best = max(history.history["val_hard_dice"])
@@ -264,8 +264,7 @@ print("validation dice at 96x128 above 0.8:", best > 0.8)
 # notebook 03 tenfold. The picture there has 16 pixels; one pixel of 96x128 pulls far less. But Adam moves
 # weights, and each of them adds up the pulls of many pixels. So that picture cannot tell which epsilon is too
 # large here; a training can. Notebook 10 measures what 1e-7 in its place does to the small U-Net's dice on
-# rendered cars: -0.0052, with a 95% interval over five trainings from -0.0152 to +0.0048. That is within the
-# noise.
+# rendered cars: -0.0052, with a 95% interval over five seeds from -0.0152 to +0.0048. That is within the noise.
 #
 # ## Back to the original size
 #
@@ -502,7 +501,7 @@ for row in zip(logits, probability * (1 - probability), pulls, strict=True):
 # %% [markdown]
 # So cross-entropy + dice keeps a gradient where dice alone has none, and is the default here. In our run its
 # dice stays near 0 for up to three epochs, then rises. A dice near 0 does not mean a flat sigmoid: in the first
-# training above, too, nothing counted as car at first. Two seeds prove little. `experiments/collapse.py`
+# training above, too, hardly a pixel counted as car at first. Two seeds prove little. `experiments/collapse.py`
 # measures it more widely, on rendered cars at 96x128, with five learning rates, five seeds and two precisions,
 # over 8 epochs. It calls a run collapsed that ends with less than 1% of the pixels car, or with more than half.
 # Of 50 runs with the sum none ended collapsed. Of 50 with dice alone 13 did, 9 of them at 0.01, where the tenth
@@ -651,15 +650,16 @@ def precision_policy():
 # Three experiments with a model so small that a training takes seconds. Guess first, then run, then explain.
 # [exercises/04](exercises/04.ipynb) has the code with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. Dice alone collapsed at a learning rate of 0.01. Was it the loss or the rate? Train five epochs with `dice_loss` at
-#    0.01 and at 0.001, and with `bce_dice_loss` at 0.001. Which of the three learn, and which is the first above 0.5? Why
-#    does that one start faster?
+# 1. Dice alone collapsed at a learning rate of 0.01. Was it the loss or the rate? Train five epochs by Adam,
+#    watching `hard_dice`, with `dice_loss` at 0.01 and at 0.001, and with `bce_dice_loss` at 0.001. Which of
+#    the three learn, and which is the first above 0.5? Why does that one start faster?
 # 2. The exercise takes 160 images to train on. Train on 32 of them, a fifth, for 25 epochs. Compare with all
 #    160 after as many epochs, and after as many steps. How much of what is lost do the steps bring back? What
 #    would you write into a paper that compares two sizes of data?
 # 3. Change the learning rate alone: 0.00001, 0.001 and 0.1, with `bce_dice_loss`. Draw the three curves you
-#    expect, then train. Two of them do not learn, for opposite reasons. Print `rates`: which of the two still
-#    rises, and which would more epochs help?
+#    expect, then train the first and the last, in this order: exercise 1 has trained the one in the middle. Two
+#    of the three do not learn, for opposite reasons. In a cell of your own print `rates`: which of the two
+#    still rises? Would more epochs help the other?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

@@ -74,9 +74,10 @@ policy = set_precision()
 # ## The question
 #
 # The simple model's edges were poor, and notebook 04 left two suspects: the outline has to pass through a small
-# level, and a pixel's answer does not depend on the whole car. The U-Net changes both. It goes down to 6x8, so each
-# pixel sees more. And it hands the outline past the small levels: each level of the way up gets the features of the
-# same size from the way down. Those are the *skip connections*.
+# level, and a pixel's answer does not depend on the whole car. The U-Net changes both. It goes down to 6x8, so
+# each pixel sees more. And it hands the outline past the small levels: each level of the way up gets the
+# *features* of the same size from the way down, the channels that a convolution there has made. Those are the
+# *skip connections*.
 #
 # How much of a mask fits on such small grids? Reduce one, enlarge it bilinearly, cut at one half.
 
@@ -100,8 +101,9 @@ plt.show()
 #
 # ## The blocks
 #
-# A level of the way down, the *encoder*, is two 3x3 convolutions, then a step down by max pooling. The module's
-# version can also have batch norm, which notebook 06 opens.
+# A level of the way down, the *encoder*, is two 3x3 convolutions, then a step down by max pooling. Dropout sets
+# some values to zero while training; a section below opens it. The module's version can also have batch norm,
+# which notebook 06 opens.
 
 
 # %%
@@ -225,9 +227,9 @@ plt.show()
 # Now the experiment. Train the simple model of notebook 04, and the same U-Net *without* its skips: same
 # images, same split, same epochs, same seed. The U-Net without skips keeps the depth, and nine tenths of the
 # weights. If it is depth that counts, it should score like the U-Net; if it is the skips, like the simple
-# model. Only the two U-Nets differ in a single thing. What the table calls depth is all in which the simple
-# model differs from the U-Net without skips: a level more, but also max pooling, dropout, convolutions at the
-# full size, and many more weights.
+# model. Only the two U-Nets differ in a single thing. Below, "depth" stands for all in which the simple model
+# differs from the U-Net without skips: a level more, but also max pooling, dropout, convolutions at the full
+# size, and many more weights.
 
 # %% tags=["nbval-ignore-output"]
 networks = {}
@@ -272,8 +274,8 @@ print("above the baseline for nine images in ten:", np.mean(dices["U-Net"] > bas
 # and the last model in this size, trained for 8 epochs: 0.9248 ± 0.0075 for the simple one, 0.9666 ± 0.0032 for
 # the U-Net (± is the spread over seeds). That is a gain of 0.042. The skips alone were measured with five
 # seeds: without them the same U-Net scores lower by 0.0516 (95% interval over the seeds: 0.0397 to 0.0636).
-# (Those without skips were trained later than those with them, and on another processor. The results say what
-# later code alone made.)
+# (Those without skips were trained later than those with them, by later code and on another processor; the
+# results have a row, `again`, for what later code alone did: hardly anything.)
 #
 # Where does it gain? Take the simple model's worst, middle and best test image.
 
@@ -298,14 +300,15 @@ plt.show()
 # Without skips red and blue fringe the outline most of the way round. With them the fringe is thinner. In its
 # worst image the simple model also misses a band across the body: the outline alone does not explain that. What
 # is left is the antenna, thinner than a pixel of 96x128 (the line hides its red), small red patches at mirrors,
-# a window and wheels, and in the worst image blue ones beside the body. On another machine the U-Net, too, may
-# lose part of a white car before a white wall.
+# a window and wheels, and in the worst image a larger red one at the body's side and blue ones beside it. On
+# another machine the U-Net, too, may lose part of a white car before a white wall.
 #
 # ## And the receptive field?
 #
-# It was the second suspect, so measure it as in notebook 04: all weights positive, and the gradient of one logit by each
-# pixel. A maximum passes its gradient to one pixel of four only, so pool by the average here; the field is the same. A
-# 400x400 image has room for it.
+# It was the second suspect, so measure it as in notebook 04: all weights positive, and the gradient of one
+# logit by each pixel. A maximum passes its gradient to one pixel of four only, so pool by the average here; the
+# field is the same. A 400x400 image has room for it. The last line of the output is a U-Net of two levels,
+# which you need further below.
 
 
 # %%
@@ -367,9 +370,9 @@ plt.show()
 # the darkest part lies up and left of the cross: each transposed convolution lays its kernel down and to the
 # right of its place, so a pixel hears more from above and left. Yet the U-Net without skips, which sees the
 # whole image, scored no better than the simple model. The lower row shows what skips change in a deep network:
-# compare the two U-Nets' shares within 9x9 pixels of the cross. (In our run the simple model's share is as
-# large as the U-Net's, out of a smaller field: such a share alone makes no sharp edges.) If all pixels counted
-# the same, that share would be 81 of 96 times 128, less than one in a hundred. In the U-Net without skips it is
+# compare the two U-Nets' shares within 9x9 pixels of the cross. (In our run the simple model's share is not far
+# below the U-Net's, out of a smaller field: such a share alone makes no sharp edges.) If all pixels counted the
+# same, that share would be 81 of 96 times 128, less than one in a hundred. In the U-Net without skips it is
 # about one in a hundred, too. With skips the answer still hangs on the whole image, and more on the place
 # itself.
 #
@@ -441,9 +444,9 @@ print("from below knows more than the finest skip:", last_below > first_skip)
 # Over each picture stand its size and its correlation with the masks. On the left the image, as a negative
 # where that follows the masks better, and the prediction. To the right, at each level, the two that meet: the
 # skip above, and below it what the decoder has so far, before it is enlarged to the skip's size. The finest
-# skip shows edges to the pixel, and the lettering on the wall as well as the car. Its best channel follows the
-# masks no more closely than the image itself does (these cars differ from the wall by their brightness). What
-# comes up from below is coarse, and in our run closer to the masks at all levels but the smallest. (The level
+# skip shows edges to the pixel, and the lettering on the wall as well as the car. In our run its best channel
+# follows the masks no more closely than the image itself does (these cars differ from the wall by their
+# brightness). What comes up from below is coarse, and in our run closer to the masks at all levels. (The level
 # below has twice as many channels to find one among, and its masks are smaller: both may help its number.)
 #
 # ## Dropout
@@ -498,9 +501,9 @@ print(f"largest difference {np.abs(one - other).max():.1e}")
 #
 # The competition's test images have no masks; the model predicts theirs in the same way. The line is around
 # what it calls car. There is no score here, since there is no truth to compare with. But you have eyes. In our
-# run the three images show a white car before a white wall, and the line cuts into its bonnet and takes in some
-# of the wall. Notebook 06 asks why. The model is the file that `fit` saved at the best epoch. It needs no
-# `custom_objects`, because loss and metric are registered.
+# run the three images show a white car before a white wall, and the line cuts deep into its bonnet. Notebook 06
+# asks why. The model is the file that `fit` saved at the best epoch. It needs no `custom_objects`, because loss
+# and metric are registered.
 
 # %%
 reloaded = keras.saving.load_model("runs/unet/best.keras")

@@ -13,8 +13,9 @@
 # **You need** no data and no account: a car studio is rendered where Carvana is not at hand. About two and a half
 # minutes on 2 CPU cores, more without bfloat16; on a GPU: not measured. MLflow is installed below where it is missing.
 #
-# Network, augmentation, checkpoints and tracking are those of *End-to-End Guide for Image Segmentation* (Deepak
-# Kolaparthi, AiEnsured), called *the guide* from here on. It is written in PyTorch and publishes no score.
+# The network is that of *End-to-End Guide for Image Segmentation* (Deepak Kolaparthi, AiEnsured), called *the
+# guide* from here on. Augmentation, checkpoints and tracking are its subjects, too; here they are done in this
+# project's way. It is written in PyTorch and publishes no score.
 
 # %% [markdown]
 # ## Setup
@@ -112,8 +113,9 @@ folder = data.find()
 parts = parts_of(recipe, folder)
 
 # %% [markdown]
-# One function holds a whole training, so that you can repeat it with one thing changed. The first such thing is a number
-# of batch norm, its *momentum*, which is explained below.
+# One function holds a whole training, so that you can repeat it with one thing changed. `recipe.build` is the
+# function above, and `recipe.loss` is cross-entropy alone, as in the guide. The first such thing is a number of
+# batch norm, its *momentum*, which is explained below.
 
 
 # %%
@@ -152,10 +154,12 @@ print(f"dice of training images, predicted: {predicted:.4f}")
 #
 # ## Batch norm by hand
 #
-# While training, batch norm takes each channel of a batch, subtracts its mean and divides by its deviation. Then it
-# multiplies by one learned number and adds another, which start at 1 and 0. Take one channel with the values 1 and 5.
-# Their mean is 3, their deviation 2, so they become -1 and 1. On the way the layer updates its *moving* mean and
-# variance: nine tenths of the old ones, which start at 0 and 1, and a tenth of the batch's, 3 and 4.
+# While training, batch norm takes each channel of a batch, subtracts its mean and divides by its deviation. (A
+# small number, `epsilon`, is added to the variance so that nothing is divided by 0; here it is 0, for round
+# numbers.) Then it multiplies by one learned number and adds another, which start at 1 and 0. Take one channel
+# with the values 1 and 5. Their mean is 3, their deviation 2, so they become -1 and 1. On the way the layer
+# updates its *moving* mean and variance: nine tenths of the old ones, which start at 0 and 1, and a tenth of
+# the batch's, 3 and 4.
 
 # %%
 norm = layers.BatchNormalization(momentum=0.9, epsilon=0.0, dtype="float32")
@@ -298,10 +302,11 @@ print("darkened, its views gain more than 0.1 on average:", after - before > 0.1
 #
 # ## Image and mask, moved together
 #
-# More cars would help, and where there are none, *augmentation* makes new images of the ones you have: brighter or darker,
-# which leaves the mask as it is, or turned, mirrored and moved, which must move the mask, too. Keras's own layers take a
-# pair: give them a dictionary with `images` and `segmentation_masks`, and both are moved by one draw. Below, the same
-# layer moves four copies of a pair, once together and once image and mask in two calls.
+# More cars would help, and where there are none, *augmentation* makes new images of the ones you have: brighter
+# or darker, which leaves the mask as it is, or turned, mirrored and moved, which must move the mask, too. As in
+# notebook 02, Keras's own layers take a pair: give them a dictionary with `images` and `segmentation_masks`,
+# and both are moved by one draw. Below, the same layer moves four copies of a pair, once together and once
+# image and mask in two calls.
 
 
 # %%
@@ -345,12 +350,13 @@ for name, (image, mask) in {"together": together, "apart": apart}.items():
     print(f"{name}: {agree:.0%} of the pixels agree")
 
 # %% [markdown]
-# With Keras's layers you are well served in many projects. This course has its own `augment` for two reasons. Keras's
-# layer counts its calls, so what it draws depends on how often it was called before. `augment` draws from two numbers
-# that you give it and from nothing else. The data set makes them of seed, epoch and batch: a resumed training can
-# draw epoch 3 again. And where Keras's layer fills what moves in over the edge with a constant, image and mask get
-# the same one. `augment` can fill the image with black and the mask with 255: that label is *void*, and a score that
-# knows it skips those pixels.
+# With Keras's layers you are well served in many projects (older versions of Keras want the masks rounded:
+# notebook 02). This course has its own `augment` for two reasons. Keras's layer counts its calls, so what it
+# draws depends on how often it was called before. `augment` draws from two numbers that you give it and from
+# nothing else. The data set makes them of seed, epoch and batch: a resumed training can draw epoch 3 again. And
+# where Keras's layer fills what moves in over the edge with a constant, image and mask get the same one.
+# `augment` can fill the image with black and the mask with 255: that label is *void*, and a score that knows it
+# skips those pixels.
 
 # %%
 twice = [turn(images).numpy() for _ in range(2)]
@@ -361,12 +367,13 @@ filled = layers.RandomRotation(0.1, "constant", fill_value=0.5, dtype="float32")
 print(f"the labels of masks that Keras fills with 0.5: {np.unique(filled['segmentation_masks'])}")
 
 # %% [markdown]
-# By how much should you move an image? By what you expect to meet. The guide turns every image by up to 35 degrees
-# and stands every tenth car on its roof, while Carvana's cars stand upright on a turntable, before a camera that does
-# not move. The corrected recipe names no amounts and so takes those of `augment`: half of the images are mirrored,
-# all are turned by up to 3.6 degrees, and contrast changes by up to a fifth. Neither changes brightness. `augment`
-# has `brightness` for that, but it moves car and wall together, while the pale car was mended by darkening it alone.
-# Whether it helps such a car is a question for scores.
+# By how much should you move an image? By what you expect to meet. The guide turns every image by up to 35
+# degrees and stands every tenth car on its roof, while Carvana's cars stand upright on a turntable, before a
+# camera that does not move. The corrected recipe names no amounts and so takes those of `augment`: half of the
+# images are mirrored, all are turned by up to 3.6 degrees, and contrast changes by up to a fifth. Neither the
+# guide's amounts nor these add brightness. `augment` has `brightness` for that, but it moves car and wall
+# together, while the pale car was mended by darkening it alone. Whether it helps such a car is a question for
+# scores.
 
 # %%
 void = {"rotation": 0.05, "shift": 0.1, "outside": 255}
@@ -440,9 +447,9 @@ scaled = ops.cast(1e-8 * scale, "float16")
 print(f"scaled by {scale:.0f}: {float(scaled):.1e}, and back: {float(scaled) / scale:.1e}")
 
 # %% [markdown]
-# `bfloat16` cannot count to 257, so sums and weights stay in `float32`. `float16` has no 70,000, and the small gradient
-# becomes 0. The remedy is in the last line: multiply the loss by a large number, so that its gradients fit, and divide
-# them again afterwards. Keras does it by itself under `mixed_float16`.
+# `bfloat16` cannot count to 257, so sums and weights stay in `float32`. `float16` has no 70,000, and the small
+# gradient becomes 0. The remedy for the gradient is in the last line: multiply the loss by a large number, so
+# that its gradients fit, and divide them again afterwards. Keras does it by itself under `mixed_float16`.
 #
 # What do you gain? Time the same steps in `float32` and in your machine's policy, with four times the filters, so that
 # there is something to compute.
@@ -467,8 +474,8 @@ for name in dict.fromkeys(["float32", policy]):
 policy = set_precision(policy)
 
 # %% [markdown]
-# Two lines show what 16 bits save on your hardware. One line alone means that `set_precision` found no hardware for them
-# and took `float32`.
+# Two times in ms show what 16 bits save on your hardware. One time alone means that `set_precision` found no
+# hardware for them and took `float32`.
 #
 # ## What a training is made of
 #
@@ -500,9 +507,9 @@ print("only the weight kept:", moved(saved, keras.optimizers.Adam(0.1), [-1.0]))
 # - the number of the epoch, which decides order and augmentation;
 # - the patience used up, the best value, the best weights, and the history so far.
 #
-# `fit(..., folder=...)` writes all of it after each epoch: into `state.npz` what a resumed training
-# needs, into `best.keras` the best model, and into `log.csv` a row for you to read. With `resume=True`
-# it goes on from there, or starts where nothing lies yet.
+# `fit(..., folder=...)` writes all of it after each epoch: into `best.keras` the best model, into `state.npz`
+# all else that a resumed training needs, and into `log.csv` a row for you to read. Keep the first two together:
+# a resumed training reads both. With `resume=True` it goes on from there, or starts where nothing lies yet.
 #
 # ## Killed
 #
@@ -646,8 +653,8 @@ print(f"of {math.prod(best.output_shape[1:]) * 2:,} probabilities {differ} diffe
 #   Momentum 0.9 mended it. What gap was left to the test cars was one pale car, found once it was darkened.
 # - Image and mask must be moved by one draw: by Keras's layers with a dictionary, or by `augment`. A learning rate can
 #   be too small by far, patience outlasts a tremble, and 16 bits cost digits or range.
-# - A training was killed in the middle of an epoch, was resumed, and ended with the bits of one that was never stopped.
-#   Two runs were kept in MLflow, one with its model.
+# - A training was killed in the middle of an epoch, was resumed, and ended with the bits of one that was never
+#   stopped. Two runs were kept in MLflow with their models, and one was loaded again.
 #
 # ## Exercises
 #
@@ -657,9 +664,9 @@ print(f"of {math.prod(best.output_shape[1:]) * 2:,} probabilities {differ} diffe
 # 1. A momentum of 0.5 forgets faster still. Why not take it? Show a batch norm layer 1000 batches of 8 numbers with mean
 #    5, once with 0.99, once with 0.9, once with 0.5. Compare how far its moving mean is from 5 after 30 steps, and how
 #    much it still jumps during the last 500. What would larger batches change?
-# 2. Early stopping on a noisy curve: take a dice that rises by itself, add noise, and stop it with patiences of 1, 3,
-#    5 and 10. How many of 200 trainings stop before they are within 0.01 of the top? What does going from a patience
-#    of 5 to one of 10 cost, in epochs?
+# 2. Early stopping on a noisy curve: take a dice that rises without a tremble, add noise, and stop it with
+#    patiences of 1, 3, 5 and 10. How many of 200 trainings stop before they are within 0.01 of the top? What
+#    does going from a patience of 5 to one of 10 cost, in epochs?
 # 3. Why are weights kept in 32 bits? Take a weight of 1 and 100 steps of 0.001 downwards, in `float32`, `float16` and
 #    `bfloat16`. Where does each end, and why does one of them not move at all? Then try steps of 0.01.
 #

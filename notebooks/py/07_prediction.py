@@ -6,7 +6,7 @@
 # **You will**
 #
 # - choose a threshold on the validation cars, average over mirror images, and see where tiles cannot help;
-# - read every score off one set of predictions, with an interval, and look at the worst images;
+# - read every score off one set of predictions, the dice with an interval, and look at the worst images;
 # - write run lengths by hand, then a whole submission that goes on after it was stopped.
 #
 # **You need** no data and no account: a car studio is rendered where Carvana is not at hand. About a minute on 2
@@ -205,7 +205,8 @@ print(f"  on each test car:       {each:.4f}")
 #
 # ## The original size
 #
-# Notebook 04 said: first enlarge the probability, then cut. Here is what the other order does to one end of a car.
+# Notebook 04 said: first enlarge the probability, then cut. Here is what the other order does to one end of a
+# car. (`np.s_[...]` keeps a slice, to be used more than once.)
 
 # %%
 pair, found = parts.validation[3], on_validation[3]
@@ -303,9 +304,9 @@ print("blended:", (0 * first + 1 * second) / (first + second))
 
 # %% [markdown]
 # In the two columns that both tiles see, the answer goes from 0 to 1 by way of 1/4 and 3/4: no seam. `tiled`
-# does this in two dimensions, and fills up images smaller than a tile. Its tiles overlap by half, unless you
-# say otherwise. Test it on a model that looks at each pixel alone, a 1x1 convolution: it has to give the same
-# in tiles as on the whole image.
+# does this in two dimensions, and fills up images smaller than a tile. Its third argument, `overlap`, is the
+# share of a tile that its neighbour covers too: one half, unless you give another. Test it on a model that
+# looks at each pixel alone, a 1x1 convolution: it has to give the same in tiles as on the whole image.
 
 # %%
 from unet_tf.predict import tiled
@@ -395,9 +396,11 @@ for side in (4, 40, 400):
 #
 # ## How sure is a mean?
 #
-# Other test cars would give another score. By how much? The *bootstrap* imitates it: it draws as many cars as there
-# are, with repeats, takes the mean of all their images, and does so 1,000 times. The interval holds the middle 95% of
-# the means. Why draw cars, not images? Take two cars of 16 views each, one at 0.98 in every view, the other at 0.94.
+# Other test cars would give another score. By how much? The *bootstrap* imitates another choice of cars: it
+# draws as many cars as there are, with repeats, takes the mean of all their images, and does so 1,000 times.
+# The interval holds the middle 95% of the means. Why draw cars, not images? Take two cars of 16 views each, one
+# at 0.98 in every view, the other at 0.94. (With `weights` the function divides by their sum instead, for
+# scores made of counts. You leave it out here.)
 
 
 # %% tags=["lifted"]
@@ -552,8 +555,10 @@ print("by hand: 1 2, 6 2, 15 2")
 print("changes:", np.flatnonzero(np.diff(mask.ravel())) + 2)
 
 # %% [markdown]
-# Four changes for three runs: 3 and 8 *end* runs, 6 and 15 start them. A run that touches the first or the last pixel
-# has no change there, and from then on starts and ends are confused. The remedy is a zero at either end:
+# Four changes for three runs: 3 and 8 *end* runs, 6 and 15 start them. (`diff` counts from 0 and names the
+# pixel before a change. So 2 is added, to get the number of the pixel behind it, counted from 1.) A run that
+# touches the first or the last pixel has no change there, and from then on starts and ends are confused. The
+# remedy is a zero at either end:
 
 
 # %% tags=["lifted"]
@@ -604,9 +609,10 @@ print(f"{equal} of {len(ours)} equal" if table else "no train_masks.csv lies bes
 #
 # Carvana has 100,064 images without masks, and a long run may be cut short. `predict.to_submission` writes each
 # row to a partial file at once, below a line of settings, and turns that file into the submission at the end.
-# (The cell first deletes what earlier ones left, every file in `runs` whose name begins with `submission`.) A
-# Keras model has no name of its own there: `settings` gives it one, so that rows of another model can be told.
-# It is a generator: each step is an image. Take half of the images, then close it, as an interruption would.
+# (The cell first deletes what earlier runs of it left, every file in `runs` whose name begins with
+# `submission`.) A Keras model has no name of its own there: `settings` gives it one, so that rows of another
+# model can be told apart. It is a generator: each step is an image. Take half of the images, then close it, as
+# an interruption would.
 
 # %%
 paths = (data.unlabelled(folder) or [image for image, _ in parts.test])[:64]
@@ -650,8 +656,8 @@ print(f"{len(files[0])} lines, of which {differ} differ")
 # - A dice of 0, made by dividing the probabilities by 3, was a matter of the threshold; the threshold was
 #   chosen on the validation cars, mirror images were averaged, and a model that was trained on whole, reduced
 #   images failed at their own size, in tiles or in one piece.
-# - One set of predictions gave every score, with an interval over cars. The outline and the worst images said what the
-#   mean does not.
+# - One set of predictions gave every score, and the dice an interval over cars. The outline and the worst
+#   images said what the mean does not.
 # - Run lengths came out equal to those in the table beside the masks (of rendered cars, our own module's), and
 #   a stopped submission went on to the same lines.
 #
@@ -666,9 +672,10 @@ print(f"{len(files[0])} lines, of which {differ} differ")
 # 2. What does overlap buy, and what does it cost? Make a "model" that answers 1 in the middle of a tile and less
 #    towards its edges, and let it predict an image in tiles with an overlap of 0, 0.25, 0.5 and 0.75. Compare the
 #    lowest answer and the number of tiles.
-# 3. You can photograph more cars, or more views of each. Invent cars whose dice differ by 0.03, and views that differ
-#    by 0.01 within a car. How wide is the bootstrap's interval with 4, 16 and 64 cars of 16 views, and with 16 cars
-#    of 1, 4 and 64 views?
+# 3. You can photograph more cars, or more views of each. Invent cars whose dice differ by 0.03, and views that
+#    differ by 0.01 within a car: draw both from normal distributions by `rng`, each view of each car anew, and
+#    leave a dice above 1 as it is. How wide is the bootstrap's interval with 4, 16 and 64 cars of 16 views, and
+#    with 16 cars of 1, 4 and 64 views?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

@@ -121,7 +121,7 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 
 # %% [markdown]
 # The division is what PyTorch's `ToTensor` does, and the ApX course applies it to masks. Of ids saved as grey
-# every one becomes background, and void becomes class 1. Nothing is left to learn but that, and no error says
+# every class becomes background, and void becomes class 1. Nothing is left to learn but that, and no error says
 # so. The average of background and light is the id of the window, which is nowhere near. So resize masks with
 # `nearest` only.
 #
@@ -130,10 +130,10 @@ print("nearest:", classes.names[data.resized(row, (1, 1), "nearest")[0, 0]])
 # The model is the U-Net of notebook 05, changed as in the ApX course. In front a layer subtracts the mean of
 # the colours in ImageNet, a large collection of photographs, and divides by their deviation. The network has
 # batch norm (notebook 06), and bilinear upsampling instead of transposed convolutions. Bilinear upsampling
-# keeps the number of channels, so the deepest level has no more filters than the one above it. It has no
-# dropout and no last 3x3 convolution. Its last layer has one channel per class, and a softmax makes
-# probabilities of them. (The course does the first while it reads the images, and leaves the softmax to its
-# loss. Here both are layers, so they travel with the model.)
+# keeps the number of channels, so the deepest level has no more filters than the one above it. The network has
+# no dropout and no last 3x3 convolution. Its last layer has one channel per class, and a softmax makes
+# probabilities of them. (The course subtracts and divides while it reads the images, and leaves the softmax to
+# its loss. Here both are layers, so they travel with the model.)
 
 
 # %% tags=["lifted"]
@@ -375,6 +375,7 @@ print(np.array(found[0]), np.array(valid[0]), sep="\n")
 @keras.saving.register_keras_serializable("unet_tf")
 def cross_entropy(y_true, y_pred, class_weights=None):
     """Mean cross-entropy of each image's pixels, float32 `(B,)`; void ones left out."""
+    y_pred = ops.cast(y_pred, "float32")
     ids, weights = labels_of(y_true, y_pred.shape[-1])
     pixels = keras.losses.sparse_categorical_crossentropy(ids, y_pred)  # (B, H, W)
     if class_weights is not None:
@@ -591,8 +592,8 @@ for what, one in cases.items():
 #
 # ## What we saw
 #
-# - A U-Net scored above the constant on four of five classes, well above it on three of them, and poorly on the
-#   light; IoU came from summed counts. The shifted lists said 0.38 where the counts said 0.70.
+# - A U-Net gained on the constant in all five classes: much in three of them, less in the background, and
+#   little in the light; IoU came from summed counts. The shifted lists said 0.38 where the counts said 0.70.
 # - Softmax, cross-entropy, inverse class weights and dice came out as worked out by hand, and void counted in
 #   no loss and no weight. After the same few epochs, class weights had found more of the light than plain
 #   cross-entropy, and had called more pixels of other classes light.
@@ -604,15 +605,18 @@ for what, one in cases.items():
 # Each is an experiment: guess first, run it, then explain what you see. [exercises/09](exercises/09.ipynb) has the code
 # with gaps, [solutions](solutions.ipynb) has the answers.
 #
-# 1. What does a loss make of a network that sees nothing? A mask of 16x16 holds 4 pixels of class 1. Give every pixel
-#    the same probability `p` for class 1, and move `p` from near 0 to near 1. Where is each loss lowest: cross-entropy,
-#    cross-entropy with weights 1 and 63, the dice of classes? What would such a network draw, each time?
-# 2. Does void flatter? Take nested squares of three classes as the truth, and the same squares shifted by three pixels,
-#    as the prediction. Make a band around each border void, 1, then 2, then 3 pixels to each side. How does the mean
-#    IoU move, though the prediction stays the same? What must a table of scores state, then?
-# 3. Does the batch size change a score? Make 64 small masks in which class 1 is often tiny, and a prediction with
-#    errors. Score it in batches of 1, 4, 16 and 64, by the average of the batches' IoUs and by summed counts. Which of
-#    the two moves, and which way? Which would you compare with somebody else's?
+# 1. What does a loss make of a network that sees nothing? A mask of 16x16 holds 4 pixels of class 1. Give every
+#    pixel the probabilities `1 - p` and `p` of the two classes, an array `(1, 16, 16, 2)`, and move `p` from
+#    near 0 to near 1. Where is each loss lowest: cross-entropy, cross-entropy with weights 1 and 63, the dice
+#    of classes? What would such a network draw, each time?
+# 2. Does void flatter? Take nested squares of three classes as the truth, and the same squares shifted by three
+#    pixels, as the prediction. Make a band around each border of the truth void, 1, then 2, then 3 pixels to
+#    each side. How does the mean IoU move, though the prediction stays the same? What must a table of scores
+#    state, then?
+# 3. Does the batch size change a score? Make 64 small masks in which class 1 is often tiny, and a prediction
+#    with errors. Score class 1 in batches of 1, 4, 16 and 64, by the average of its IoU over the batches and by
+#    its IoU from summed counts. Which of the two moves, and which way? Which would you compare with somebody
+#    else's?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #

@@ -221,11 +221,11 @@ result = protocol.run(recipe, folder, seed=0, to=to, verbose=2)
 # %% [markdown]
 # *hard_dice* is the dice after the cut at 0.5. Beside each epoch stands what a *constant prediction* reaches,
 # one that never looks at an image. It is the best of three: the mean of the training masks, an empty mask, a
-# full one. Only what lies above it was learned from images. (In our run validation lies below it in epoch 2,
-# and training far above: notebook 06 explains such a gap, by batch norm; whether that is the cause here,
-# nothing measures.) The lines show that of the validation images; the test images are of other wells and have
-# another. Below, *sensitivity* is the share of the cells' pixels that was found, *specificity* the share of the
-# ground that was left alone.
+# full one. Only a score above it shows that a network uses its images. (In our run validation lies below it in
+# epoch 2, and training far above: notebook 06 explains such a gap, by batch norm; whether that is the cause
+# here, nothing measures.) The lines show that of the validation images; the test images are of other wells and
+# have another. Below, *sensitivity* is the share of the cells' pixels that was found, *specificity* the share
+# of the ground that was left alone.
 
 # %% tags=["nbval-ignore-output"]
 score = result["scores"]

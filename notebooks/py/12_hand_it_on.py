@@ -133,7 +133,8 @@ print("not divided, it is too sure:", doubt["not divided by 255"] < doubt["right
 # above 0 on: twice the input is twice the output, and no sign changes. The sigmoid at the end gives 0.5 for a
 # logit of 0, so a mask cut at 0.5 depends on the signs of the logits alone. What breaks this is the biases, the
 # numbers that a convolution adds to its sums: they stay as they are. Set them to zero, and the pixels times any
-# factor above 0 give the same mask, cut at 0.5. Count the pixels that agree.
+# factor above 0 give the same mask, cut at 0.5. (A kernel's array has several axes, a bias only one: so the
+# cell tells them apart.) Count the pixels that agree.
 
 # %%
 kept = model.get_weights()
@@ -150,9 +151,9 @@ print("and these are masks of cars, dice above 0.8:", score(found["right"]) > 0.
 # %% [markdown]
 # Beside pixels up to 255 the biases hardly count; beside pixels close to 0 little else does. That is why one
 # mistake hides and the other does not. This holds for this network. The one of notebook 09 subtracts a mean
-# from the image first and has batch norm, and there the same mistake spoiled the mask. The probabilities do
-# tell: not divided, nearly all are 0 or 1, so the network is hardly ever in doubt, and moving the threshold
-# changes little. What belongs to the model must travel with it.
+# from the image first and has batch norm, and there the same mistake spoiled the mask. The probabilities give
+# the mistake away: not divided, nearly all are 0 or 1, so the network is hardly ever in doubt, and moving the
+# threshold changes little. What belongs to the model must travel with it.
 #
 # ## The card
 #
@@ -355,8 +356,9 @@ except UserError as error:
 # come out slower than those of 32. But the rates scatter: `car.tflite` and `car.onnx` stand in both tables, so
 # compare their rows before you believe a small difference. [The benchmarks](../benchmarks/README.md) have such
 # a table for all five recipes, from another run. There LiteRT's files of 8 bits are faster than those of 32
-# bits in every recipe. Larger networks, or what the processor can do with 8 bits, are likely reasons; neither
-# was tested. There, too, a difference below a factor of two says little.
+# bits in every recipe. What the processor can do with 8 bits is a likely reason; it was not tested. Size alone
+# is not: the smallest file there, of 0.7 MB, is about as large as yours. There, too, a difference below a
+# factor of two says little.
 #
 # ## A page that segments
 #
@@ -402,8 +404,8 @@ except UserError as error:
 # 1. Round `np.linspace(-1, 1, 9)` to 8 bits, alone, and together with an outlier, 50. How many different values are left of
 #    the nine? Then say why LiteRT takes a step for each output channel.
 # 2. Reduce a picture of 300x300 pixels, with a circle in it, to 20x20 by area: the probabilities of a perfect
-#    model. Enlarge them and cut at 0.5; or cut first and enlarge by nearest. Which is closer to the circle, and
-#    by how much?
+#    model. Enlarge them and cut at 0.5 (`smooth`); or cut them first and enlarge by nearest (`stairs`). Which
+#    is closer to the circle, and by how much?
 # 3. Export a model for 48x64 as a SavedModel, and give its signature an image of 31x47 pixels, then one of 2000x3000.
 #    What is the shape of the answer, and who resized?
 #

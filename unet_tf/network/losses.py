@@ -104,6 +104,7 @@ def cross_entropy(y_true, y_pred, class_weights=None):
     With `class_weights`, one number a class, a pixel counts as much as its class says, and the mean
     is over the weights, as in PyTorch's `CrossEntropyLoss`. An image that is all void gives 0.
     """
+    y_pred = ops.cast(y_pred, "float32")
     ids, weights = labels_of(y_true, y_pred.shape[-1])
     pixels = keras.losses.sparse_categorical_crossentropy(ids, y_pred)  # (B, H, W)
     if class_weights is not None:

@@ -49,7 +49,7 @@ def architecture(model):
 
 
 def twin_of(model):
-    """A model like it, uncompiled and in the computer's memory, for the writer to put weights into
+    """A model like it, compiled alike, in the computer's memory, for the writer to put weights into
     and save. It draws no random number that the training would."""
     drawn, distribution = random.getstate(), keras.distribution.distribution()
     keras.distribution.set_distribution(None)  # not among devices, nor processes, that wait for it
