@@ -70,14 +70,14 @@ print("tensors that meet there:", [len({id(tensor) for tensor in x.input}) for x
 # %%
 pairs = data.pair(folder)[:320]
 parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
-measured = {"loss": network.bce_dice_loss, "metrics": [network.hard_dice]}
 
 
 def trained(pairs, judged, skips=True, epochs=8):
     """The model, and the dice of training and validation by epoch."""
     keras.utils.set_random_seed(42)
     model = unet(skips)
-    model.compile(keras.optimizers.Adam(2e-3), **measured)
+    model.compile(keras.optimizers.Adam(2e-3), network.bce_dice_loss, metrics=[network.hard_dice])
+    model.optimizer.build(model.trainable_variables)  # or Keras makes its graph twice
     batches = pipeline.dataset(pairs, (48, 64), 16, shuffle=True, cache="memory")
     judged = pipeline.dataset(judged, (48, 64), cache="memory")
     run = model.fit(batches, validation_data=judged, epochs=epochs, shuffle=False, verbose=0)
@@ -454,6 +454,7 @@ def trained(loss=bce_dice_loss, rate=0.001, images=160, epochs=5):
     batches = dataset(parts.train[:images], (48, 64), 16, shuffle=True, cache="memory")
     watched = {"validation_data": validation, "shuffle": False, "verbose": 0}
     model = compiled(loss, rate)
+    model.optimizer.build(model.trainable_variables)  # or Keras makes its graph twice
     curve = model.fit(batches, epochs=epochs, **watched).history["val_hard_dice"]
     print(f"{loss.__name__} at {rate:g}: {images} images, {int(model.optimizer.iterations)} steps")
     return curve
@@ -583,6 +584,7 @@ def trained(skips_on):
     encoder, decoder = halves(skips_on)
     model = keras.Model(encoder.input, decoder(encoder.output))
     model.compile(keras.optimizers.Adam(0.002), bce_dice_loss)
+    model.optimizer.build(model.trainable_variables)  # or Keras makes its graph twice
     model.fit(training, epochs=5, shuffle=False, verbose=0)
     return encoder, decoder
 
