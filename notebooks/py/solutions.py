@@ -70,14 +70,14 @@ print("tensors that meet there:", [len({id(tensor) for tensor in x.input}) for x
 # %%
 pairs = data.pair(folder)[:320]
 parts = data.split(pairs, by="group", validation_size=0.2, test_size=0.2)
+measured = {"loss": network.bce_dice_loss, "metrics": [network.hard_dice]}
 
 
 def trained(pairs, judged, skips=True, epochs=8):
     """The model, and the dice of training and validation by epoch."""
     keras.utils.set_random_seed(42)
     model = unet(skips)
-    model.compile(keras.optimizers.Adam(2e-3), network.bce_dice_loss, metrics=[network.hard_dice])
-    model.optimizer.build(model.trainable_variables)  # or Keras makes its graph twice
+    model.compile(keras.optimizers.Adam(2e-3), **measured)
     batches = pipeline.dataset(pairs, (48, 64), 16, shuffle=True, cache="memory")
     judged = pipeline.dataset(judged, (48, 64), cache="memory")
     run = model.fit(batches, validation_data=judged, epochs=epochs, shuffle=False, verbose=0)
@@ -452,12 +452,11 @@ def compiled(loss, rate):
 def trained(loss=bce_dice_loss, rate=0.001, images=160, epochs=5):
     """The validation dice by epoch; prints what was trained."""
     batches = dataset(parts.train[:images], (48, 64), 16, shuffle=True, cache="memory")
-    watched = {"validation_data": validation, "shuffle": False, "verbose": 0}
     model = compiled(loss, rate)
     model.optimizer.build(model.trainable_variables)  # or Keras makes its graph twice
-    curve = model.fit(batches, epochs=epochs, **watched).history["val_hard_dice"]
+    run = model.fit(batches, validation_data=validation, epochs=epochs, shuffle=False, verbose=0)
     print(f"{loss.__name__} at {rate:g}: {images} images, {int(model.optimizer.iterations)} steps")
-    return curve
+    return run.history["val_hard_dice"]
 
 
 optimizer = (model := compiled(dice_loss, 0.01)).optimizer
