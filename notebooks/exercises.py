@@ -63,9 +63,9 @@ HEAD = """\
 
 Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
 cell. It says whether it prints what the solution prints{data}. So leave the printing lines as they
-are, and take your own prints out again. (A second `data.split` prints a line, too, and so does
-Keras without `verbose=0`.) Where you see no way on, the answers are in
+are, and take your own prints out again.{prints} Where you see no way on, the answers are in
 [solutions](../solutions.ipynb), and the words in the [glossary](../glossary.md)."""
+PRINTS = "\n(A second `data.split` prints a line, too, and so does Keras without `verbose=0`.)"
 RENDERED = ", on the rendered cars: other data\ngive other numbers"
 
 
@@ -176,8 +176,10 @@ def made(left_open=opened):
         title = first.splitlines()[0].removeprefix("# ")
         words = {"number": number, "title": title, "name": path.name}
         words["badges"] = badges.replace(f"/{path.name}", f"/exercises/{number}.ipynb")
-        reads = any("folder" in cell.source for cells in own.values() for cell in cells)
+        text = "\n".join(cell.source for cells in own.values() for cell in cells)
+        reads = "folder" in text
         words["data"] = RENDERED if reads else ""
+        words["prints"] = PRINTS if "data.split(" in text else ""
         cells = [{"cell_type": "markdown", "source": HEAD.format(**words)}]
         deeper = [cell.source.replace('append("..")', 'append("../..")') for cell in setup]
         if not reads:  # finding them may draw them first

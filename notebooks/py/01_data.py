@@ -122,10 +122,10 @@ plt.show()
 # You do not need those. The article that this course follows ("Image Segmentation: An In-Depth
 # Guide", Ed Izaguirre, 2023) takes the zips in the table, too.
 #
-# The **rendered** data is a stand-in for readers without an account: a small 3D car on a turntable,
-# 16 views, written as the same three zips with the same kind of names and encodings. So you run the
-# code that the photographs need. A score on rendered cars says nothing about Carvana, so everything
-# computed from them says *rendered*.
+# The **rendered** data is a stand-in for readers without an account: a small 3D car on a turntable, 16 views,
+# written as the same three zips with the same kind of names and encodings. So you run the code that the
+# photographs need. A score on rendered cars says nothing about Carvana. So a line at the top of each notebook
+# on cars names its data, and the wall behind each rendered car says RENDERED.
 #
 # ### Download
 #
@@ -261,9 +261,9 @@ show({"shown from 0 to 255": mask / 255, "shown from 0 to 1": mask}, 2, (7.2, 2.
 #
 # ## Look at image and mask together
 #
-# Two pictures side by side hide small errors. An *overlay* shows them: the mask as a colour on the
-# image. The function takes the true mask and a predicted one. What both have is green, what the
-# prediction missed is red, what it added is blue. These three colours mean the same in every notebook.
+# Two pictures side by side hide small errors. An *overlay* shows them: the mask as a colour on the image. The
+# function takes the true mask and a predicted one. What both have is green, what the prediction missed is red,
+# what it added is blue. In every overlay these three colours mean the same.
 
 # %% tags=["lifted"]
 TRUTH, MISSED, EXTRA = (0.20, 0.63, 0.17), (0.84, 0.15, 0.16), (0.12, 0.47, 0.71)
@@ -377,10 +377,11 @@ right = by_name(paths, masks)
 print(f"{sum(i.stem in m.stem for i, m in right)} of {len(right)} pairs are right")
 
 # %% [markdown]
-# All 15 are right, and the image without a mask is left out. But should you leave it out and say
-# nothing? A missing file is often a sign of more. The module's `data.pair` raises an error that lists
-# **all** that is wrong in a folder: missing masks and images, two files of one name, files that cannot
-# be read, sizes that differ. It reads headers and last bytes only, so it is fast on many files.
+# All 15 are right, and the image without a mask is left out. But should you leave it out and say nothing? A
+# missing file is often a sign of more. The module's `data.pair` lists **all** faults of these kinds in one
+# error: missing masks and images, two files of one name, truncated files and files that are no images, sizes
+# that differ. It reads headers and last bytes only, so it is fast on many files. It does not see what values a
+# mask holds: `read_mask` does.
 #
 # Copy the 16 pairs and break the copy in five ways, one line each.
 
@@ -438,12 +439,12 @@ right.axis("off")
 plt.show()
 
 # %% [markdown]
-# On the left, most frames hold far more background than car: a prediction with no car at all is
-# right in most of its pixels. So the share of right pixels (accuracy) is a poor score, and notebook
-# 03 introduces a better one. On the right, the mean mask is white where nearly every frame has car.
-# Cut at one half it is a prediction too, the same for every image. It ignores the image and still
-# hits a lot, because the cars stand in one place. It is called the *constant baseline*, and from
-# notebook 03 on you compare your scores with it.
+# On the left, most frames hold far more background than car: a prediction with no car at all is right in most
+# of its pixels. So the share of right pixels (accuracy) is a poor score, and notebook 03 introduces a better
+# one. On the right, the mean mask is white where nearly every frame has car. Cut at one half it is a prediction
+# too, the same for every image. It ignores the image and still hits a lot, because the cars stand in one place.
+# Made of the training masks alone, it is called the *constant baseline*, and from notebook 03 on you compare
+# your scores with it.
 #
 # ## Split by car
 #
@@ -504,10 +505,10 @@ for by in ("image", "car"):
     print(f"by {by}, validation:", *[image.name for image, _ in divide(hand, by, 0.5)[1]])
 
 # %% [markdown]
-# By car, both views of one car are on the validation side. The module's `data.split` calls such a
-# function twice, for a test part and for the validation part, and prints the counts. The test part
-# is for the very end: a part that decides when training stops, or which model you keep, is not
-# unseen any more. It also raises an error where nothing would be left to train on.
+# By car, both views of one car are on the validation side. The module's `data.split` calls such a function
+# twice, for a test part and for the validation part, and prints the counts. The test part is for the very end:
+# a part that decides when training stops, or which model you keep, is not unseen any more. `data.split` also
+# raises an error where nothing would be left to train on.
 
 # %%
 try:
@@ -551,10 +552,10 @@ show(pictures, 3, (7.2, 1.9))
 # A network trained on this split has seen the same car, a step or two of the turntable away, with its masks.
 # Its score may tell you partly how well it remembers. How much does that add? Notebook 10 measures how far
 # validation lies above a test on unseen cars, split by image and by car. On rendered cars, with one split and
-# five trainings of each kind, the split by image adds +0.0002 of dice to that gap. Five other trainings might
-# give anything from -0.0076 to +0.0081 (a 95% interval over trainings; notebook 10). That is within the noise;
-# with another split or on other data it may be more. Split by car anyway: it costs one argument, and its score
-# answers your question without this doubt.
+# five trainings of each kind, the split by image adds +0.0002 of dice to that gap. With so few trainings, their
+# true mean might lie anywhere from -0.0076 to +0.0081 (a 95% interval over trainings; notebook 10). That is
+# within the noise; with another split or on other data it may be more. Split by car anyway: it costs one
+# argument, and its score answers your question without this doubt.
 #
 # ## Downloads and zips
 #
@@ -588,7 +589,8 @@ for name in ("leaving.zip", "short.zip"):
         kaggle.extract(first / name, first)
     except kaggle.KaggleError as error:
         print(f"{error}\n")
-print("written outside:", list(first.parent.parent.glob("outside*")))
+places = (first.parent, first.parent.parent)
+print("written outside:", [path for place in places for path in place.glob("outside*")])
 
 # %% [markdown]
 # Both raise an error with the reason, and nothing was written outside. `kaggle.extract` is Python's
@@ -606,8 +608,8 @@ print(f"{len(members)} members, the last is {members[-1].filename}")
 print(f"compressed again: {len(zlib.compress(photograph)) / len(photograph):.2f} of its size")
 
 # %% [markdown]
-# A JPEG is compressed already, and a zip around it saves next to nothing. Zip and unpacked folder
-# together take the space twice, so unpack what you need and no more. Ask for 18 images where 16 are:
+# A JPEG is compressed already, and a zip around it saves next to nothing. Zip and unpacked folder together take
+# the space twice, so unpack what you need and no more. 16 images are unpacked already. Ask for 18:
 
 # %%
 before = {path.name: path.stat().st_mtime_ns for path in images_folder.iterdir()}

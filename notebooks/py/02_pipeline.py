@@ -580,7 +580,7 @@ for name, masks_used in {"with its mask": turned_truths, "mask left behind": tru
 # You may take the next two functions as given; the check below shows what they do. `each_epoch` counts the
 # epochs: a stream of one element, `range(1)`, is replaced by a whole epoch (`flat_map`). That happens anew in
 # each pass, and each time the number goes up by one. `assert_cardinality` states the number of steps, which
-# TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes: In a `map` AUTOTUNE
+# TensorFlow cannot see through `flat_map`. `untuned` switches off the thread that tunes. In a `map` AUTOTUNE
 # then stands for the number of cores, 16 at most. The end of an epoch would sometimes wait for that thread.
 
 
@@ -660,9 +660,9 @@ def dataset(pairs, batch_size=32, shuffle=False, augment=False, cache=None, seed
 
 
 # %% [markdown]
-# Run it on ten pairs, first plain: the cell prints the shapes, from which you can count ten images and a short
-# last batch. Then switch everything on. It checks that the same seed repeats two whole epochs to the bit,
-# though several threads read. The last line compares them with those of the module.
+# Run it on ten pairs. The cell takes them plain first, and prints the shapes, from which you can count ten
+# images and a short last batch. Then it switches everything on, and checks that the same seed repeats two whole
+# epochs to the bit, though several threads read. The last line compares these epochs with the module's.
 
 
 # %%

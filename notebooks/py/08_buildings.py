@@ -178,7 +178,7 @@ settings = {
     "read": table.read,
 }
 training = pipeline.crop_dataset(parts.train, CROP, augment=amounts, **settings)
-updates = int(training.cardinality())
+updates = int(training.cardinality())  # how many batches an epoch has
 print(f"{updates} batches of {BATCH} crops per epoch, {EPOCHS * updates} in {EPOCHS} epochs")
 
 # %%
@@ -243,14 +243,16 @@ truths = [table.read(mask) for _, mask in parts.test]
 pixels = data.read_image(parts.test[0].image).mean(axis=2) / 255
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.9), dpi=80, layout="constrained")
 outlined(axes[0], pixels[view], truths[0][view], f"Test image ({kind}) and its buildings")
-outlined(axes[1], said[0][view][..., 1], truths[0][view], "White: here the network sees a building")
+outlined(
+    axes[1], said[0][view][..., 1], truths[0][view], "Lighter than middle grey: called building"
+)
 plt.show()
 
 # %% [markdown]
 # The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A patch
-# outside of all outlines that is lighter than middle grey is a mistake, since it counts as building: what looks
-# like a roof there? How good is that, as a number? Before you measure it, look at three choices that you have
-# made on the way: the crops, the padding and the loss.
+# outside of all outlines that is lighter than middle grey is a mistake, since it counts as building: compare it
+# with the image on the left. Which roof-like thing lies there? How good is that, as a number? Before you
+# measure it, look at three choices that you have made on the way: the crops, the padding and the loss.
 #
 # ## How much does an epoch see?
 #
@@ -314,8 +316,9 @@ for name, crops in others.items():
     print(f"{name}: {np.mean(masks != first):.1%} of the mask pixels differ from pass 0")
 
 # %% [markdown]
-# Pass 1 sees other places, and pass 0 can be repeated to the pixel. The module's `crop_dataset` also chains the
-# passes of an epoch, augments, names any image that is smaller than a crop, and can keep the images in a file.
+# In pass 1 order and places are drawn anew, so the masks of its first batch are others. Pass 0 gives the same
+# ones again, to the pixel. The module's `crop_dataset` also chains the passes of an epoch, augments, names any
+# image that is smaller than a crop, and can keep the images in a file.
 #
 # ### Flips and quarter turns
 #
@@ -337,8 +340,8 @@ print("NumPy:", sorted({str(np.rot90(corners[0], k).astype(int).ravel()) for k i
 #
 # ## Padding that no score counts
 #
-# The network halves an image four times, so both sides must divide by 16. 1500 does not. Our models pad inside and
-# crop their own output, as in notebook 04.
+# The network halves an image four times, so 16 must divide both sides. It does not divide 1500. Our models pad
+# inside and crop their own output, as in notebook 04.
 
 # %%
 print("1500 becomes", network.PadToMultiple(16).compute_output_shape((1, 1500, 1500, 3))[1])
@@ -464,9 +467,9 @@ print(f"averaged {(900 / 1000 + 1 / 10) / 2:.4f}, summed {(900 + 1) / (1000 + 10
 
 # %% [markdown]
 # All four pixels are right, and the soft score is 0.6: it rewards confidence. Report the hard one. Averaged,
-# both images count the same; summed, the one with few buildings hardly counts. For buildings we sum. The town
-# is one map, somebody cut it into images, and an image without buildings has an IoU of 0/0, or of 0 as soon as
-# one pixel is called building.
+# both images count the same; summed, the one with few buildings hardly counts. For buildings we sum. Where the
+# photographs end is chance, and no house should count more for it. And an image without buildings has an IoU of
+# 0/0, or of 0 as soon as one pixel is called building.
 #
 # Here is your network, measured in all these ways.
 
@@ -487,16 +490,18 @@ print("building IoU above 0.2:", by_class[1] > 0.2)
 print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
-# One prediction, five numbers. The network hesitates, as the grey in its picture shows, so the soft IoU is
-# below the hard one. The pooled one lies far above all three of the building's, since it is mostly background.
-# And Rudzki's article pools the classes, too: image by image, on logits, padding included.
+# One prediction, five numbers. The network hesitates, as the grey in its picture shows: on the roofs, and as a
+# dark grey on nearly all of the ground. Each such pixel adds a little to the union, so the soft IoU is below
+# the hard one. The pooled one lies far above all three of the building's, since it is mostly background. And
+# Rudzki's article pools the classes, too: image by image, on logits, padding included.
 #
 # ### Why 0.66 reads as 0.88
 #
-# You can work this out. Of all pixels, let a share *p* be building, a share *m* be building that is missed, and as many
-# be background that is called building. The building's IoU is (p - m) / (p + m); set it to 0.66, and *m* follows. Of
-# all pixels 1 - 2m are right, so the pooled IoU is (1 - 2m) / (1 + 2m). Padding adds background; say that all of it is
-# right.
+# 0.66 is a building IoU that was published for a U-Net on the real photographs (source below). What it becomes
+# when pooled depends on how much of the ground is built on. You can work this out. Of all pixels, let a share
+# *p* be building, a share *m* be building that is missed, and as many be background that is called building.
+# The building's IoU is (p - m) / (p + m); set it to 0.66, and *m* follows. Of all pixels 1 - 2m are right, so
+# the pooled IoU is (1 - 2m) / (1 + 2m). Padding adds background; say that all of it is right.
 
 # %%
 padding = 1536**2 / 1500**2 - 1  # pixels of padding per pixel of an image
@@ -506,10 +511,10 @@ for share in (0.05, 0.10, 0.15, 0.20):
     print(f"{share:.0%} building: pooled {plain:.3f}, with padding {padded:.3f}")
 
 # %% [markdown]
-# Find the row nearest to your own test images, of which you printed the share above. With 15% building, 0.66 becomes
-# 0.88, and 0.89 with padding. With 5% it becomes 0.96, for a network that is no better. Such a score mostly measures
-# how empty the land is. What would a network get that never finds a house, and what with as much padding as the
-# article adds?
+# Find the row nearest to your own test images, of which you printed the share above. (For the drawn town that
+# is 15%. Of the real photographs we printed no share.) With 15% building, 0.66 becomes 0.88, and 0.89 with
+# padding. With 5% it becomes 0.96, for a network that is no better. Such a score mostly measures how empty the
+# land is. What would a network get that never finds a house, and what with as much padding as the article adds?
 
 # %%
 more = np.diag([round(padding * counts.sum()), 0])  # background, found
@@ -545,8 +550,9 @@ plt.show()
 # %% [markdown]
 # Follow the walls: the prediction rounds the corners and misses by a pixel or more. A pixel costs a lot: a
 # house of 10x10 pixels drawn one pixel too small on each side has an IoU of 64/100. Then find where the two
-# lines part by more than that: is the ground there as dark as trees and shadows are, or as light as streets and
-# lawns? (The picture is pale, so that you see the lines: it shows no more than that.)
+# lines part by more than that. In the pictures stored here two buildings at the edge of the left one are
+# missed, some dashed patches hold no building, and neighbouring houses run together. (The picture is pale so
+# that you see the lines. The ground is darker than it looks here.)
 #
 # ## From colours to class ids
 #
@@ -563,8 +569,8 @@ print(one_hot.sum(axis=-1))
 # %% [markdown]
 # Compare each pixel with each colour of the table, and you get a one-hot mask, one channel per class. The first
 # print shows its class ids. The second adds up the channels: the grey pixel matches no colour, and `argmax`
-# calls it background without a word. In Rudzki's article it stays 0 in both channels, so no prediction can be
-# right there.
+# calls it background without a word. In Rudzki's article it stays 0 in both channels, so no prediction can
+# score a hit there, and each class that a prediction names there counts as wrong.
 #
 # One pixel does no harm. Now save a mask as JPEG once, and count such pixels.
 

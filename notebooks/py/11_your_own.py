@@ -177,10 +177,10 @@ print("recipe:", made.recipe)
 #
 # Has a cell a top? The plan compares small copies of the images with each other: where they have little in
 # common that changes when they are turned over, it assumes that there is no top. In the same way it looks for a
-# left. It also looks for lines in one direction. Only where it finds none of the three, and the network's input
-# is square, does it turn images by quarters, too. Turned over, an image of cells is as likely as before, so
-# turned copies are new images at no cost. A car on its roof is not what anybody photographs. Here is what the
-# plan chose for the cells:
+# left, and for what changes about the diagonal. It also looks for lines in one direction. Only where it finds
+# none of these, and the network's input is square, does it turn images by quarters, too. Turned over, an image
+# of cells is as likely as before, so turned copies are new images at no cost. A car on its roof is not what
+# anybody photographs. Here is what the plan chose for the cells:
 
 # %%
 amounts = settings["augment"]

@@ -357,8 +357,8 @@ except UserError as error:
 # compare their rows before you believe a small difference. [The benchmarks](../benchmarks/README.md) have such
 # a table for all five recipes, from another run. There LiteRT's files of 8 bits are faster than those of 32
 # bits in every recipe. What the processor can do with 8 bits is a likely reason; it was not tested. Size alone
-# is not: the smallest file there, of 0.7 MB, is about as large as yours. There, too, a difference below a
-# factor of two says little.
+# is not: the smallest of its files of 32 bits, of 0.7 MB, is about as large as yours, and there, too, 8 bits
+# are faster. There, too, a difference below a factor of two says little.
 #
 # ## A page that segments
 #

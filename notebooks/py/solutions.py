@@ -127,9 +127,9 @@ plt.show()
 # %% [markdown]
 # For about fifteen epochs both are near 0: this dice is taken after the cut at one half, and hardly a pixel of
 # the car reaches it yet. (The training's curve starts a little above.) Then both rise together. At the end
-# training lies nearly level, and validation goes up and down below it: read the gap off the figure. Your gap
-# may be several times as wide: give `Concatenate` its two inputs in the other order, and train again. One
-# training on one car decides little. On photographs it may be wider still.
+# training lies nearly level, and validation goes up and down below it: read the gap off the figure. If you gave
+# `Concatenate` its two inputs in the other order, your gap may be several times as wide. One training on one
+# car decides little. On photographs it may be wider still.
 #
 # **3.** A split by image.
 
@@ -855,9 +855,9 @@ for name, truth in {
         print(f"{name}, shift {shift}: building IoU {building:.3f}, pooled {pooled:.3f}")
 
 # %% [markdown]
-# 3. Hard IoU does not move: the sign of a logit stays. Soft IoU only rises, up to the hard one, as if the network had
-#    become better. Cross-entropy is lowest in between: sure and right costs little, sure and wrong costs more and more.
-#    So no loss or soft score of a surer network proves a better mask.
+# 3. Hard IoU does not move: the sign of a logit stays. Soft IoU only rises, towards the hard one, as if the
+#    network had become better. Cross-entropy is lowest in between: sure and right costs little, sure and wrong
+#    costs more and more. So no loss or soft score of a surer network proves a better mask.
 
 # %%
 rng = np.random.default_rng(0)

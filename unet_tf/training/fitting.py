@@ -101,7 +101,8 @@ def fit(
         Built under the precision policy it is to be trained in (`set_precision`).
     train, validation : tf.data.Dataset
         Of (image, mask), as `unet_tf.pipeline.dataset` gives them. On several devices of JAX the
-        batches of `train` have to divide among them; validation's images are repeated until its do.
+        batches of `train` have to divide among them; validation's images are repeated until its
+        batches do, too.
     epochs : int
         At most so many.
     loss : callable
@@ -116,8 +117,9 @@ def fit(
     patience : int
         Epochs without improvement after which training stops.
     folder : path, optional
-        Gets `best.keras` (the best epoch), `log.csv` (a row an epoch), and `state.npz`, all that
-        a resumed training needs; a new training removes those of an earlier one. Held meanwhile.
+        Gets `best.keras` (the best epoch), `log.csv` (a row an epoch), and `state.npz`, all else
+        that a resumed training needs; a new training removes those of an earlier one. Held
+        meanwhile.
     resume : bool
         Go on from the `state.npz` in `folder`, if there is one, with as many `epochs` as before or
         more: the end has the bits of a training without a stop, given data of `unet_tf.pipeline`.
