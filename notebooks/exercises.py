@@ -63,7 +63,7 @@ HEAD = """\
 
 Of chapter [{title}](../{name}). Replace each `...` that is followed by `# your code`, and run the
 cell. It says whether it prints what the solution prints{data}. So leave the printing lines as they
-are, and take your own prints out again.{prints} Where you see no way on, the answers are in
+are, and take your own prints out again.{prints} If you are stuck, the answers are in
 [solutions](../solutions.ipynb), and the words in the [glossary](../glossary.md)."""
 PRINTS = "\n(A second `data.split` prints a line, too, and so does Keras without `verbose=0`.)"
 RENDERED = ", on the rendered cars: other data\ngive other numbers"

@@ -66,8 +66,8 @@ folder = data.find() if DATA == "cars" else pets.like_carvana()
 # The line of output tells you which data you work on. `data.find()` looks in `$UNET_DATA`, in Kaggle's
 # `/kaggle/input`, in Colab's `/content` and in `./data`. If it finds nothing there, it renders cars. The
 # notebooks on cars start this way, and run on either kind of data: photographs or rendered cars. (`DATA =
-# "pets"` takes photographs of cats and dogs, of many sizes. Each then counts as a car with one view: so what is
-# said below of views and of sisters stays without its examples.)
+# "pets"` takes photographs of cats and dogs, of many sizes. Each then counts as a car with one view, so what is
+# said below of several views of one car has no examples there.)
 #
 # ## What segmentation is
 #
@@ -102,8 +102,8 @@ plt.show()
 # 00](00_start.ipynb) draws the difference. This course is about semantic segmentation. Its answer, a picture of
 # 0 and 1, is called a *mask*.
 #
-# People segment where a box is too coarse: to measure a tumour, to find the road before a car, to
-# count roofs in an aerial photograph, or, as here, to cut out a product for a shop.
+# People segment where a box is too coarse: to measure a tumour, to find the road before a car, to measure how
+# much of an aerial photograph is roof, or, as here, to cut out a product for a shop.
 #
 # ## The data
 #
@@ -311,8 +311,9 @@ image = read_image(image_path)
 show({"image": image, "mask": mask, "overlay": overlay(image, mask, mask)}, 3, (7.2, 1.8))
 
 # %% [markdown]
-# The green follows the car's outline, with wheels, mirrors and windows, and leaves out the shadow
-# on the floor. Everything inside the outline counts as car, also what you see through its windows.
+# The green follows the car's outline, with wheels, mirrors and windows, and leaves out the shadow on the floor.
+# Everything inside the outline counts as car, also what you see through its windows. (The white dot above the
+# roof belongs to the antenna, which is too thin for so small a picture.)
 #
 # The 16 files are the 16 views of one car. Here is every second one, numbered as in its name.
 
@@ -378,10 +379,11 @@ print(f"{sum(i.stem in m.stem for i, m in right)} of {len(right)} pairs are righ
 
 # %% [markdown]
 # All 15 are right, and the image without a mask is left out. But should you leave it out and say nothing? A
-# missing file is often a sign of more. The module's `data.pair` lists **all** faults of these kinds in one
-# error: missing masks and images, two files of one name, truncated files and files that are no images, sizes
-# that differ. It reads headers and last bytes only, so it is fast on many files. It does not see what values a
-# mask holds: `read_mask` does.
+# missing file is often a sign of more. The module's `data.pair` looks for **all** faults of these kinds and
+# reports them in one error, with the number of files and up to ten entries for each kind: missing masks and
+# images, two files of one name, truncated files and files that are no images, sizes that differ. It reads
+# headers and last bytes only, so it is fast on many files. It does not see what values a mask holds:
+# `read_mask` does.
 #
 # Copy the 16 pairs and break the copy in five ways, one line each.
 
@@ -552,10 +554,10 @@ show(pictures, 3, (7.2, 1.9))
 # A network trained on this split has seen the same car, a step or two of the turntable away, with its masks.
 # Its score may tell you partly how well it remembers. How much does that add? Notebook 10 measures how far
 # validation lies above a test on unseen cars, split by image and by car. On rendered cars, with one split and
-# five trainings of each kind, the split by image adds +0.0002 of dice to that gap. With so few trainings, their
-# true mean might lie anywhere from -0.0076 to +0.0081 (a 95% interval over trainings; notebook 10). That is
-# within the noise; with another split or on other data it may be more. Split by car anyway: it costs one
-# argument, and its score answers your question without this doubt.
+# five trainings of each kind, the split by image adds 0.0002 of dice to that gap. With so few trainings, the
+# true mean of this difference might lie anywhere from -0.0076 to +0.0081 (a 95% interval over trainings;
+# notebook 10). That is within the noise; with another split or on other data it may be more. Split by car
+# anyway: it costs one argument, and its score answers your question without this doubt.
 #
 # ## Downloads and zips
 #
@@ -593,9 +595,10 @@ places = (first.parent, first.parent.parent)
 print("written outside:", [path for place in places for path in place.glob("outside*")])
 
 # %% [markdown]
-# Both raise an error with the reason, and nothing was written outside. `kaggle.extract` is Python's
-# `zipfile` with three habits added: it checks where each member would go, it skips what is there
-# already, and it gives a file its name only when the file is whole.
+# Both raise an error with the reason, and nothing was written outside. `kaggle.extract` is Python's `zipfile`
+# with three habits added: it refuses a zip with a member that leads out of the folder (`zipfile` drops the dots
+# and writes that file inside), it skips what is there already, and it gives a file its name only when the file
+# is whole.
 #
 # You can see what a zip holds without unpacking it. And what does packing do to a photograph? Read
 # one and compress it once more.

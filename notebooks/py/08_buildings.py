@@ -6,7 +6,8 @@
 # **You will**
 #
 # - train a U-Net on random crops of large aerial photographs, and validate it on whole ones;
-# - measure IoU in five ways from the same prediction, and see why a building IoU of 0.66 reads as 0.88;
+# - measure IoU in five ways from the same prediction, and see why a building IoU of 0.66 reads as 0.88 where
+#   15% of the ground is built on;
 # - turn coloured masks into class ids, see what JPEG does to a mask, and have a wrong colour named.
 #
 # **You need** no data and no account. Without the photographs the notebook draws a town of its own; that takes
@@ -123,10 +124,10 @@ outlined(
 plt.show()
 
 # %% [markdown]
-# (The pictures have few shades, to keep this file small: the speckles are not in the image.) Roofs are grey,
-# red or white. Streets are grey, and cars have all these colours: colour alone is not enough. The masks are
-# footprints from a map, not what a camera sees: where a tree hangs over a roof, the mask follows the roof. How
-# much of the ground is built on?
+# (The pictures have few shades, to keep this file small: rounding turns the faint grain of the image into
+# speckles.) Roofs are grey, red or white. Streets are grey, and cars have all these colours: colour alone is
+# not enough. The masks are footprints from a map, not what a camera sees: where a tree hangs over a roof, the
+# mask follows the roof. How much of the ground is built on?
 
 # %%
 for name, pairs in zip(parts._fields, parts, strict=True):
@@ -191,7 +192,7 @@ plt.show()
 
 # %% [markdown]
 # The crops of this batch come from different images; here are two. They may be mirrored or turned, and the
-# outlines still fit.
+# outlines still fit. Their brightness and contrast vary a little, too.
 #
 # ## Train
 #
@@ -251,8 +252,9 @@ plt.show()
 # %% [markdown]
 # The network has filled most of the outlines, and the edges are soft: grey means that it is not sure. A patch
 # outside of all outlines that is lighter than middle grey is a mistake, since it counts as building: compare it
-# with the image on the left. Which roof-like thing lies there? How good is that, as a number? Before you
-# measure it, look at three choices that you have made on the way: the crops, the padding and the loss.
+# with the image on the left. Which roof-like thing lies there? (The picture has nine shades. A patch in exactly
+# middle grey is near one half, and may be on either side.) How good is that, as a number? Before you measure
+# it, look at three choices that you have made on the way: the crops, the padding and the loss.
 #
 # ## How much does an epoch see?
 #
@@ -279,10 +281,10 @@ for axis, crops in zip(axes, (1, 25), strict=True):
 plt.show()
 
 # %% [markdown]
-# One image after 15 epochs. The darker a place, the more often it was seen; black is four times or more. With one
-# crop, an "epoch" covers one pixel in 34, and most of the image never reaches the network. 25 crops have three
-# quarters of an image's area, but they overlap: one epoch shows about half of it, and all 15 nearly the whole. What
-# stays light is the rim, because few crops reach it.
+# Each picture shows one image of the article's size after 15 epochs. The darker a place, the more often it was
+# seen; black is four times or more. With one crop, an "epoch" covers one pixel in 34, and most of the image
+# never reaches the network. 25 crops have three quarters of an image's area, but they overlap: one epoch shows
+# about half of it, and all 15 nearly the whole. What stays light is the rim, because few crops reach it.
 #
 # ### New places each epoch
 #
@@ -491,9 +493,10 @@ print("pooled is higher by more than 0.1:", pooled > by_class[1] + 0.1)
 
 # %% [markdown]
 # One prediction, five numbers. The network hesitates, as the grey in its picture shows: on the roofs, and as a
-# dark grey on nearly all of the ground. Each such pixel adds a little to the union, so the soft IoU is below
-# the hard one. The pooled one lies far above all three of the building's, since it is mostly background. And
-# Rudzki's article pools the classes, too: image by image, on logits, padding included.
+# dark grey on nearly all of the ground. A grey pixel on the ground adds a little to the union, and a grey pixel
+# on a roof adds less than 1 to the overlap. So the soft IoU is below the hard one. The pooled one lies far
+# above all three of the building's, since it is mostly background. And Rudzki's article pools the classes, too:
+# image by image, on logits, padding included.
 #
 # ### Why 0.66 reads as 0.88
 #
@@ -616,8 +619,9 @@ except ValueError as error:
 #    takes the number of classes as its third argument, and `scores_of` makes all scores of such a table. Shift
 #    further. Then double every house and block in size, as if the camera had twice the resolution. Which of the
 #    two scores tells you that something is wrong?
-# 3. Is a surer network a better one? Multiply the logits of one prediction by 0.5, 1, 2, 4 and 8, and compare hard IoU,
-#    soft IoU and cross-entropy. Which do not move, which only rise, and which has a best place in between? Why?
+# 3. Is a surer network a better one? Multiply the logits of one prediction by 0.5, 1, 2, 4 and 8, and compare
+#    hard IoU, soft IoU and cross-entropy. Which does not move, which only rises, and which has a best place in
+#    between? Why?
 #
 # Test yourself: [five questions](questions.md), with their answers.
 #
