@@ -182,7 +182,7 @@ def made(left_open=opened):
         words["prints"] = PRINTS if "data.split(" in text else ""
         cells = [{"cell_type": "markdown", "source": HEAD.format(**words)}]
         deeper = [cell.source.replace('append("..")', 'append("../..")') for cell in setup]
-        if not reads:  # finding them may draw them first
+        if not reads:  # cars that no exercise looks at would be rendered for nothing
             deeper = [source.replace("\nfolder = data.find()", "") for source in deeper]
         cells += [code(source) for source in (*deeper, CHECK)]
         asked = questions(chapter)

@@ -310,7 +310,7 @@ def one_pass(number, seed=0):
 
 
 # %%
-module = pipeline.crop_dataset(parts.train, CROP, **settings)
+module = pipeline.crop_dataset(parts.train, CROP, **settings | {"cache": None})
 others = {"pass 1": one_pass(1), "pass 0 again": one_pass(0), "the module": module.unbatch()}
 first = next(iter(one_pass(0).batch(BATCH)))[1].numpy()
 for name, crops in others.items():
